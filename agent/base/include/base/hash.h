@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Hashing: 64-bit XXH3 of bytes. Seeded hashes (per process, random) key the hash maps, so that names from outside cannot
+// be chosen to collide; the unseeded one compares resources "same bytes as before?" and must be stable within a process
+// only. Never used where an attacker gains from a collision of content.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strv.h"
+
+uint64_t ist_hash_bytes(const void *bytes, size_t length, uint64_t seed);
+uint64_t ist_hash_strv(ist_strv text);             // seeded with the process's random seed
+uint64_t ist_hash_u64(uint64_t value);             // mixes well; for pseudo-random decisions that must repeat
+uint64_t ist_hash_combine(uint64_t a, uint64_t b); // order matters
+uint64_t ist_hash_seed(void);                      // the process seed; drawn from getrandom once

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Persistent string-keyed map (hash array mapped trie). A map value is immutable once it is shared: put and remove give
+// a new root that shares all but the touched path with the old one, so two generations cost only their difference and
+// one change costs O(log32 n) whatever the size. This is what views are made of.
+//
+// Ownership: the map holds one reference to each value through `ref`/`unref`. Keys are not copied: `key_of` reads the key
+// out of the value, which must keep it alive.
+// Threads: ist_pmap_find and ist_pmap_next may be called from any thread on a root that nobody frees meanwhile. Everything
+// that touches reference counts (put, remove, ref, unref) belongs to one thread, the writer: counts are plain integers.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/status.h"
+#include "base/strv.h"
+
+typedef struct ist_pmap_node ist_pmap_node;
+
+// How values are held. One constant per value type.
+typedef struct ist_pmap_type {
+    ist_strv (*key_of)(const void *value);
+    void (*ref)(void *value);
+    void (*unref)(void *value);
+} ist_pmap_type;
+
+// A map is a small value: the root and a count. Copying the struct does not take a reference; ist_pmap_ref does.
+typedef struct ist_pmap {
+    const ist_pmap_type *type;
+    ist_pmap_node *root;
+    size_t count;
+    uint64_t edit; // not 0: nodes carrying this mark belong to this map alone and are changed in place
+} ist_pmap;
+
+ist_pmap ist_pmap_empty(const ist_pmap_type *type) IST_NONNULL;
+ist_pmap ist_pmap_ref(const ist_pmap *map) IST_NONNULL;  // a second owner of the same generation
+void ist_pmap_unref(ist_pmap *map) IST_NONNULL;          // gives up this owner's hold; the struct becomes empty
+// Insert or replace by key, or remove, in *map (the owner's own generation; others that were ref'd keep theirs).
+// On IST_ENOMEM *map is unchanged. The value gains a reference.
+ist_status ist_pmap_put(ist_pmap *map, void *value) IST_NONNULL IST_MUSTCHECK;
+ist_status ist_pmap_remove(ist_pmap *map, ist_strv key, bool *ret_removed) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+void *ist_pmap_find(const ist_pmap *map, ist_strv key) IST_NONNULL; // NULL = absent; borrowed
+
+// Iteration in hash order; the map must stay alive.
+#define IST_PMAP_MAX_DEPTH 14
+typedef struct ist_pmap_it {
+    const ist_pmap_node *nodes[IST_PMAP_MAX_DEPTH];
+    uint32_t slots[IST_PMAP_MAX_DEPTH];
+    uint32_t depth;
+} ist_pmap_it;
+
+ist_pmap_it ist_pmap_begin(const ist_pmap *map) IST_NONNULL;
+void *ist_pmap_next(ist_pmap_it *it) IST_NONNULL; // NULL = end

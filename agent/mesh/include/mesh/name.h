@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Name plans: the finished answer of one plain DNS name for the default context, made by the builder before the view is
+// published, so that a look-up only copies. Addresses are already chosen by rules section 6 and weighted by slots.
+#pragma once
+
+#include <stdatomic.h>
+
+#include "mesh/types.h"
+
+typedef enum ist_mesh_answer_mode {
+    IST_MESH_ANSWER_ADDRESSES = 0, // a VIP or endpoints: `addrs`
+    IST_MESH_ANSWER_ALIAS,         // CNAME to `target`
+    IST_MESH_ANSWER_FORWARD,       // ours by name, but upstream knows the addresses (resolution NONE, wildcard DNS)
+    IST_MESH_ANSWER_ABSENT,        // exists in the mesh, but has no address and DNS says NXDOMAIN (headless without endpoint)
+    _IST_MESH_ANSWER_MODE_MAX
+} ist_mesh_answer_mode;
+
+typedef struct ist_mesh_name_addr {
+    ist_mesh_addr addr;
+    uint16_t slots; // weight; at least 1
+} ist_mesh_name_addr;
+
+// The mutable part of a name: the position in its deck. One thread (DNS) draws; it outlives plans of the same name.
+typedef struct ist_mesh_dealer {
+    _Atomic uint32_t position[2]; // [0] IPv4, [1] IPv6; relaxed
+    uint32_t seed;
+} ist_mesh_dealer;
+
+typedef struct ist_mesh_name {
+    ist_strv name;            // lower case, dotted, no trailing dot, may be "*.x"
+    ist_strv host;            // the service it belongs to; empty for a name that no service owns (headless pod)
+    ist_mesh_answer_mode mode;
+    bool vip;                 // addrs are VIPs (longer TTL)
+    bool exact_parent;        // kept for names below: always true
+    ist_strv target;          // ALIAS
+    const ist_mesh_name_addr *addrs; // IPv4 first, then IPv6
+    uint32_t v4_count;
+    uint32_t v6_count;
+    uint32_t v4_slots;        // sum of slots per family
+    uint32_t v6_slots;
+    ist_mesh_dealer *dealer;  // never NULL
+} ist_mesh_name;
+
+// The card at `position` of the deck of one family (4 or 6): index into addrs. Over any whole deck (v4_slots or v6_slots
+// positions) each address comes up exactly `slots` times, spread evenly (smooth weighted round robin order) and shuffled
+// inside blocks of two decks, differently for each block, so that clients that alternate do not stick to one address.
+// Pure; any thread. The family must have at least one address.
+uint32_t ist_mesh_name_card(const ist_mesh_name *name, uint8_t family, uint32_t position) IST_NONNULL;
+// Draws the next card. Only the thread that owns the dealers (DNS).
+uint32_t ist_mesh_name_deal(const ist_mesh_name *name, uint8_t family) IST_NONNULL;

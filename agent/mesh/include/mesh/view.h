@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The view: everything the agent knows of the mesh at one revision. Immutable and reference-counted; a reader takes it
+// from the store (store.h) and may use whatever it borrows from it until it releases it. Two generations share all that did
+// not change. Freeing is the writer's work: the last release only marks the view, the builder's thread takes it apart, so
+// that no reader ever pays for it.
+//
+// Threads: every function here, any thread that holds the view.
+#pragma once
+
+#include "base/pmap.h"
+#include "mesh/name.h"
+#include "mesh/policy.h"
+#include "mesh/service.h"
+#include "mesh/types.h"
+
+typedef struct ist_mesh_view ist_mesh_view;
+
+typedef struct ist_mesh_counts {
+    uint64_t services;
+    uint64_t clusters;
+    uint64_t subsets; // clusters with a subset
+    uint64_t endpoints;
+    uint64_t endpoints_by_health[_IST_MESH_HEALTH_MAX];
+    uint64_t names;
+} ist_mesh_counts;
+
+uint64_t ist_mesh_view_revision(const ist_mesh_view *view) IST_NONNULL; // strictly increasing, never 0
+const ist_mesh_policy *ist_mesh_view_policy(const ist_mesh_view *view) IST_NONNULL IST_RETURNS_NONNULL;
+const ist_mesh_counts *ist_mesh_view_counts(const ist_mesh_view *view) IST_NONNULL IST_RETURNS_NONNULL;
+
+// The service of exactly this host (lower case, no trailing dot); NULL = none. Borrowed.
+const ist_mesh_service *ist_mesh_view_service(const ist_mesh_view *view, ist_strv host) IST_NONNULL;
+
+// The service that a name leads to: any form that DNS or a registry door accepts: host, "name", "name.namespace",
+// "name.namespace.svc" (rules section 7 and 8, own namespace for bare names), alias, a name under a wildcard host (closest
+// encloser). Upper case and one trailing dot are accepted. NULL = none.
+const ist_mesh_service *ist_mesh_view_resolve_host(const ist_mesh_view *view, ist_strv name) IST_NONNULL;
+// The service that owns this virtual IP; NULL = none.
+const ist_mesh_service *ist_mesh_view_vip(const ist_mesh_view *view, const ist_mesh_addr *addr) IST_NONNULL;
+
+// The plan of a DNS name in lower case without trailing dot: exact, then the short forms, then the closest wildcard.
+// NULL = not ours. *ret_wildcard (may be NULL) says that a wildcard answered.
+const ist_mesh_name *ist_mesh_view_name(const ist_mesh_view *view, ist_strv name, bool *ret_wildcard) IST_NONNULL_ARGS(1);
+// Is there any name below `name` ("x.NAME")? Tells an empty non-terminal (NODATA) from a name that does not exist.
+bool ist_mesh_view_has_names_below(const ist_mesh_view *view, ist_strv name) IST_NONNULL;
+
+// The destination of (host, port, subset), e.g. of a route's cluster; NULL = absent from CDS.
+const ist_mesh_destination *ist_mesh_view_destination(const ist_mesh_view *view, const ist_mesh_cluster_key *key) IST_NONNULL;
+
+// Iterations, in no particular order.
+ist_pmap_it ist_mesh_view_services(const ist_mesh_view *view) IST_NONNULL;
+const ist_mesh_service *ist_mesh_view_next_service(ist_pmap_it *it) IST_NONNULL; // NULL = end
+ist_pmap_it ist_mesh_view_names(const ist_mesh_view *view) IST_NONNULL;
+const ist_mesh_name *ist_mesh_view_next_name(ist_pmap_it *it) IST_NONNULL;
+// All services sorted by host, in an array of *ret_count borrowed pointers; free with ist_free. NULL on ENOMEM.
+const ist_mesh_service **ist_mesh_view_sorted_services(const ist_mesh_view *view, size_t *ret_count) IST_NONNULL IST_MUSTCHECK;
