@@ -3,7 +3,7 @@
 // Allocation. Out of memory is an ordinary result: every function returns NULL and the caller returns IST_ENOMEM. Only
 // base calls malloc; everybody else goes through here, so that tests can fail the n-th allocation.
 //
-// Threads: any. The failure hook is for single-threaded tests.
+// Threads: any. The failure hook works on the calling thread's allocations.
 #pragma once
 
 #include <stddef.h>

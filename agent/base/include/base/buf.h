@@ -16,7 +16,7 @@ typedef struct ist_buf {
     char *data;        // NULL while empty; not terminated
     size_t length;
     size_t capacity;
-    size_t max_bytes;  // growth beyond it sets IST_ELIMIT
+    size_t max_bytes;  // growth beyond it sets IST_ELIMIT; 0 = IST_BUF_DEFAULT_MAX
     ist_status status; // sticky
 } ist_buf;
 
@@ -32,7 +32,7 @@ void ist_buf_append_str(ist_buf *buf, const char *text) IST_NONNULL;
 void ist_buf_append_char(ist_buf *buf, char c) IST_NONNULL;
 void ist_buf_append_u64(ist_buf *buf, uint64_t value) IST_NONNULL;
 void ist_buf_printf(ist_buf *buf, const char *format, ...) IST_PRINTF(2, 3) IST_NONNULL_ARGS(1, 2);
-void ist_buf_vprintf(ist_buf *buf, const char *format, va_list args) IST_NONNULL_ARGS(1, 2);
+void ist_buf_vprintf(ist_buf *buf, const char *format, va_list args) IST_PRINTF(2, 0) IST_NONNULL_ARGS(1, 2);
 // Room for `length` more bytes; returns where to write, or NULL (sticky error). Follow with ist_buf_commit().
 char *ist_buf_reserve(ist_buf *buf, size_t length) IST_NONNULL;
 void ist_buf_commit(ist_buf *buf, size_t length) IST_NONNULL;

@@ -6,6 +6,7 @@
 //
 // Ownership: the map holds one reference to each value through `ref`/`unref`. Keys are not copied: `key_of` reads the key
 // out of the value, which must keep it alive.
+// Nodes that only this map holds are changed in place, so building a map of n values makes no garbage.
 // Threads: ist_pmap_find and ist_pmap_next may be called from any thread on a root that nobody frees meanwhile. Everything
 // that touches reference counts (put, remove, ref, unref) belongs to one thread, the writer: counts are plain integers.
 #pragma once
@@ -32,19 +33,20 @@ typedef struct ist_pmap {
     const ist_pmap_type *type;
     ist_pmap_node *root;
     size_t count;
-    uint64_t edit; // not 0: nodes carrying this mark belong to this map alone and are changed in place
 } ist_pmap;
 
 ist_pmap ist_pmap_empty(const ist_pmap_type *type) IST_NONNULL;
 ist_pmap ist_pmap_ref(const ist_pmap *map) IST_NONNULL;  // a second owner of the same generation
 void ist_pmap_unref(ist_pmap *map) IST_NONNULL;          // gives up this owner's hold; the struct becomes empty
 // Insert or replace by key, or remove, in *map (the owner's own generation; others that were ref'd keep theirs).
-// On IST_ENOMEM *map is unchanged. The value gains a reference.
+// On IST_ENOMEM the content of *map is unchanged. The value gains a reference. Putting a value that is already there does
+// nothing. A key must not change while its value is in a map.
 ist_status ist_pmap_put(ist_pmap *map, void *value) IST_NONNULL IST_MUSTCHECK;
 ist_status ist_pmap_remove(ist_pmap *map, ist_strv key, bool *ret_removed) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 void *ist_pmap_find(const ist_pmap *map, ist_strv key) IST_NONNULL; // NULL = absent; borrowed
 
-// Iteration in hash order; the map must stay alive.
+// Iteration in an order that depends on the set of keys only (not across processes); the map must neither be freed nor
+// changed meanwhile.
 #define IST_PMAP_MAX_DEPTH 14
 typedef struct ist_pmap_it {
     const ist_pmap_node *nodes[IST_PMAP_MAX_DEPTH];

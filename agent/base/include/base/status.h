@@ -44,7 +44,7 @@ const char *ist_status_name(ist_status status) IST_RETURNS_NONNULL;
 
 // Fills *err (may be NULL) and returns `code`, so that `return ist_err_set(err, IST_EINVAL, "...")` is one line.
 ist_status ist_err_set(ist_err *err, ist_status code, const char *format, ...) IST_PRINTF(3, 4);
-ist_status ist_err_vset(ist_err *err, ist_status code, const char *format, va_list args);
+ist_status ist_err_vset(ist_err *err, ist_status code, const char *format, va_list args) IST_PRINTF(3, 0);
 
 // Puts "prefix: " in front of the text, for context added on the way up. No effect where err is NULL or IST_OK.
 void ist_err_prefix(ist_err *err, const char *format, ...) IST_PRINTF(2, 3);
