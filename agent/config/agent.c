@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "config/agent.h"
+
+#include "base/log.h"
+
+static const char SOURCE[] = "Source of the view";
+static const char IDENTITY[] = "Who we are";
+static const char DNS[] = "DNS";
+static const char RULES[] = "Answers";
+static const char DOORS[] = "REST, admin and health";
+static const char PROGRAM[] = "Program";
+
+static const ist_option ROWS[] = {
+    [IST_OPT_CONFIG] = {"config", NULL, IST_OPTION_FILE, NULL, NULL, "FILE", PROGRAM,
+                        "YAML file with any of these options as keys"},
+    [IST_OPT_SOURCE] = {"source", NULL, IST_OPTION_TEXT, "istiod", NULL, "istiod | dir:PATH", SOURCE,
+                        "where the view comes from: istiod over xDS, or a directory of Istio and Kubernetes YAML"},
+    [IST_OPT_XDS_ADDRESS] = {"xds-address", "XDS_ADDRESS", IST_OPTION_SERVERS, "istiod.istio-system.svc:15012", NULL,
+                             "HOST:PORT[,...]", SOURCE, "control planes, tried in order"},
+    [IST_OPT_XDS_TLS] = {"xds-tls", NULL, IST_OPTION_FLAG, "on", NULL, "on | off", SOURCE,
+                         "TLS to istiod with its certificate verified; off is for a loopback istiod"},
+    [IST_OPT_XDS_ROOT_CA] = {"xds-root-ca", NULL, IST_OPTION_FILE, "/var/run/secrets/istio/root-cert.pem", NULL, "FILE",
+                             SOURCE, "PEM roots that istiod's certificate must chain to"},
+    [IST_OPT_XDS_SERVER_NAME] = {"xds-server-name", NULL, IST_OPTION_TEXT, NULL, NULL, "NAME", SOURCE,
+                                 "name that istiod's certificate must carry; default: the host of the address"},
+    [IST_OPT_XDS_TOKEN] = {"xds-token", NULL, IST_OPTION_FILE, "/var/run/secrets/tokens/istio-token", NULL, "FILE", SOURCE,
+                           "service-account token, read again for every stream"},
+    [IST_OPT_XDS_MODE] = {"xds-mode", NULL, IST_OPTION_CHOICE, "delta", "delta|sotw", "delta | sotw", SOURCE,
+                          "protocol variant: incremental, or state of the world"},
+    [IST_OPT_XDS_ALLOW_PLAINTEXT] = {"xds-allow-plaintext", NULL, IST_OPTION_FLAG, "off", NULL, "on | off", SOURCE,
+                                     "accept --xds-tls off for an istiod that is not on loopback"},
+    [IST_OPT_POD_NAME] = {"pod-name", "POD_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
+                          "pod name; default: the host name"},
+    [IST_OPT_POD_NAMESPACE] = {"pod-namespace", "POD_NAMESPACE", IST_OPTION_TEXT, "default", NULL, "NAME", IDENTITY,
+                               "pod namespace: decides visibility, short names and destination rules"},
+    [IST_OPT_POD_IP] = {"pod-ip", "INSTANCE_IP", IST_OPTION_TEXT, NULL, NULL, "ADDR[,ADDR]", IDENTITY,
+                        "the pod's addresses; default: 127.0.0.1"},
+    [IST_OPT_SERVICE_ACCOUNT] = {"service-account", "SERVICE_ACCOUNT", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
+                                 "service account that the token belongs to"},
+    [IST_OPT_NODE_NAME] = {"node-name", "NODE_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
+                           "node, for internalTrafficPolicy: Local"},
+    [IST_OPT_WORKLOAD_NAME] = {"workload-name", "ISTIO_META_WORKLOAD_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
+                               "workload (Deployment) name, for istioctl's lists"},
+    [IST_OPT_CLUSTER_ID] = {"cluster-id", "ISTIO_META_CLUSTER_ID", IST_OPTION_TEXT, "Kubernetes", NULL, "ID", IDENTITY,
+                            "cluster as istiod names it"},
+    [IST_OPT_NETWORK] = {"network", "ISTIO_META_NETWORK", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
+                         "network of the pod; must be true, or endpoints of it arrive as gateways"},
+    [IST_OPT_MESH_ID] = {"mesh-id", "ISTIO_META_MESH_ID", IST_OPTION_TEXT, NULL, NULL, "ID", IDENTITY, "mesh id"},
+    [IST_OPT_REVISION] = {"revision", "ISTIO_REVISION", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
+                          "revision of istiod that this pod belongs to"},
+    [IST_OPT_LABELS] = {"labels", NULL, IST_OPTION_LABELS, NULL, NULL, "K=V,... | @FILE", IDENTITY,
+                        "pod labels, or a downward-API file with them"},
+    [IST_OPT_LOCALITY] = {"locality", NULL, IST_OPTION_TEXT, NULL, NULL, "REGION/ZONE/SUBZONE", IDENTITY,
+                          "place of the pod, where istiod cannot know it"},
+    [IST_OPT_DOMAIN] = {"domain", NULL, IST_OPTION_TEXT, "cluster.local", NULL, "NAME", IDENTITY, "cluster domain"},
+    [IST_OPT_DNS_LISTEN] = {"dns-listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:53", "off", "ADDR:PORT[,...] | off", DNS,
+                            "where DNS is served over UDP and TCP"},
+    [IST_OPT_DNS_UPSTREAM] = {"dns-upstream", NULL, IST_OPTION_UPSTREAMS, NULL, NULL, "ADDR[:PORT][,...]", DNS,
+                              "where all other names are asked; default: /etc/resolv.conf without ourselves"},
+    [IST_OPT_DNS_ANSWER] = {"dns-answer", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip", "auto | endpoint | vip", DNS,
+                            "answer with endpoints or with the virtual IP; auto: endpoints where rules shape them"},
+    [IST_OPT_DNS_MODE] = {"dns-mode", NULL, IST_OPTION_CHOICE, "serve", "serve|observe|forward",
+                          "serve | observe | forward", DNS,
+                          "observe answers from upstream and counts differences; forward only forwards"},
+    [IST_OPT_DNS_PREFIX] = {"dns-prefix", NULL, IST_OPTION_TEXT, NULL, NULL, "ADDR/BITS[,...]", DNS,
+                            "the pod's on-link prefix, which resolvers sort by; default: from the interface of --pod-ip"},
+    [IST_OPT_REGISTRY_ADDRESS] = {"registry-address", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip",
+                                  "auto | endpoint | vip", RULES, "what registry doors hand out"},
+    [IST_OPT_UNMATCHED] = {"unmatched", NULL, IST_OPTION_CHOICE, "service", "service|strict", "service | strict", RULES,
+                           "when no route matches: all endpoints of the host, or none as Envoy"},
+    [IST_OPT_EMPTY_SUBSET] = {"empty-subset", NULL, IST_OPTION_CHOICE, "redistribute", "redistribute|strict|service",
+                              "redistribute | strict | service", RULES,
+                              "share of a destination without usable endpoints: to the others, lost, or to the service"},
+    [IST_OPT_MAX_SLOTS] = {"max-slots", NULL, IST_OPTION_COUNT, "1000", NULL, "N", RULES,
+                           "largest number of slots that shares are rounded to"},
+    [IST_OPT_ADMIN_LISTEN] = {"admin-listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:15180", "off", "ADDR:PORT | off", DOORS,
+                              "REST API and admin; keep it on loopback"},
+    [IST_OPT_HEALTH_LISTEN] = {"health-listen", NULL, IST_OPTION_LISTEN, "[::]:15181", "off", "ADDR:PORT | off", DOORS,
+                               "health and metrics only; [::] serves IPv4 too"},
+    [IST_OPT_DRAIN_TIME] = {"drain-time", NULL, IST_OPTION_DURATION, "5s", NULL, "TIME", PROGRAM,
+                            "how long to keep answering after SIGTERM, not ready any more"},
+    [IST_OPT_LOG_LEVEL] = {"log-level", NULL, IST_OPTION_TEXT, "notice", NULL, "LEVEL[,SCOPE:LEVEL]", PROGRAM,
+                           "none, error, warn, notice, info or debug; scopes agent, config, xds, files, mesh, dns, api"},
+    [IST_OPT_LOG_FORMAT] = {"log-format", NULL, IST_OPTION_CHOICE, "text", "text|json", "text | json", PROGRAM,
+                            "one line per event, for people or for machines"},
+};
+
+_Static_assert(IST_COUNT(ROWS) == _IST_AGENT_OPTION_MAX, "one row per option");
+
+static const ist_option_table TABLE = {.rows = ROWS, .count = IST_COUNT(ROWS)};
+
+const ist_option_table *ist_agent_option_table(void)
+{
+    return &TABLE;
+}
+
+ist_strv ist_agent_source_directory(const ist_options *options)
+{
+    ist_strv source = ist_options_text(options, IST_OPT_SOURCE);
+    return ist_strv_starts_with(source, IST_STRV("dir:")) ? ist_strv_skip(source, 4) : IST_STRV_NULL;
+}
+
+static ist_status check_source(const ist_options *options, ist_err *err)
+{
+    ist_strv source = ist_options_text(options, IST_OPT_SOURCE);
+    if (ist_strv_equal(source, IST_STRV("istiod")) || ist_agent_source_directory(options).n != 0) {
+        return IST_OK;
+    }
+    return ist_err_set(err, IST_EINVAL, "--source: must be istiod or dir:PATH, is \"%.*s\"", IST_STRV_ARG(source));
+}
+
+static bool is_loopback(ist_strv host)
+{
+    return ist_strv_starts_with(host, IST_STRV("127.")) || ist_strv_equal(host, IST_STRV("::1")) ||
+           ist_strv_equal(host, IST_STRV("localhost"));
+}
+
+static ist_status check_plaintext(const ist_options *options, ist_err *err)
+{
+    if (ist_options_flag(options, IST_OPT_XDS_TLS) || ist_options_flag(options, IST_OPT_XDS_ALLOW_PLAINTEXT)) {
+        return IST_OK;
+    }
+    ist_strv part;
+    for (size_t i = 0; ist_options_part(options, IST_OPT_XDS_ADDRESS, i, &part); i++) {
+        ist_strv host;
+        uint16_t port;
+        ist_status status = ist_hostport_parse(part, 0, &host, &port, err);
+        if (status != IST_OK) {
+            return status;
+        }
+        if (!is_loopback(host)) {
+            return ist_err_set(err, IST_EINVAL,
+                               "--xds-tls off with %.*s, which is not on loopback: the mesh would be read in plain text from "
+                               "whoever answers; use --xds-tls on, or add --xds-allow-plaintext if that is what you want",
+                               IST_STRV_ARG(part));
+        }
+    }
+    return IST_OK;
+}
+
+static ist_status check_log_level(const ist_options *options, ist_err *err)
+{
+    // The levels are applied by the runtime; here only the words are checked, without touching the process.
+    ist_strv rest = ist_options_text(options, IST_OPT_LOG_LEVEL);
+    for (bool more = true; more;) {
+        ist_strv word = ist_strv_trim(ist_strv_cut(&rest, ',', &more));
+        ist_strv level = word;
+        ist_log_scope scope;
+        if (ist_strv_find(word, ':') < word.n) {
+            ist_strv name = ist_strv_cut(&level, ':', NULL);
+            if (!ist_strv_equal(name, IST_STRV("default")) && !ist_log_scope_parse(name, &scope)) {
+                return ist_err_set(err, IST_EINVAL,
+                                   "--log-level: no scope \"%.*s\"; scopes are agent, config, xds, files, mesh, dns, api",
+                                   IST_STRV_ARG(name));
+            }
+        }
+        ist_log_level parsed;
+        if (!ist_log_level_parse(level, &parsed)) {
+            return ist_err_set(err, IST_EINVAL, "--log-level: no level \"%.*s\"; levels are none, error, warn, notice, info, debug",
+                               IST_STRV_ARG(level));
+        }
+    }
+    return IST_OK;
+}
+
+static ist_status check_together(const ist_options *options, ist_err *err)
+{
+    ist_status status = check_source(options, err);
+    if (status == IST_OK && ist_agent_source_directory(options).n == 0) {
+        status = check_plaintext(options, err);
+    }
+    if (status == IST_OK) {
+        status = check_log_level(options, err);
+    }
+    return status;
+}
+
+ist_status ist_agent_options_load(int argc, const char *const *argv, const char *const *env, ist_options **ret_options,
+                                  ist_err *err)
+{
+    ist_options *options = NULL;
+    ist_status status = ist_options_new(&TABLE, &options, err);
+    if (status == IST_OK) {
+        status = ist_options_read_args(options, argc, argv, err);
+    }
+    if (status == IST_OK) {
+        status = ist_options_read_env(options, env, err);
+    }
+    if (status == IST_OK && ist_options_is_set(options, IST_OPT_CONFIG)) {
+        status = ist_options_read_file(options, ist_options_string(options, IST_OPT_CONFIG), err);
+    }
+    if (status == IST_OK) {
+        status = check_together(options, err);
+    }
+    if (status != IST_OK) {
+        ist_options_free(options);
+        return status;
+    }
+    *ret_options = options;
+    return IST_OK;
+}

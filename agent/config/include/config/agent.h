@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The configuration of `isthmus agent` (and of `isthmus check`): the one table, and loading it from flags, environment and
+// file. Names are fixed by the design; each is documented by its own help line. Knows nothing of the mesh.
+#pragma once
+
+#include "config/options.h"
+
+typedef enum ist_agent_option {
+    IST_OPT_CONFIG = 0,
+    IST_OPT_SOURCE,
+    IST_OPT_XDS_ADDRESS,
+    IST_OPT_XDS_TLS,
+    IST_OPT_XDS_ROOT_CA,
+    IST_OPT_XDS_SERVER_NAME,
+    IST_OPT_XDS_TOKEN,
+    IST_OPT_XDS_MODE,
+    IST_OPT_XDS_ALLOW_PLAINTEXT,
+    IST_OPT_POD_NAME,
+    IST_OPT_POD_NAMESPACE,
+    IST_OPT_POD_IP,
+    IST_OPT_SERVICE_ACCOUNT,
+    IST_OPT_NODE_NAME,
+    IST_OPT_WORKLOAD_NAME,
+    IST_OPT_CLUSTER_ID,
+    IST_OPT_NETWORK,
+    IST_OPT_MESH_ID,
+    IST_OPT_REVISION,
+    IST_OPT_LABELS,
+    IST_OPT_LOCALITY,
+    IST_OPT_DOMAIN,
+    IST_OPT_DNS_LISTEN,
+    IST_OPT_DNS_UPSTREAM,
+    IST_OPT_DNS_ANSWER,
+    IST_OPT_DNS_MODE,
+    IST_OPT_DNS_PREFIX,
+    IST_OPT_REGISTRY_ADDRESS,
+    IST_OPT_UNMATCHED,
+    IST_OPT_EMPTY_SUBSET,
+    IST_OPT_MAX_SLOTS,
+    IST_OPT_ADMIN_LISTEN,
+    IST_OPT_HEALTH_LISTEN,
+    IST_OPT_DRAIN_TIME,
+    IST_OPT_LOG_LEVEL,
+    IST_OPT_LOG_FORMAT,
+    _IST_AGENT_OPTION_MAX
+} ist_agent_option;
+
+// Rows in the order of ist_agent_option.
+const ist_option_table *ist_agent_option_table(void) IST_RETURNS_NONNULL;
+
+// Flags (argv without the program and command words), environment and the file that --config or ISTHMUS_CONFIG names,
+// checked one by one and against each other. IST_EINVAL / IST_EIO with the text for the user.
+ist_status ist_agent_options_load(int argc, const char *const *argv, const char *const *env, ist_options **ret_options,
+                                  ist_err *err) IST_NONNULL_ARGS(2, 3, 4) IST_MUSTCHECK;
+// The directory of "--source dir:PATH", or "" for istiod.
+ist_strv ist_agent_source_directory(const ist_options *options) IST_NONNULL;
