@@ -1,0 +1,30 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds istiod-harness and adsdump outside the tree, once for each state of the sources, and prints the directory that
+# holds them as the last line of stdout. Progress goes to stderr. Safe to call several times at once.
+set -eu
+
+cd "$(dirname "$0")"
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/isthmus"
+hash=$( (find . \( -name '*.go' -o -name go.mod -o -name go.sum \) | LC_ALL=C sort | xargs sha256sum; go version) |
+	sha256sum | cut -c1-16)
+out="$cache/istiod-$hash"
+
+mkdir -p "$cache"
+exec 9>"$cache/istiod.lock"
+flock 9
+if [ ! -x "$out/istiod-harness" ] || [ ! -x "$out/adsdump" ]; then
+	echo "istiod: building into $out (minutes with a cold build cache, seconds with a warm one)" >&2
+	tmp="$out.tmp"
+	rm -rf "$tmp"
+	mkdir -p "$tmp"
+	for target in istiod-harness:. adsdump:./cmd/adsdump; do
+		echo "istiod: go build ${target%%:*}" >&2
+		nice go build -trimpath -ldflags=-s -o "$tmp/${target%%:*}" "${target#*:}" >&2
+	done
+	rm -rf "$out"
+	mv "$tmp" "$out"
+	echo "istiod: done" >&2
+fi
+echo "$out"
