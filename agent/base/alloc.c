@@ -22,11 +22,11 @@ void *ist_malloc(size_t size_bytes)
 
 void *ist_calloc(size_t count, size_t size_bytes)
 {
-    if (must_fail()) {
+    size_t total_bytes = 0;
+    if (must_fail() || __builtin_mul_overflow(count, size_bytes, &total_bytes)) {
         return NULL;
     }
-    bool empty = count == 0 || size_bytes == 0;
-    return empty ? calloc(1, 1) : calloc(count, size_bytes);
+    return calloc(1, total_bytes != 0 ? total_bytes : 1);
 }
 
 void *ist_realloc_array(void *p, size_t count, size_t size_bytes)

@@ -51,7 +51,8 @@ static ist_status grow(ist_buf *buf, size_t needed_bytes)
     return IST_OK;
 }
 
-char *ist_buf_reserve(ist_buf *buf, size_t length)
+// Room for `length` bytes below the limit and `spare_bytes` that do not count; where to write, or NULL (sticky error).
+static char *make_room(ist_buf *buf, size_t length, size_t spare_bytes)
 {
     if (buf->status != IST_OK) {
         return NULL;
@@ -61,10 +62,15 @@ char *ist_buf_reserve(ist_buf *buf, size_t length)
         buf->status = IST_ELIMIT;
         return NULL;
     }
-    if (buf->data == NULL || length > buf->capacity - buf->length) {
-        buf->status = grow(buf, buf->length + length);
+    if (buf->data == NULL || length + spare_bytes > buf->capacity - buf->length) {
+        buf->status = grow(buf, buf->length + length + spare_bytes);
     }
     return buf->status == IST_OK ? buf->data + buf->length : NULL;
+}
+
+char *ist_buf_reserve(ist_buf *buf, size_t length)
+{
+    return make_room(buf, length, 0);
 }
 
 void ist_buf_commit(ist_buf *buf, size_t length)
@@ -137,7 +143,7 @@ void ist_buf_vprintf(ist_buf *buf, const char *format, va_list args)
         goto out;
     }
     if ((size_t)length >= free_bytes) {
-        char *room = ist_buf_reserve(buf, (size_t)length + 1);
+        char *room = make_room(buf, (size_t)length, 1);
         if (room == NULL) {
             goto out;
         }

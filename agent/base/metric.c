@@ -172,16 +172,19 @@ ist_metric_family *ist_metrics_family(ist_metrics *metrics, const ist_metric_def
 
 // --- Series ---------------------------------------------------------------------------------------------------------
 
-// The exposition is UTF-8: of a value that is not, every byte beyond ASCII becomes '_'.
-static char *copy_label_value(const char *value)
+// The exposition is UTF-8: of a value that is not, every byte beyond ASCII becomes '_' in a copy, which the caller frees.
+// NULL on ENOMEM.
+static const char *clean_label_value(const char *value, char **ret_copy)
 {
     ist_strv text = ist_strv_from(value);
-    char *copy = ist_strndup(text.p, text.n);
-    if (copy != NULL && !ist_strv_valid_utf8(text)) {
-        for (char *c = copy; *c != '\0'; c++) {
-            *c = (unsigned char)*c < 0x80 ? *c : '_';
-        }
+    if (ist_strv_valid_utf8(text)) {
+        return value != NULL ? value : "";
     }
+    char *copy = ist_strndup(text.p, text.n);
+    for (char *c = copy; c != NULL && *c != '\0'; c++) {
+        *c = (unsigned char)*c < 0x80 ? *c : '_';
+    }
+    *ret_copy = copy;
     return copy;
 }
 
@@ -198,10 +201,12 @@ static series *series_new(const ist_metric_family *family, const char *const *va
         ((ist_histogram *)s)->def = &family->def;
     }
     for (size_t i = 0; i < MAX_LABELS; i++) {
-        s->label_values[i] = family->labels[i] != NULL ? copy_label_value(values[i]) : NULL;
-        if (family->labels[i] != NULL && s->label_values[i] == NULL) {
-            series_free(s);
-            return NULL;
+        if (family->labels[i] != NULL) {
+            s->label_values[i] = ist_strndup(values[i], strlen(values[i]));
+            if (s->label_values[i] == NULL) {
+                series_free(s);
+                return NULL;
+            }
         }
     }
     return s;
@@ -212,7 +217,7 @@ static int compare_labels(const ist_metric_family *family, const series *s, cons
     int order = 0;
     for (size_t i = 0; i < MAX_LABELS && order == 0; i++) {
         if (family->labels[i] != NULL) {
-            order = strcmp(s->label_values[i], values[i] != NULL ? values[i] : "");
+            order = strcmp(s->label_values[i], values[i]);
         }
     }
     return order;
@@ -258,11 +263,24 @@ static series *series_locked(ist_metric_family *family, const char *const *value
     return s;
 }
 
-static series *get_series(ist_metric_family *family, const char *const *values)
+static series *get_series(ist_metric_family *family, const char *const *raw_values)
 {
+    series *s = NULL;
+    char *copies[MAX_LABELS] = {NULL};
+    const char *values[MAX_LABELS] = {NULL};
+    for (size_t i = 0; i < MAX_LABELS; i++) {
+        values[i] = clean_label_value(raw_values[i], &copies[i]);
+        if (values[i] == NULL) {
+            goto out;
+        }
+    }
     (void)pthread_mutex_lock(&family->registry->lock); // see ist_metrics_family
-    series *s = series_locked(family, values);
+    s = series_locked(family, values);
     (void)pthread_mutex_unlock(&family->registry->lock);
+out:
+    for (size_t i = 0; i < MAX_LABELS; i++) {
+        ist_free(copies[i]);
+    }
     return s;
 }
 
