@@ -25,6 +25,7 @@ if [ ! -x "$out/istiod-harness" ] || [ ! -x "$out/adsdump" ]; then
 	done
 	rm -rf "$out"
 	mv "$tmp" "$out"
+	find "$cache" -maxdepth 1 -name 'istiod-*' -mtime +7 -exec rm -rf {} +
 	echo "istiod: done" >&2
 fi
 echo "$out"

@@ -77,6 +77,7 @@ func defaultEndpointSlice(s *discoveryv1.EndpointSlice) {
 	}
 }
 
+// defaultPod completes the status of a pod that has an address: running and ready unless it says otherwise.
 func defaultPod(p *corev1.Pod) {
 	if p.Status.PodIP == "" && len(p.Status.PodIPs) > 0 {
 		p.Status.PodIP = p.Status.PodIPs[0].IP
@@ -89,6 +90,10 @@ func defaultPod(p *corev1.Pod) {
 	}
 	if p.Status.Phase == "" {
 		p.Status.Phase = corev1.PodRunning
+	}
+	// A ServiceEntry selects ready pods only.
+	if len(p.Status.Conditions) == 0 && p.Status.Phase == corev1.PodRunning {
+		p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
 	}
 }
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 module isthmus.example/tests/istiod
 
 go 1.26.0

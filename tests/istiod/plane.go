@@ -9,7 +9,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
-	clienttesting "k8s.io/client-go/testing"
 
 	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pilot/pkg/model"
@@ -48,12 +47,16 @@ func newPlane(w *world, debounce time.Duration, authenticators []security.Authen
 	kube, istio := w.objects()
 	err = p.failer.attempt(func() {
 		p.FakeDiscoveryServer = xds.NewFakeDiscoveryServer(p.failer, xds.FakeOptions{
-			KubernetesObjects:  kube,
-			Configs:            istio,
-			MeshConfig:         m,
-			NetworksWatcher:    p.networks,
-			DebounceTime:       debounce,
-			KubeClientModifier: p.watchInformers,
+			Configs:         istio,
+			MeshConfig:      m,
+			NetworksWatcher: p.networks,
+			DebounceTime:    debounce,
+			KubeClientModifier: func(c kubelib.Client) {
+				if err := fill(c, kube); err != nil {
+					p.failer.Fatal(err)
+				}
+				p.watchInformers(c)
+			},
 		})
 	})
 	if err != nil {
@@ -159,7 +162,7 @@ func (p *plane) followKube(c change) error {
 	if it == nil {
 		it = c.old
 	}
-	tracker, err := p.tracker(it.key.Group)
+	tracker, err := trackerOf(p.KubeClient(), it.key.Group)
 	if err != nil {
 		return err
 	}
@@ -168,25 +171,10 @@ func (p *plane) followKube(c change) error {
 	case c.new == nil:
 		return tracker.Delete(resource, it.key.Namespace, it.key.Name)
 	case c.old == nil:
-		return tracker.Create(resource, it.kube.DeepCopyObject(), it.key.Namespace)
+		return tracker.Create(resource, it.kube, it.key.Namespace)
 	default:
-		return tracker.Update(resource, it.kube.DeepCopyObject(), it.key.Namespace)
+		return tracker.Update(resource, it.kube, it.key.Namespace)
 	}
-}
-
-// tracker gives the store behind the fake clientset of an API group.
-func (p *plane) tracker(group string) (clienttesting.ObjectTracker, error) {
-	var set any = p.KubeClient().Kube()
-	if group == "gateway.networking.k8s.io" {
-		set = p.KubeClient().GatewayAPI()
-	}
-	fake, ok := set.(interface {
-		Tracker() clienttesting.ObjectTracker
-	})
-	if !ok {
-		return nil, fmt.Errorf("no fake clientset for API group %q", group)
-	}
-	return fake.Tracker(), nil
 }
 
 func (p *plane) awaitInformers(changes []change) error {
