@@ -40,7 +40,7 @@ typedef struct ist_mesh_query {
 typedef struct ist_mesh_pick {
     const ist_mesh_destination *destination;
     uint32_t index;                  // into destination->endpoints->items
-    double share;                    // exact; the shares of a selection sum to 1, or to 0 where it is empty
+    double share;                    // exact; the shares of a selection sum to 1 - lost_share, or to 0 where it is empty
     uint32_t slots;                  // at least 1
 } ist_mesh_pick;
 
@@ -64,11 +64,13 @@ typedef struct ist_mesh_selection {
     const ist_mesh_pick *picks;                // ordered by destination, locality, position
     uint32_t pick_count;
     uint32_t total_slots;
-    double share_error;                        // largest |slots/total_slots - share| over endpoints
+    double share_error;                        // largest |slots/total_slots - share| over the picks
     double lost_share;                         // share of empty destinations that nobody took (empty_subset strict)
     uint32_t dropped_gateways;                 // rules 4.6
     uint32_t dropped_unhealthy;
     uint32_t empty_destinations;
+    uint32_t unlisted;                         // usable, but left out for want of slots (rules 5); the others of their
+                                               // destination have their share
 } ist_mesh_selection;
 
 // IST_ENOTFOUND: the service has no such port, or no such subset. IST_ENOMEM: the arena is full. An empty pick list with

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The deck of a name: position -> address, computed without a stored deck.
+//
+// Two steps. (1) The smooth order: the slots of a deck stand in a row, address by address; stepping through the row with a
+// stride near the golden section, coprime to the number of slots, visits each slot once per deck and each address at
+// nearly even distances. (2) The shuffle: inside windows of at most 32 positions, which never cross the end of a block of
+// two decks, positions are permuted by a key made of seed, family and window, so that clients that take turns do not
+// see the same phase for ever.
+#include "mesh/name.h"
+
+#include "base/hash.h"
+
+enum { WINDOW = 32, SHUFFLE_ROUNDS = 3 };
+
+static uint32_t gcd(uint32_t a, uint32_t b)
+{
+    while (b != 0) {
+        uint32_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+// The first integer above total / golden ratio that shares no divisor with `total`.
+static uint32_t stride_of(uint32_t total)
+{
+    uint32_t stride = (uint32_t)((uint64_t)total * 2654435769u >> 32); // 2^32 / golden ratio
+    do {
+        stride++;
+    } while (gcd(total, stride) != 1); // total + 1 would do at the latest
+    return stride;
+}
+
+// One keyed permutation of the numbers below a power of two.
+static uint32_t scramble(uint32_t x, uint32_t bits, uint64_t key)
+{
+    uint32_t mask = (1u << bits) - 1;
+    for (int round = 0; round < SHUFFLE_ROUNDS; round++) {
+        x = (x * ((uint32_t)key | 1u) + (uint32_t)(key >> 8)) & mask;
+        x ^= x >> ((bits + 1) / 2);
+        key >>= 20;
+    }
+    return x;
+}
+
+// Permutes the numbers below `size` (2..WINDOW): walks the larger permutation until it is back inside.
+static uint32_t shuffle(uint32_t x, uint32_t size, uint64_t key)
+{
+    uint32_t bits = 32 - (uint32_t)__builtin_clz(size - 1);
+    do {
+        x = scramble(x, bits, key);
+    } while (x >= size);
+    return x;
+}
+
+static uint32_t slot_of(uint32_t position, uint32_t total, uint64_t seed)
+{
+    uint32_t block_size = total * 2;
+    uint32_t block = position / block_size;
+    uint32_t offset = position % block_size;
+    uint32_t window = offset / WINDOW;
+    uint32_t start = window * WINDOW;
+    uint32_t size = block_size - start < WINDOW ? block_size - start : WINDOW;
+    uint64_t key = ist_hash_u64(seed ^ ((uint64_t)block << 32 | window));
+    uint32_t place = start + shuffle(offset - start, size, key);
+    uint32_t first = (uint32_t)(seed >> 32) % total; // names begin at different slots
+    return (uint32_t)(((uint64_t)place * stride_of(total) + first) % total);
+}
+
+uint32_t ist_mesh_name_card(const ist_mesh_name *name, uint8_t family, uint32_t position)
+{
+    uint32_t index = family == 6 ? name->v4_count : 0;
+    uint32_t end = family == 6 ? name->v4_count + name->v6_count : name->v4_count;
+    uint32_t total = family == 6 ? name->v6_slots : name->v4_slots;
+    if (total <= 1 || end - index <= 1) {
+        return index;
+    }
+    uint64_t seed = ist_hash_u64((uint64_t)name->dealer->seed << 8 | family);
+    uint32_t slot = slot_of(position, total, seed);
+    while (index + 1 < end && slot >= name->addrs[index].slots) {
+        slot -= name->addrs[index].slots;
+        index++;
+    }
+    return index;
+}
+
+uint32_t ist_mesh_name_deal(const ist_mesh_name *name, uint8_t family)
+{
+    _Atomic uint32_t *position = &name->dealer->position[family == 6 ? 1 : 0];
+    uint32_t now = atomic_load_explicit(position, memory_order_relaxed); // one writer: no read-modify-write needed
+    atomic_store_explicit(position, now + 1, memory_order_relaxed);
+    return ist_mesh_name_card(name, family, now);
+}

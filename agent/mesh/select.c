@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Selection: question -> targets (destinations with shares) -> endpoints with shares -> slots -> picks.
+#include "mesh/select.h"
+
+#include "base/hash.h"
+#include "match_priv.h"
+#include "mesh/slots.h"
+
+#include <math.h>
+
+// One destination of the answer.
+typedef struct target {
+    const ist_mesh_destination *destination; // NULL = absent from CDS
+    const ist_mesh_weighted *weighted;       // where a route names it, else NULL
+    double share;
+    double *shares;                          // of its endpoints, sum 1; NULL while not computed
+    bool usable;                             // some endpoint has a share
+} target;
+
+typedef struct chooser {
+    const ist_mesh_view *view;
+    const ist_mesh_policy *policy;
+    const ist_mesh_service *service;
+    const ist_mesh_port *port;
+    ist_arena *arena;
+    target *targets;
+    uint32_t target_count;
+    ist_mesh_selection made;
+} chooser;
+
+// --- Which destinations ---------------------------------------------------------------------------------------------
+
+static ist_status make_room(chooser *c, uint32_t count)
+{
+    c->targets = IST_ARENA_ARRAY(c->arena, (size_t)count * 2, target); // each may bring the whole service it belongs to
+    return c->targets != NULL ? IST_OK : IST_ENOMEM;
+}
+
+// A destination named twice is one target.
+static void add_target(chooser *c, const ist_mesh_destination *destination, const ist_mesh_weighted *weighted, double share)
+{
+    for (uint32_t i = 0; i < c->target_count && destination != NULL; i++) {
+        if (c->targets[i].destination == destination) {
+            c->targets[i].share += share;
+            return;
+        }
+    }
+    c->targets[c->target_count++] = (target){.destination = destination, .weighted = weighted, .share = share};
+}
+
+static ist_status target_weighted(chooser *c, const ist_mesh_weighted *weighted, uint32_t count)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        sum += weighted[i].weight;
+    }
+    if (make_room(c, count) != IST_OK) {
+        return IST_ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (weighted[i].weight != 0) {
+            const ist_mesh_destination *found =
+                weighted[i].key.host.n != 0 ? ist_mesh_view_destination(c->view, &weighted[i].key) : NULL;
+            add_target(c, found, &weighted[i], (double)weighted[i].weight / (double)sum);
+        }
+    }
+    return IST_OK;
+}
+
+static ist_status target_service(chooser *c)
+{
+    if (make_room(c, 1) != IST_OK) {
+        return IST_ENOMEM;
+    }
+    add_target(c, ist_mesh_port_destination(c->port, IST_STRV_NULL), NULL, 1);
+    return IST_OK;
+}
+
+static ist_status target_unmatched(chooser *c)
+{
+    c->made.basis = IST_MESH_BASIS_UNMATCHED;
+    return c->policy->unmatched == IST_MESH_UNMATCHED_SERVICE ? target_service(c) : IST_OK;
+}
+
+static ist_mesh_request complete(const ist_mesh_service *service, const ist_mesh_request *request)
+{
+    ist_mesh_request full = request != NULL ? *request : (ist_mesh_request){.header_count = 0};
+    full.authority = full.authority.n != 0 ? full.authority : service->host;
+    return full; // match.c knows the other defaults
+}
+
+static ist_status target_http(chooser *c, const ist_mesh_request *request)
+{
+    c->made.virtual_host = c->port->virtual_host;
+    c->made.route = ist_mesh_match_route(c->port->virtual_host, request, &c->made.route_index);
+    if (c->made.route == NULL) {
+        return target_unmatched(c);
+    }
+    switch (c->made.route->action) {
+    case IST_MESH_ACTION_FORWARD:
+        c->made.basis = IST_MESH_BASIS_ROUTE;
+        return target_weighted(c, c->made.route->destinations, c->made.route->destination_count);
+    case IST_MESH_ACTION_REDIRECT:
+    case IST_MESH_ACTION_DIRECT_RESPONSE:
+        c->made.basis = IST_MESH_BASIS_RESPONSE;
+        return IST_OK;
+    case IST_MESH_ACTION_OTHER: // matched, but a look-up cannot follow it
+    case _IST_MESH_ACTION_MAX:
+        break;
+    }
+    return target_unmatched(c);
+}
+
+static ist_status choose_targets(chooser *c, const ist_mesh_query *query)
+{
+    if (query->has_subset) {
+        const ist_mesh_destination *subset = ist_mesh_port_destination(c->port, query->subset);
+        c->made.basis = IST_MESH_BASIS_SUBSET;
+        if (subset == NULL) {
+            return IST_ENOTFOUND;
+        }
+        if (make_room(c, 1) != IST_OK) {
+            return IST_ENOMEM;
+        }
+        add_target(c, subset, NULL, 1);
+        return IST_OK;
+    }
+    ist_mesh_request request = complete(c->service, query->request);
+    if (c->port->virtual_host != NULL) {
+        return target_http(c, &request);
+    }
+    const ist_mesh_l4_route *l4 = ist_mesh_match_l4_route(c->service, c->port, request.authority);
+    c->made.basis = l4 != NULL ? IST_MESH_BASIS_L4_ROUTE : IST_MESH_BASIS_SERVICE;
+    return l4 != NULL ? target_weighted(c, l4->destinations, l4->destination_count) : target_service(c);
+}
+
+// --- Their endpoints ------------------------------------------------------------------------------------------------
+
+static bool serves(uint8_t health)
+{
+    return health == IST_MESH_UNKNOWN || health == IST_MESH_HEALTHY || health == IST_MESH_DEGRADED;
+}
+
+static ist_status compute_shares(chooser *c, target *t)
+{
+    if (t->destination == NULL) {
+        return IST_OK;
+    }
+    const ist_mesh_endpoints *endpoints = t->destination->endpoints;
+    t->shares = IST_ARENA_ARRAY(c->arena, endpoints->count, double);
+    if (t->shares == NULL ||
+        ist_mesh_cluster_shares(t->destination->cluster, endpoints, c->arena, t->shares) != IST_OK) {
+        return IST_ENOMEM;
+    }
+    for (uint32_t i = 0; i < endpoints->count; i++) {
+        const ist_mesh_endpoint *endpoint = &endpoints->items[i];
+        bool gateway = (endpoint->flags & IST_MESH_ENDPOINT_GATEWAY) != 0;
+        t->usable = t->usable || t->shares[i] > 0;
+        c->made.dropped_gateways += gateway ? 1 : 0;
+        c->made.dropped_unhealthy += !gateway && t->shares[i] <= 0 && !serves(endpoint->health) ? 1 : 0;
+    }
+    return IST_OK;
+}
+
+// The whole service that stands in for an empty destination (empty_subset: service).
+static const ist_mesh_destination *stand_in(const chooser *c, const target *empty)
+{
+    if (empty->weighted == NULL) {
+        return ist_mesh_port_destination(c->port, IST_STRV_NULL);
+    }
+    ist_mesh_cluster_key key = empty->weighted->key;
+    key.subset = IST_STRV_NULL;
+    return key.host.n != 0 ? ist_mesh_view_destination(c->view, &key) : NULL;
+}
+
+// Moves the share of one empty target to the whole service. *lost grows where that has no endpoint either.
+static ist_status give_to_service(chooser *c, const target *empty, double *lost)
+{
+    const ist_mesh_destination *whole = stand_in(c, empty);
+    for (uint32_t i = 0; i < c->target_count && whole != NULL; i++) {
+        target *t = &c->targets[i];
+        if (t->destination == whole) {
+            t->share += t->usable ? empty->share : 0;
+            *lost += t->usable ? 0 : empty->share;
+            return IST_OK;
+        }
+    }
+    if (whole == NULL) {
+        *lost += empty->share;
+        return IST_OK;
+    }
+    target *added = &c->targets[c->target_count++];
+    *added = (target){.destination = whole, .share = empty->share};
+    if (compute_shares(c, added) != IST_OK) {
+        return IST_ENOMEM;
+    }
+    *lost += added->usable ? 0 : empty->share;
+    return IST_OK;
+}
+
+// Hands the shares of empty targets on as the policy says (rules 4.1).
+static ist_status settle_empty(chooser *c)
+{
+    uint32_t named = c->target_count;
+    double lost = 0;
+    double kept = 0;
+    for (uint32_t i = 0; i < named; i++) {
+        target *t = &c->targets[i];
+        if (t->usable) {
+            kept += t->share;
+            continue;
+        }
+        c->made.empty_destinations++;
+        if (c->policy->empty_subset != IST_MESH_EMPTY_SERVICE) {
+            lost += t->share;
+        } else if (give_to_service(c, t, &lost) != IST_OK) {
+            return IST_ENOMEM;
+        }
+    }
+    if (c->policy->empty_subset == IST_MESH_EMPTY_REDISTRIBUTE && kept > 0) {
+        for (uint32_t i = 0; i < named && lost > 0; i++) {
+            c->targets[i].share /= kept;
+        }
+        lost = 0;
+    }
+    c->made.lost_share = lost < 1 ? lost : 1;
+    return IST_OK;
+}
+
+// --- Slots and picks ------------------------------------------------------------------------------------------------
+
+static uint64_t identity_of(const ist_mesh_endpoint *endpoint)
+{
+    return ist_hash_bytes(endpoint->address, sizeof(endpoint->address), (uint64_t)endpoint->port << 8 | endpoint->family);
+}
+
+static uint32_t count_usable(const chooser *c)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < c->target_count; i++) {
+        const target *t = &c->targets[i];
+        for (uint32_t k = 0; t->usable && k < t->destination->endpoints->count; k++) {
+            count += t->shares[k] > 0 ? 1 : 0;
+        }
+    }
+    return count;
+}
+
+// Writes items and picks in step: the i-th pick belongs to the i-th item.
+static void fill(const chooser *c, ist_mesh_slot_item *items, ist_mesh_pick *picks)
+{
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < c->target_count; i++) {
+        const target *t = &c->targets[i];
+        for (uint32_t k = 0; t->usable && k < t->destination->endpoints->count; k++) {
+            if (t->shares[k] > 0) {
+                items[at] = (ist_mesh_slot_item){.share = t->shares[k] * t->share,
+                                                 .identity = identity_of(&t->destination->endpoints->items[k]),
+                                                 .group = i};
+                picks[at++] = (ist_mesh_pick){.destination = t->destination, .index = k};
+            }
+        }
+    }
+}
+
+static ist_status make_picks(chooser *c)
+{
+    uint32_t count = count_usable(c);
+    if (count == 0) {
+        return IST_OK;
+    }
+    ist_mesh_slot_item *items = IST_ARENA_ARRAY(c->arena, count, ist_mesh_slot_item);
+    ist_mesh_pick *picks = IST_ARENA_ARRAY(c->arena, count, ist_mesh_pick);
+    if (items == NULL || picks == NULL) {
+        return IST_ENOMEM;
+    }
+    fill(c, items, picks);
+    ist_strv identity = c->policy->identity;
+    ist_mesh_slots_args args = {.max_slots = c->policy->max_slots,
+                                .pod_identity = ist_hash_bytes(identity.p, identity.n, 0)};
+    double ignored = 0; // ours is over the picks only
+    if (ist_mesh_slots(&args, items, count, c->arena, &c->made.total_slots, &ignored) != IST_OK) {
+        return IST_ENOMEM;
+    }
+    uint32_t listed = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (items[i].slots != 0) {
+            picks[listed] = picks[i];
+            picks[listed].share = items[i].listed_share;
+            picks[listed++].slots = items[i].slots;
+            double error = fabs((double)items[i].slots / c->made.total_slots - items[i].listed_share);
+            c->made.share_error = fmax(c->made.share_error, error);
+        }
+    }
+    c->made.picks = picks;
+    c->made.pick_count = listed;
+    c->made.unlisted = count - listed;
+    return IST_OK;
+}
+
+ist_status ist_mesh_select(const ist_mesh_view *view, const ist_mesh_query *query, ist_arena *arena,
+                           ist_mesh_selection *ret_selection)
+{
+    const ist_mesh_port *port = ist_mesh_service_port(query->service, query->port);
+    if (port == NULL) {
+        return IST_ENOTFOUND;
+    }
+    chooser c = {.view = view, .policy = ist_mesh_view_policy(view), .service = query->service, .port = port,
+                 .arena = arena, .made = {.service = query->service, .port = port}};
+    ist_status status = choose_targets(&c, query);
+    for (uint32_t i = 0; status == IST_OK && i < c.target_count; i++) {
+        status = compute_shares(&c, &c.targets[i]);
+    }
+    if (status == IST_OK) {
+        status = settle_empty(&c);
+    }
+    if (status == IST_OK) {
+        status = make_picks(&c);
+    }
+    if (status == IST_OK) {
+        *ret_selection = c.made;
+    }
+    return status;
+}
