@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api_admin/admin.h"
+
+#include "admin_priv.h"
+
+#include "base/log.h"
+
+static const char TEXT[] = "text/plain; charset=utf-8";
+
+static void live(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    (void)ctx;
+    (void)request;
+    response->content_type = TEXT;
+    ist_buf_append_str(&response->body, "live\n");
+}
+
+static void ready(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    const ist_api_admin *admin = ctx;
+    (void)request;
+    response->content_type = TEXT;
+    response->status = admin->status->ready(admin->status->ctx, &response->body) ? 200 : 503;
+    ist_buf_append_char(&response->body, '\n');
+}
+
+static void refresh_view_gauges(const ist_api_admin *admin, const ist_api_request *request)
+{
+    ist_metric_set(admin->stale, request->stale ? 1 : 0);
+    if (request->view == NULL) {
+        return;
+    }
+    const ist_mesh_counts *counts = ist_mesh_view_counts(request->view);
+    ist_metric_set(admin->services, (double)counts->services);
+    ist_metric_set(admin->subsets, (double)counts->subsets);
+    ist_metric_set(admin->endpoints, (double)counts->endpoints);
+    ist_metric_set(admin->generation, (double)ist_mesh_view_revision(request->view));
+    for (size_t i = 0; i < _IST_MESH_HEALTH_MAX; i++) {
+        ist_metric_set(admin->health[i], (double)counts->endpoints_by_health[i]);
+    }
+}
+
+static void metrics(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    const ist_api_admin *admin = ctx;
+    ist_strv accept = IST_STRV_NULL;
+    (void)ist_api_header(request, "accept", &accept);
+    bool open = ist_strv_contains(accept, IST_STRV("application/openmetrics-text"));
+    refresh_view_gauges(admin, request);
+    admin->status->refresh_metrics(admin->status->ctx);
+    response->content_type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                                  : "text/plain; version=0.0.4; charset=utf-8";
+    ist_metrics_render(admin->metrics, open ? IST_METRICS_OPENMETRICS : IST_METRICS_PROMETHEUS_TEXT, &response->body);
+}
+
+static void drain(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    const ist_api_admin *admin = ctx;
+    (void)request;
+    admin->status->drain(admin->status->ctx);
+    response->content_type = TEXT;
+    ist_buf_append_str(&response->body, "draining\n");
+}
+
+static void write_levels(ist_api_response *response)
+{
+    response->content_type = TEXT;
+    for (ist_log_scope scope = 0; scope < _IST_LOG_SCOPE_MAX; scope++) {
+        ist_buf_printf(&response->body, "%s: %s\n", ist_log_scope_name(scope), ist_log_level_name(ist_log_get_level(scope)));
+    }
+}
+
+static void show_levels(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    (void)ctx;
+    (void)request;
+    write_levels(response);
+}
+
+// POST /logging?level=debug&xds=debug: "level" is for all scopes, as in Envoy's admin.
+static void change_levels(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    (void)ctx;
+    ist_buf spec = IST_BUF_INIT;
+    ist_strv all;
+    ist_err err = IST_ERR_NULL;
+    if (ist_api_query(request, "level", &all)) {
+        ist_buf_append_strv(&spec, all);
+    }
+    for (size_t i = 0; i < request->query_count; i++) {
+        if (!ist_strv_equal(request->queries[i].name, IST_STRV("level"))) {
+            ist_buf_printf(&spec, "%s%.*s:%.*s", spec.length != 0 ? "," : "", IST_STRV_ARG(request->queries[i].name),
+                           IST_STRV_ARG(request->queries[i].value));
+        }
+    }
+    if (ist_log_apply_spec(ist_buf_view(&spec), &err) != IST_OK) {
+        ist_api_problem(response, 400, "%s", err.text);
+    } else {
+        write_levels(response);
+    }
+    ist_buf_done(&spec);
+}
+
+static void show_index(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    (void)ctx;
+    (void)request;
+    response->content_type = TEXT;
+    ist_buf_append_str(&response->body, "Isthmus: the mesh as this pod sees it\n\n"
+                                        "  /v1/services            all services\n"
+                                        "  /v1/services/HOST       one service\n"
+                                        "  /v1/endpoints/HOST[:PORT][?subset=NAME]   the effective endpoint list\n"
+                                        "  /v1/status              source, revision, synchronisation, listeners\n"
+                                        "  /v1/watch?revision=N    wait for a newer revision (or Accept: text/event-stream)\n"
+                                        "  /v1/openapi.json        the promise of all these\n"
+                                        "  /healthz/live, /healthz/ready, /metrics\n"
+                                        "  /logging                log levels; POST /logging?xds=debug changes them\n"
+                                        "  /debug/view             canonical dump of the whole view\n"
+                                        "  POST /drain             not ready any more, then stop\n");
+}
+
+static const ist_api_route PUBLIC[] = {
+    {IST_API_GET, "/healthz/live", "live", live},       {IST_API_GET, "/healthz/ready", "ready", ready},
+    {IST_API_GET, "/healthz", "ready", ready},          {IST_API_GET, "/ready", "ready", ready},
+    {IST_API_GET, "/metrics", "metrics", metrics},      {IST_API_GET, "/stats/prometheus", "metrics", metrics},
+};
+
+static const ist_api_route PRIVATE[] = {
+    {IST_API_GET, "/", "index", show_index},
+    {IST_API_GET, "/logging", "logging", show_levels},
+    {IST_API_POST, "/logging", "logging", change_levels},
+    {IST_API_POST, "/drain", "drain", drain},
+    {IST_API_GET, "/debug/view", "view", admin_view},
+};
+
+ist_api_routes ist_api_admin_public_routes(ist_api_admin *admin)
+{
+    return (ist_api_routes){.api = "admin", .rows = PUBLIC, .count = IST_COUNT(PUBLIC), .ctx = admin};
+}
+
+ist_api_routes ist_api_admin_private_routes(ist_api_admin *admin)
+{
+    return (ist_api_routes){.api = "admin", .rows = PRIVATE, .count = IST_COUNT(PRIVATE), .ctx = admin};
+}
+
+static ist_metric *gauge(ist_metrics *registry, const char *name, const char *help)
+{
+    const ist_metric_def def = {.kind = IST_METRIC_GAUGE, .name = name, .help = help};
+    ist_metric_family *family = ist_metrics_family(registry, &def);
+    return family != NULL ? ist_metric_series(family, NULL, NULL, NULL) : NULL;
+}
+
+ist_status ist_api_admin_init(ist_api_admin *admin, const ist_api_status_source *status, ist_metrics *registry)
+{
+    static const ist_metric_def HEALTH = {.kind = IST_METRIC_GAUGE,
+                                          .name = "isthmus_view_endpoints_by_health",
+                                          .help = "Endpoints in the view by health.",
+                                          .label_1 = "health"};
+    *admin = (ist_api_admin){.status = status, .metrics = registry};
+    admin->services = gauge(registry, "isthmus_view_services", "Services in the view.");
+    admin->subsets = gauge(registry, "isthmus_view_subsets", "Clusters with a subset in the view.");
+    admin->endpoints = gauge(registry, "isthmus_view_endpoints", "Endpoints in the view.");
+    admin->generation = gauge(registry, "isthmus_view_generation", "Revision of the view.");
+    admin->stale = gauge(registry, "isthmus_view_stale", "1 while the source is away and the last good view serves.");
+    ist_metric_family *family = ist_metrics_family(registry, &HEALTH);
+    if (family == NULL || admin->stale == NULL) {
+        return IST_ENOMEM;
+    }
+    for (size_t i = 0; i < _IST_MESH_HEALTH_MAX; i++) {
+        admin->health[i] = ist_metric_series(family, ist_mesh_health_name((ist_mesh_health)i), NULL, NULL);
+    }
+    return admin->health[_IST_MESH_HEALTH_MAX - 1] != NULL ? IST_OK : IST_ENOMEM;
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Shared by the files of the admin door.
+#pragma once
+
+#include "api_admin/admin.h"
+
+// /debug/view: every service, cluster, endpoint, route and name in a canonical order, for comparing two agents.
+void admin_view(void *ctx, const ist_api_request *request, ist_api_response *response);

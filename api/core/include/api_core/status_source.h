@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The seam through which REST and admin show what is not in the view: source, streams, listeners, readiness, drain. The
+// runtime implements it, so that doors know neither xDS nor DNS.
+//
+// Threads: called on the HTTP thread; the implementation synchronises.
+#pragma once
+
+#include <stdbool.h>
+
+#include "api_core/json.h"
+#include "base/attr.h"
+#include "base/buf.h"
+
+typedef struct ist_api_status_source {
+    // Members of the status object: "source", "identity", "listeners", "sync", ...
+    void (*write_status)(void *ctx, ist_json *json);
+    // Ready to serve? *why gets one line of text either way.
+    bool (*ready)(void *ctx, ist_buf *why);
+    // Starts draining; returns at once.
+    void (*drain)(void *ctx);
+    // Brings gauges up to date before metrics are rendered.
+    void (*refresh_metrics)(void *ctx);
+    void *ctx;
+} ist_api_status_source;

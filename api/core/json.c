@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api_core/json.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+ist_json ist_json_over(ist_buf *out)
+{
+    return (ist_json){.out = out};
+}
+
+// Bytes of the well-formed UTF-8 sequence at the start of `text`; 0 = none (RFC 3629).
+static size_t utf8_length(const unsigned char *text, size_t n)
+{
+    size_t length = text[0] < 0x80 ? 1 : text[0] >= 0xc2 && text[0] < 0xe0 ? 2 : text[0] >= 0xe0 && text[0] < 0xf0 ? 3 : 4;
+    if ((text[0] >= 0x80 && text[0] < 0xc2) || text[0] > 0xf4 || length > n) {
+        return 0;
+    }
+    return ist_strv_valid_utf8(ist_strv_make((const char *)text, length)) ? length : 0;
+}
+
+static void append_escaped(ist_buf *out, unsigned char c)
+{
+    switch (c) {
+    case '"':
+        ist_buf_append_str(out, "\\\"");
+        break;
+    case '\\':
+        ist_buf_append_str(out, "\\\\");
+        break;
+    case '\n':
+        ist_buf_append_str(out, "\\n");
+        break;
+    case '\r':
+        ist_buf_append_str(out, "\\r");
+        break;
+    case '\t':
+        ist_buf_append_str(out, "\\t");
+        break;
+    default:
+        ist_buf_printf(out, "\\u%04x", c);
+        break;
+    }
+}
+
+static void append_text(ist_buf *out, ist_strv value)
+{
+    ist_buf_append_char(out, '"');
+    const unsigned char *text = (const unsigned char *)value.p;
+    size_t plain = 0; // start of the bytes that go out as they are
+    size_t at = 0;
+    while (at < value.n) {
+        size_t length = utf8_length(text + at, value.n - at);
+        bool special = length == 1 && (text[at] < 0x20 || text[at] == '"' || text[at] == '\\');
+        if (length != 0 && !special) {
+            at += length;
+            continue;
+        }
+        ist_buf_append(out, text + plain, at - plain);
+        if (special) {
+            append_escaped(out, text[at]);
+        } else {
+            ist_buf_append_str(out, "\\ufffd");
+        }
+        plain = ++at;
+    }
+    if (value.n != 0) {
+        ist_buf_append(out, text + plain, at - plain);
+    }
+    ist_buf_append_char(out, '"');
+}
+
+static void begin_value(ist_json *json, const char *key)
+{
+    uint64_t bit = UINT64_C(1) << json->depth;
+    if ((json->filled & bit) != 0) {
+        ist_buf_append_char(json->out, ',');
+    }
+    json->filled |= bit;
+    if (key != NULL) {
+        append_text(json->out, ist_strv_from(key));
+        ist_buf_append_char(json->out, ':');
+    }
+}
+
+static void begin_level(ist_json *json, const char *key, char bracket)
+{
+    begin_value(json, key);
+    ist_buf_append_char(json->out, bracket);
+    json->depth++;
+    json->filled &= ~(UINT64_C(1) << json->depth);
+}
+
+void ist_json_begin_object(ist_json *json, const char *key)
+{
+    begin_level(json, key, '{');
+}
+
+void ist_json_end_object(ist_json *json)
+{
+    json->depth--;
+    ist_buf_append_char(json->out, '}');
+}
+
+void ist_json_begin_array(ist_json *json, const char *key)
+{
+    begin_level(json, key, '[');
+}
+
+void ist_json_end_array(ist_json *json)
+{
+    json->depth--;
+    ist_buf_append_char(json->out, ']');
+}
+
+void ist_json_strv(ist_json *json, const char *key, ist_strv value)
+{
+    begin_value(json, key);
+    append_text(json->out, value);
+}
+
+void ist_json_string(ist_json *json, const char *key, const char *value)
+{
+    ist_json_strv(json, key, ist_strv_from(value));
+}
+
+void ist_json_u64(ist_json *json, const char *key, uint64_t value)
+{
+    begin_value(json, key);
+    ist_buf_append_u64(json->out, value);
+}
+
+void ist_json_i64(ist_json *json, const char *key, int64_t value)
+{
+    begin_value(json, key);
+    ist_buf_printf(json->out, "%lld", (long long)value);
+}
+
+void ist_json_double(ist_json *json, const char *key, double value)
+{
+    begin_value(json, key);
+    if (!isfinite(value)) {
+        ist_buf_append_str(json->out, "null"); // JSON has no word for it
+        return;
+    }
+    char text[32];
+    double read_back = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, sizeof(text), "%.*g", digits, value);
+        if (sscanf(text, "%lf", &read_back) == 1 && !(read_back < value) && !(read_back > value)) {
+            break;
+        }
+    }
+    ist_buf_append_str(json->out, text);
+    if (strpbrk(text, ".e") == NULL) {
+        ist_buf_append_str(json->out, ".0");
+    }
+}
+
+void ist_json_bool(ist_json *json, const char *key, bool value)
+{
+    begin_value(json, key);
+    ist_buf_append_str(json->out, value ? "true" : "false");
+}
+
+void ist_json_null(ist_json *json, const char *key)
+{
+    begin_value(json, key);
+    ist_buf_append_str(json->out, "null");
+}
+
+void ist_json_strv_or_null(ist_json *json, const char *key, ist_strv value)
+{
+    if (value.n == 0) {
+        ist_json_null(json, key);
+    } else {
+        ist_json_strv(json, key, value);
+    }
+}

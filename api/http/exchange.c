@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// One request: from libmicrohttpd's pieces to an ist_api_request, through the handler, and back.
+#include "http_priv.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define STREAM_BLOCK_BYTES 4096
+#define ARENA_MAX_BYTES ((size_t)64 << 20)
+
+http_exchange *http_exchange_new(http_listener *listener, struct MHD_Connection *connection, const char *target)
+{
+    http_exchange *exchange = IST_NEW(http_exchange);
+    if (exchange == NULL) {
+        return NULL;
+    }
+    exchange->listener = listener;
+    exchange->connection = connection;
+    exchange->target = ist_strndup(target, strlen(target));
+    exchange->arena = ist_arena_new(0, ARENA_MAX_BYTES);
+    exchange->started_ms = ist_clock_now_ms(ist_clock_system());
+    ist_buf_init(&exchange->body, (size_t)1 << 20);
+    ist_buf_init(&exchange->pending, IST_BUF_DEFAULT_MAX);
+    if (exchange->target == NULL || exchange->arena == NULL) {
+        http_exchange_free(exchange);
+        return NULL;
+    }
+    return exchange;
+}
+
+void http_exchange_free(http_exchange *exchange)
+{
+    if (exchange == NULL) {
+        return;
+    }
+    http_wait_forget(exchange);
+    ist_buf_done(&exchange->body);
+    ist_buf_done(&exchange->pending);
+    ist_arena_free(exchange->arena);
+    ist_free(exchange->target);
+    ist_free(exchange);
+}
+
+// --- In -------------------------------------------------------------------------------------------------------------
+
+static enum MHD_Result add_header(void *ctx, enum MHD_ValueKind kind, const char *name, const char *value)
+{
+    http_exchange *exchange = ctx;
+    ist_api_request *request = &exchange->request;
+    (void)kind;
+    if (request->header_count == IST_API_FIELDS_MAX) {
+        return MHD_NO; // the rest is of no interest to any handler
+    }
+    ist_strv view = ist_strv_from(name);
+    char *lower = ist_arena_alloc(exchange->arena, view.n + 1);
+    if (lower == NULL) {
+        return MHD_NO;
+    }
+    ist_strv_lower(view, lower);
+    request->headers[request->header_count++] = (ist_api_field){ist_strv_make(lower, view.n), ist_strv_from(value)};
+    return MHD_YES;
+}
+
+// Everything about the request that does not change between calls of its handler. False: the response says why not.
+static bool prepare(http_exchange *exchange, ist_api_response *response)
+{
+    ist_api_request *request = &exchange->request;
+    ist_err err = IST_ERR_NULL;
+    request->arena = exchange->arena;
+    request->body = ist_buf_view(&exchange->body);
+    (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_header, exchange);
+    ist_status status = ist_api_target_parse(ist_strv_from(exchange->target), exchange->arena, request, &err);
+    if (status != IST_OK) {
+        ist_api_problem(response, 400, "%s", err.text);
+        return false;
+    }
+    ist_strv host = IST_STRV_NULL;
+    (void)ist_api_header(request, "host", &host);
+    if (exchange->listener->loopback && !ist_api_host_is_loopback(host)) {
+        ist_api_problem(response, 403,
+                        "this port answers to localhost only, not to \"%.*s\": a web page must not read the mesh through a "
+                        "name that points here",
+                        IST_STRV_ARG(host));
+        return false;
+    }
+    exchange->route =
+        ist_api_route_find(exchange->listener->set_refs, exchange->listener->set_count, request, &exchange->set, response);
+    return exchange->route != NULL;
+}
+
+// --- Out ------------------------------------------------------------------------------------------------------------
+
+static void add_common_headers(const http_exchange *exchange, const ist_api_response *response, struct MHD_Response *out)
+{
+    char revision[24];
+    const ist_mesh_view *view = exchange->request.view;
+    (void)snprintf(revision, sizeof(revision), "%llu",
+                   (unsigned long long)(view != NULL ? ist_mesh_view_revision(view) : 0));
+    // A header that does not fit into memory is left out; the answer itself is whole.
+    (void)MHD_add_response_header(out, "Content-Type",
+                                  response->content_type != NULL ? response->content_type : "application/json");
+    (void)MHD_add_response_header(out, "X-Isthmus-Revision", revision);
+    (void)MHD_add_response_header(out, "X-Isthmus-Stale", exchange->request.stale ? "true" : "false");
+    (void)MHD_add_response_header(out, "Cache-Control", "no-store");
+    if (response->allow != NULL) {
+        (void)MHD_add_response_header(out, "Allow", response->allow);
+    }
+}
+
+static void count(const http_exchange *exchange, uint32_t status)
+{
+    const ist_http_server *server = exchange->listener->server;
+    const char *api = exchange->set != NULL ? exchange->set->api : "none";
+    const char *operation = exchange->route != NULL ? exchange->route->operation : "none";
+    char code[16];
+    (void)snprintf(code, sizeof(code), "%u", status);
+    ist_metric_add(ist_metric_series(server->requests, api, operation, code), 1);
+    int64_t elapsed_ms = ist_clock_now_ms(ist_clock_system()) - exchange->started_ms;
+    ist_histogram_observe(ist_histogram_series(server->durations, api, operation), (double)elapsed_ms / 1000.0);
+}
+
+static enum MHD_Result queue(http_exchange *exchange, uint32_t status, struct MHD_Response *out)
+{
+    enum MHD_Result result = out != NULL ? MHD_queue_response(exchange->connection, status, out) : MHD_NO;
+    if (out != NULL) {
+        MHD_destroy_response(out);
+    }
+    count(exchange, status);
+    return result;
+}
+
+static enum MHD_Result send_body(http_exchange *exchange, ist_api_response *response)
+{
+    if (ist_buf_status(&response->body) != IST_OK) {
+        ist_api_problem(response, 503, "out of memory; try again");
+    }
+    size_t length = 0;
+    char *bytes = ist_buf_steal(&response->body, &length);
+    if (bytes == NULL) {
+        return MHD_NO; // closes the connection: not even the problem fits into memory
+    }
+    struct MHD_Response *out = MHD_create_response_from_buffer_with_free_callback(length, bytes, ist_free);
+    if (out == NULL) {
+        ist_free(bytes);
+        return MHD_NO;
+    }
+    add_common_headers(exchange, response, out);
+    return queue(exchange, response->status != 0 ? response->status : 200, out);
+}
+
+// Calls the handler with the present view. `response` is empty before.
+static void call(http_exchange *exchange, bool resumed, ist_api_response *response)
+{
+    ist_http_server *server = exchange->listener->server;
+    ist_api_request *request = &exchange->request;
+    int64_t now_ms = ist_clock_now_ms(ist_clock_system());
+    request->view = ist_mesh_reader_view(&server->reader);
+    request->stale = ist_mesh_store_stale(server->store);
+    request->resumed = resumed;
+    request->resumed_beyond = exchange->wait_beyond;
+    request->elapsed_ms = now_ms - exchange->started_ms;
+    request->timed_out = resumed && now_ms >= exchange->deadline_ms;
+    exchange->route->handle(exchange->set->ctx, request, response);
+    exchange->wait_beyond = response->wait_beyond;
+    exchange->deadline_ms = exchange->started_ms + response->wait_ms;
+    exchange->due = false;
+}
+
+// --- Event streams --------------------------------------------------------------------------------------------------
+
+static bool has_news(const http_exchange *exchange)
+{
+    return exchange->due || ist_mesh_store_revision(exchange->listener->server->store) > exchange->wait_beyond;
+}
+
+// libmicrohttpd asks for the next bytes of a stream; with nothing to send the connection is suspended until there is.
+static ssize_t read_stream(void *ctx, uint64_t position, char *buffer, size_t size_bytes)
+{
+    http_exchange *exchange = ctx;
+    (void)position;
+    if (exchange->pending.length == 0 && !has_news(exchange)) {
+        http_wait_begin(exchange);
+        return 0;
+    }
+    if (exchange->pending.length == 0) {
+        ist_api_response response = {.body = IST_BUF_INIT};
+        call(exchange, true, &response);
+        ist_buf_append_strv(&exchange->pending, ist_buf_view(&response.body));
+        ist_buf_done(&response.body);
+    }
+    if (ist_buf_status(&exchange->pending) != IST_OK) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    size_t length = exchange->pending.length < size_bytes ? exchange->pending.length : size_bytes;
+    memcpy(buffer, exchange->pending.data, length);
+    ist_buf_consume(&exchange->pending, length);
+    return (ssize_t)length;
+}
+
+static enum MHD_Result start_stream(http_exchange *exchange, ist_api_response *response)
+{
+    ist_buf_append_strv(&exchange->pending, ist_buf_view(&response->body));
+    ist_buf_done(&response->body);
+    struct MHD_Response *out =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, exchange, NULL);
+    if (out != NULL) {
+        add_common_headers(exchange, response, out);
+    }
+    return queue(exchange, 200, out);
+}
+
+enum MHD_Result http_exchange_answer(http_exchange *exchange)
+{
+    ist_api_response response = {.body = IST_BUF_INIT};
+    bool resumed = exchange->route != NULL;
+    if (ist_buf_status(&exchange->body) != IST_OK) {
+        ist_api_problem(&response, 413, "the body is larger than %zu bytes", exchange->body.max_bytes);
+    } else if (resumed || prepare(exchange, &response)) {
+        call(exchange, resumed, &response);
+    }
+    if (response.stream) {
+        return start_stream(exchange, &response);
+    }
+    if (response.wait) {
+        ist_buf_done(&response.body);
+        http_wait_begin(exchange);
+        return MHD_YES;
+    }
+    return send_body(exchange, &response);
+}

@@ -1,0 +1,311 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api_http/server.h"
+
+#include "http_priv.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CONNECTIONS_DEFAULT 512
+#define IDLE_TIMEOUT_S 60
+#define CONNECTION_MEMORY_BYTES ((size_t)24 << 10)
+
+// --- libmicrohttpd's callbacks --------------------------------------------------------------------------------------
+
+static void *on_target(void *ctx, const char *target, struct MHD_Connection *connection)
+{
+    return http_exchange_new(ctx, connection, target);
+}
+
+static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
+                                 const char *version, const char *upload, size_t *upload_bytes, void **exchange_ref)
+{
+    http_exchange *exchange = *exchange_ref;
+    (void)ctx;
+    (void)connection;
+    (void)url;
+    (void)version;
+    if (exchange == NULL) {
+        return MHD_NO; // out of memory at the first line
+    }
+    if (!exchange->headers_seen) {
+        exchange->headers_seen = true;
+        exchange->request.method = _IST_API_METHOD_MAX;
+        for (ist_api_method m = 0; m < _IST_API_METHOD_MAX; m++) {
+            if (strcmp(method, ist_api_method_name(m)) == 0) {
+                exchange->request.method = m;
+            }
+        }
+        return MHD_YES;
+    }
+    if (*upload_bytes != 0) {
+        ist_buf_append(&exchange->body, upload, *upload_bytes);
+        *upload_bytes = 0;
+        return MHD_YES;
+    }
+    return http_exchange_answer(exchange);
+}
+
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **exchange_ref, enum MHD_RequestTerminationCode why)
+{
+    (void)ctx;
+    (void)connection;
+    (void)why;
+    http_exchange_free(*exchange_ref);
+    *exchange_ref = NULL;
+}
+
+// --- The loop -------------------------------------------------------------------------------------------------------
+
+void http_arm(ist_http_server *server, ist_loop_timer *timer, int64_t delay_ms)
+{
+    if (ist_loop_arm(server->loop, timer, delay_ms) != IST_OK) {
+        IST_WARN(IST_LOG_API, "no memory for a timer, time-outs are checked at the next event");
+    }
+}
+
+void http_listener_run(http_listener *listener)
+{
+    MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+    (void)MHD_run(listener->daemon); // fails only for a daemon of another mode
+    if (MHD_get_timeout(listener->daemon, &timeout_ms) == MHD_YES) {
+        http_arm(listener->server, &listener->timer, (int64_t)timeout_ms);
+    } else {
+        ist_loop_disarm(listener->server->loop, &listener->timer);
+    }
+}
+
+static void on_ready(void *ctx, uint32_t events)
+{
+    (void)events;
+    http_listener_run(ctx);
+}
+
+static void on_timer(void *ctx)
+{
+    http_listener_run(ctx);
+}
+
+static void on_wait_timer(void *ctx)
+{
+    http_wait_check(ctx);
+}
+
+static void on_view(void *ctx)
+{
+    ist_http_server *server = ctx;
+    (void)ist_mesh_reader_view(&server->reader); // lets the old view go
+    http_wait_check(server);
+}
+
+static void wake(void *ctx)
+{
+    ist_http_server *server = ctx;
+    ist_loop_post(server->loop, &server->view_job);
+}
+
+// --- Life -----------------------------------------------------------------------------------------------------------
+
+ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server **ret_server, ist_err *err)
+{
+    static const double BOUNDS[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10};
+    static const ist_metric_def REQUESTS = {.kind = IST_METRIC_COUNTER,
+                                            .name = "isthmus_registry_requests_total",
+                                            .help = "HTTP requests by door, operation and status.",
+                                            .label_1 = "api",
+                                            .label_2 = "op",
+                                            .label_3 = "code"};
+    static const ist_metric_def DURATIONS = {.kind = IST_METRIC_HISTOGRAM,
+                                             .name = "isthmus_registry_request_duration_seconds",
+                                             .help = "Time from request to answer, long polls included.",
+                                             .label_1 = "api",
+                                             .label_2 = "op",
+                                             .bounds = BOUNDS,
+                                             .bound_count = IST_COUNT(BOUNDS)};
+    ist_http_server *server = IST_NEW(ist_http_server);
+    if (server == NULL) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    server->loop = args->loop;
+    server->store = args->store;
+    server->requests = ist_metrics_family(args->metrics, &REQUESTS);
+    server->durations = ist_metrics_family(args->metrics, &DURATIONS);
+    if (server->requests == NULL || server->durations == NULL) {
+        ist_free(server);
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    server->view_job = (ist_loop_job){.run = on_view, .ctx = server};
+    server->wait_timer = (ist_loop_timer){.fire = on_wait_timer, .ctx = server};
+    ist_mesh_reader_init(&server->reader, args->store, wake, server);
+    *ret_server = server;
+    return IST_OK;
+}
+
+static void listener_free(http_listener *listener)
+{
+    if (listener->io.fd > 0) {
+        ist_loop_remove(listener->server->loop, &listener->io);
+    }
+    ist_loop_disarm(listener->server->loop, &listener->timer);
+    if (listener->daemon != NULL) {
+        MHD_stop_daemon(listener->daemon);
+    }
+    ist_free(listener);
+}
+
+void ist_http_server_free(ist_http_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    while (server->waiting != NULL) { // libmicrohttpd must not be stopped with suspended connections
+        http_exchange *exchange = server->waiting;
+        http_wait_forget(exchange);
+        MHD_resume_connection(exchange->connection);
+    }
+    while (server->listeners != NULL) {
+        http_listener *next = server->listeners->next;
+        listener_free(server->listeners);
+        server->listeners = next;
+    }
+    ist_loop_disarm(server->loop, &server->wait_timer);
+    ist_mesh_reader_done(&server->reader);
+    ist_free(server);
+}
+
+// --- Listening ------------------------------------------------------------------------------------------------------
+
+static bool fill_address(const ist_http_listener_args *args, struct sockaddr_storage *storage, socklen_t *length)
+{
+    char host[INET6_ADDRSTRLEN];
+    struct sockaddr_in *v4 = (struct sockaddr_in *)storage;
+    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)storage;
+    memset(storage, 0, sizeof(*storage));
+    if (!ist_strv_copy(args->host, host, sizeof(host))) {
+        return false;
+    }
+    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(args->port);
+        *length = sizeof(*v4);
+        return true;
+    }
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(args->port);
+    *length = sizeof(*v6);
+    return inet_pton(AF_INET6, host, &v6->sin6_addr) == 1;
+}
+
+static bool is_loopback(const struct sockaddr_storage *storage)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
+    return storage->ss_family == AF_INET ? (ntohl(v4->sin_addr.s_addr) >> 24) == 127 : IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+}
+
+// A listening socket, or -1 with *err filled.
+static int open_socket(const ist_http_listener_args *args, struct sockaddr_storage *address, socklen_t length, ist_err *err)
+{
+    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int on = 1;
+    int off = 0;
+    if (fd < 0) {
+        (void)ist_err_errno(err, errno, "cannot open a socket for %.*s", IST_STRV_ARG(args->host));
+        return -1;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); // a convenience only
+    if (address->ss_family == AF_INET6) {
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)); // then it serves IPv6 alone
+    }
+    if (bind(fd, (struct sockaddr *)address, length) == 0 && listen(fd, SOMAXCONN) == 0 &&
+        getsockname(fd, (struct sockaddr *)address, &length) == 0) {
+        return fd;
+    }
+    const char *remedy = errno == EADDRINUSE ? " (another process has the port: choose another one, or 0 for any)" : "";
+    (void)ist_err_errno(err, errno, "cannot listen on %.*s port %u%s", IST_STRV_ARG(args->host), args->port, remedy);
+    (void)close(fd);
+    return -1;
+}
+
+static uint16_t port_of(const struct sockaddr_storage *storage)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
+    return ntohs(storage->ss_family == AF_INET ? v4->sin_port : v6->sin6_port);
+}
+
+static struct MHD_Daemon *start_daemon(http_listener *listener, int fd, uint32_t max_connections)
+{
+    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, listener,
+                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, listener,
+                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_CONNECTION_LIMIT,
+                            (unsigned)max_connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, MHD_OPTION_END);
+}
+
+// Hooks a started daemon into the loop.
+static ist_status attach(http_listener *listener, ist_err *err)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (info == NULL) {
+        return ist_err_set(err, IST_EINTERNAL, "libmicrohttpd was built without epoll");
+    }
+    listener->io = (ist_loop_io){.ready = on_ready, .ctx = listener, .fd = info->epoll_fd, .events = EPOLLIN};
+    listener->timer = (ist_loop_timer){.fire = on_timer, .ctx = listener};
+    ist_status status = ist_loop_add(listener->server->loop, &listener->io, err);
+    if (status != IST_OK) {
+        listener->io.fd = 0;
+    }
+    return status;
+}
+
+ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port, ist_err *err)
+{
+    struct sockaddr_storage address;
+    socklen_t length = 0;
+    if (!fill_address(args, &address, &length)) {
+        return ist_err_set(err, IST_EINVAL, "\"%.*s\" is no IP address", IST_STRV_ARG(args->host));
+    }
+    http_listener *listener = IST_NEW(http_listener);
+    if (listener == NULL) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    listener->server = server;
+    listener->set_count = args->set_count;
+    for (size_t i = 0; i < args->set_count; i++) {
+        listener->sets[i] = args->sets[i];
+        listener->set_refs[i] = &listener->sets[i];
+    }
+    listener->loopback = is_loopback(&address);
+    ist_status status = IST_EIO;
+    int fd = open_socket(args, &address, length, err);
+    if (fd < 0) {
+        status = err != NULL ? err->code : IST_EIO;
+        goto out;
+    }
+    listener->daemon = start_daemon(listener, fd, args->max_connections != 0 ? args->max_connections : CONNECTIONS_DEFAULT);
+    if (listener->daemon == NULL) {
+        (void)close(fd);
+        status = ist_err_set(err, IST_ENOMEM, "cannot start the HTTP server on %.*s", IST_STRV_ARG(args->host));
+        goto out;
+    }
+    status = attach(listener, err);
+    if (status != IST_OK) {
+        goto out;
+    }
+    listener->next = server->listeners;
+    server->listeners = listener;
+    http_listener_run(listener);
+    *ret_port = port_of(&address);
+    return IST_OK;
+out:
+    listener_free(listener);
+    return status;
+}
