@@ -232,6 +232,9 @@ static void assign_groups(const work *w, uint32_t total)
                 best_need = need;
             }
         }
+        if (best == NULL) {
+            return; // not after fits() has agreed
+        }
         best->total = rest > 0 ? best->total + 1 : best->total - 1;
         rest += rest > 0 ? -1 : 1;
     }
@@ -272,6 +275,9 @@ static void assign_group(const work *w, const group *g)
     while (rest != 0) {
         bool up = rest > 0;
         class *c = class_to_move(w, g, up, rest);
+        if (c == NULL) {
+            return; // not after fits() has agreed
+        }
         if (c->count <= (up ? rest : -rest)) {
             c->each = up ? c->each + 1 : c->each - 1;
             rest -= up ? (int64_t)c->count : -(int64_t)c->count;
