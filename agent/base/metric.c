@@ -172,8 +172,8 @@ ist_metric_family *ist_metrics_family(ist_metrics *metrics, const ist_metric_def
 
 // --- Series ---------------------------------------------------------------------------------------------------------
 
-// The exposition is UTF-8: of a value that is not, every byte beyond ASCII becomes '_' in a copy, which the caller frees.
-// NULL on ENOMEM.
+// The exposition is UTF-8: of a value that is not, every byte beyond ASCII becomes '_' in a copy, which the caller
+// frees. NULL on ENOMEM.
 static const char *clean_label_value(const char *value, char **ret_copy)
 {
     ist_strv text = ist_strv_from(value);

@@ -273,7 +273,8 @@ static ist_pmap_node *subtree_of_two(void *a, uint64_t hash_a, void *b, uint64_t
 }
 
 // Replaces the value at `bit` of an owned node by a subtree with it and `value`. IST_ENOMEM.
-static ist_status split_value(const ist_pmap_type *type, ist_pmap_node *node, uint32_t level, void *value, uint64_t hash)
+static ist_status split_value(const ist_pmap_type *type, ist_pmap_node *node, uint32_t level, void *value,
+                              uint64_t hash)
 {
     uint32_t bit = bit_at(hash, level);
     uint32_t from = value_index(node, bit);

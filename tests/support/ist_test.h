@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What every unit test includes: cmocka with the headers it needs in front of it, a comparison for string views, and the
-// loop that makes each allocation of a test body fail in turn. Single-threaded.
+// What every unit test includes: cmocka with the headers it needs in front of it, a comparison for string views, and
+// the loop that makes each allocation of a test body fail in turn. Single-threaded.
 #pragma once
 
 // cmocka.h needs these four in front of it.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Randomised comparison of ist_pmap with ist_map, over several generations that live at once. Shared by the test with the
-// real hash and the one with a hash that collides on purpose. Single-threaded; the values are counted.
+// Randomised comparison of ist_pmap with ist_map, over several generations that live at once. Shared by the test with
+// the real hash and the one with a hash that collides on purpose. Single-threaded; the values are counted.
 #pragma once
 
 #include <stddef.h>

@@ -77,7 +77,8 @@ static void render_counter_and_gauge_sorts_and_escapes(void **state)
     assert_rendered(metrics, IST_METRICS_PROMETHEUS_TEXT,
                     "# HELP ist_queries_total Queries, by \"type\"\\nand C:\\\\result.\n"
                     "# TYPE ist_queries_total counter\n"
-                    "ist_queries_total{type=\"A\",result=\"a\\\\b\\\"c\\nd\",door=\"\xE2\x82\xAC\"} 18446744073709551615\n"
+                    "ist_queries_total{type=\"A\",result=\"a\\\\b\\\"c\\nd\",door=\"\xE2\x82\xAC\"} "
+                    "18446744073709551615\n"
                     "ist_queries_total{type=\"A\",result=\"bad_\",door=\"dns\"} 0\n"
                     "ist_queries_total{type=\"SRV\",result=\"ok\",door=\"\"} 2\n"
                     "# HELP ist_ready 1 once ready.\n"
@@ -86,7 +87,8 @@ static void render_counter_and_gauge_sorts_and_escapes(void **state)
     assert_rendered(metrics, IST_METRICS_OPENMETRICS,
                     "# HELP ist_queries Queries, by \\\"type\\\"\\nand C:\\\\result.\n"
                     "# TYPE ist_queries counter\n"
-                    "ist_queries_total{type=\"A\",result=\"a\\\\b\\\"c\\nd\",door=\"\xE2\x82\xAC\"} 18446744073709551615\n"
+                    "ist_queries_total{type=\"A\",result=\"a\\\\b\\\"c\\nd\",door=\"\xE2\x82\xAC\"} "
+                    "18446744073709551615\n"
                     "ist_queries_total{type=\"A\",result=\"bad_\",door=\"dns\"} 0\n"
                     "ist_queries_total{type=\"SRV\",result=\"ok\",door=\"\"} 2\n"
                     "# HELP ist_ready 1 once ready.\n"
@@ -172,7 +174,8 @@ static void series_same_labels_is_the_same(void **state)
     assert_ptr_equal(ist_metric_series(queries, "A", "ok", "dns"), a);
     assert_ptr_not_equal(ist_metric_series(queries, "A", "ok", NULL), a);
     assert_ptr_equal(ist_metric_series(queries, "A", "ok", NULL), ist_metric_series(queries, "A", "ok", ""));
-    assert_ptr_equal(ist_metric_series(queries, "x\xFFy", NULL, NULL), ist_metric_series(queries, "x\xFFy", NULL, NULL));
+    ist_metric *cleaned = ist_metric_series(queries, "x\xFFy", NULL, NULL);
+    assert_ptr_equal(ist_metric_series(queries, "x\xFEy", NULL, NULL), cleaned);
     ist_metrics_free(metrics);
 }
 

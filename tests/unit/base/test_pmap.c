@@ -89,7 +89,8 @@ static void change_to_shared_map_touches_few_nodes(void **state)
         test_value_unref(value);
         ist_pmap_unref(&old);
     }
-    // log32(20000) = 2.9: a path of about four nodes, and one or two for a split. Two keys that agree in more bits are rare.
+    // log32(20000) = 2.9: a path of about four nodes, and one or two for a split. Two keys that agree in more bits are
+    // rare.
     assert_in_range(most, 2, 8);
     ist_pmap_unref(&map);
     assert_int_equal(test_value_alive_count(), 0);

@@ -13,7 +13,8 @@
 
 void *ist_malloc(size_t size_bytes) IST_MUSTCHECK;
 void *ist_calloc(size_t count, size_t size_bytes) IST_MUSTCHECK;          // zeroed; overflow-checked
-void *ist_realloc_array(void *p, size_t count, size_t size_bytes) IST_MUSTCHECK; // overflow-checked; p stays valid on NULL
+// Overflow-checked; p stays valid on NULL.
+void *ist_realloc_array(void *p, size_t count, size_t size_bytes) IST_MUSTCHECK;
 char *ist_strndup(const char *text, size_t length) IST_MUSTCHECK;         // terminated copy
 void ist_free(void *p);                                                   // NULL is fine
 

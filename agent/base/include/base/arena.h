@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Bump arena for one-owner lifetimes: one decode, one request, one selection. Memory is freed all at once; ist_arena_clear
-// keeps the first block, so a thread that reuses its arena allocates nothing in the steady state.
+// Bump arena for one-owner lifetimes: one decode, one request, one selection. Memory is freed all at once;
+// ist_arena_clear keeps the first block, so a thread that reuses its arena allocates nothing in the steady state.
 #pragma once
 
 #include <stddef.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Hashing: 64-bit XXH3 of bytes. Seeded hashes (per process, random) key the hash maps, so that names from outside cannot
-// be chosen to collide; the unseeded one compares resources "same bytes as before?" and must be stable within a process
-// only. Never used where an attacker gains from a collision of content.
+// Hashing: 64-bit XXH3 of bytes. Seeded hashes (per process, random) key the hash maps, so that names from outside
+// cannot be chosen to collide; the unseeded one compares resources "same bytes as before?" and must be stable within a
+// process only. Never used where an attacker gains from a collision of content.
 #pragma once
 
 #include <stddef.h>

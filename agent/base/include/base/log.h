@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Logging API: level, scope, one event = one line, key=value details in the message. Where it goes is decided once at
-// start (ist_log_set_sink; the runtime gives the stderr sink); without a sink nothing is printed, so library modules link
-// without one. Library modules do not log above debug: they return ist_err, and adapters and runtime log it once.
+// start (ist_log_set_sink; the runtime gives the stderr sink); without a sink nothing is printed, so library modules
+// link without one. Library modules do not log above debug: they return ist_err, and adapters and runtime log it once.
 // Never log tokens or whole bodies. Threads: any; the sink serialises.
 #pragma once
 
@@ -47,7 +47,8 @@ const char *ist_log_level_name(ist_log_level level) IST_RETURNS_NONNULL; // "not
 const char *ist_log_scope_name(ist_log_scope scope) IST_RETURNS_NONNULL; // "xds"
 bool ist_log_level_parse(ist_strv text, ist_log_level *ret_level) IST_NONNULL;
 bool ist_log_scope_parse(ist_strv text, ist_log_scope *ret_scope) IST_NONNULL;
-// Applies "LEVEL[,scope:LEVEL...]", e.g. "info,xds:debug,dns:warn"; IST_EINVAL names the bad word and lists the good ones.
+// Applies "LEVEL[,scope:LEVEL...]", e.g. "info,xds:debug,dns:warn"; IST_EINVAL names the bad word and lists the good
+// ones.
 ist_status ist_log_apply_spec(ist_strv spec, ist_err *err) IST_MUSTCHECK;
 void ist_log_write(ist_log_level level, ist_log_scope scope, const char *format, ...) IST_PRINTF(3, 4);
 

@@ -25,6 +25,6 @@ bool ist_map_remove(ist_map *map, ist_strv key) IST_NONNULL; // false = was abse
 void *ist_map_steal(ist_map *map, ist_strv key) IST_NONNULL; // removes without freeing; NULL = absent
 void ist_map_clear(ist_map *map) IST_NONNULL;
 
-// Iteration in no particular order: `size_t it = 0; while (ist_map_next(map, &it, &key, &value))`. The map must not change
-// meanwhile, except by ist_map_remove of the key just returned.
+// Iteration in no particular order: `size_t it = 0; while (ist_map_next(map, &it, &key, &value))`. The map must not
+// change meanwhile, except by ist_map_remove of the key just returned.
 bool ist_map_next(const ist_map *map, size_t *it, ist_strv *ret_key, void **ret_value) IST_NONNULL_ARGS(1, 2);

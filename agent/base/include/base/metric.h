@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Metrics: counters and gauges with at most three labels, histograms with at most two, registered once at start, written
-// without locks by one thread each (relaxed atomics), read by the one that renders the Prometheus text. No living C
-// library does this.
+// Metrics: counters and gauges with at most three labels, histograms with at most two, registered once at start,
+// written without locks by one thread each (relaxed atomics), read by the one that renders the Prometheus text. No
+// living C library does this.
 //
 // A family is created once per name; a series (family + label values) is created before its writer starts or by that
 // writer; both live as long as the registry. Creating is serialised by a lock, updating never locks.
@@ -23,7 +23,12 @@ typedef struct ist_histogram ist_histogram;    // one histogram series
 ist_metrics *ist_metrics_new(void) IST_MUSTCHECK;
 void ist_metrics_free(ist_metrics *metrics);
 
-typedef enum ist_metric_kind { IST_METRIC_COUNTER, IST_METRIC_GAUGE, IST_METRIC_HISTOGRAM, _IST_METRIC_KIND_MAX } ist_metric_kind;
+typedef enum ist_metric_kind {
+    IST_METRIC_COUNTER,
+    IST_METRIC_GAUGE,
+    IST_METRIC_HISTOGRAM,
+    _IST_METRIC_KIND_MAX
+} ist_metric_kind;
 
 // `name`, `help`, `label_1..3`: string constants (not copied; labels NULL where unused). A counter's name ends in
 // "_total". For histograms `bounds` (finite upper bounds in the metric's base unit, ascending, constant) and
@@ -41,9 +46,10 @@ typedef struct ist_metric_def {
 
 // The family of this name; made on first use. NULL on ENOMEM, and where the name is taken by another kind.
 ist_metric_family *ist_metrics_family(ist_metrics *metrics, const ist_metric_def *def) IST_NONNULL IST_MUSTCHECK;
-// The series with these label values (copied; NULL where the family has no such label); made on first use. NULL on ENOMEM,
-// beyond 1,000 series of one family, and for a family of the other sort.
-ist_metric *ist_metric_series(ist_metric_family *family, const char *v1, const char *v2, const char *v3) IST_NONNULL_ARGS(1);
+// The series with these label values (copied; NULL where the family has no such label); made on first use. NULL on
+// ENOMEM, beyond 1,000 series of one family, and for a family of the other sort.
+ist_metric *ist_metric_series(ist_metric_family *family, const char *v1, const char *v2, const char *v3)
+    IST_NONNULL_ARGS(1);
 ist_histogram *ist_histogram_series(ist_metric_family *family, const char *v1, const char *v2) IST_NONNULL_ARGS(1);
 
 // Updates tolerate NULL (a series that could not be made), so callers need not check.

@@ -4,11 +4,12 @@
 // a new root that shares all but the touched path with the old one, so two generations cost only their difference and
 // one change costs O(log32 n) whatever the size. This is what views are made of.
 //
-// Ownership: the map holds one reference to each value through `ref`/`unref`. Keys are not copied: `key_of` reads the key
-// out of the value, which must keep it alive.
+// Ownership: the map holds one reference to each value through `ref`/`unref`. Keys are not copied: `key_of` reads the
+// key out of the value, which must keep it alive and unchanged.
 // Nodes that only this map holds are changed in place, so building a map of n values makes no garbage.
-// Threads: ist_pmap_find and ist_pmap_next may be called from any thread on a root that nobody frees meanwhile. Everything
-// that touches reference counts (put, remove, ref, unref) belongs to one thread, the writer: counts are plain integers.
+// Threads: ist_pmap_find and ist_pmap_next may be called from any thread on a root that nobody frees meanwhile.
+// Everything that touches reference counts (put, remove, ref, unref) belongs to one thread, the writer: counts are plain
+// integers.
 #pragma once
 
 #include <stdbool.h>
@@ -39,8 +40,8 @@ ist_pmap ist_pmap_empty(const ist_pmap_type *type) IST_NONNULL;
 ist_pmap ist_pmap_ref(const ist_pmap *map) IST_NONNULL;  // a second owner of the same generation
 void ist_pmap_unref(ist_pmap *map) IST_NONNULL;          // gives up this owner's hold; the struct becomes empty
 // Insert or replace by key, or remove, in *map (the owner's own generation; others that were ref'd keep theirs).
-// On IST_ENOMEM the content of *map is unchanged. The value gains a reference. Putting a value that is already there does
-// nothing. A key must not change while its value is in a map.
+// On IST_ENOMEM the content of *map is unchanged. The value gains a reference. Putting a value that is already there, or
+// removing an absent key, copies nothing. *ret_removed (may be NULL) says whether the key was there.
 ist_status ist_pmap_put(ist_pmap *map, void *value) IST_NONNULL IST_MUSTCHECK;
 ist_status ist_pmap_remove(ist_pmap *map, ist_strv key, bool *ret_removed) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 void *ist_pmap_find(const ist_pmap *map, ist_strv key) IST_NONNULL; // NULL = absent; borrowed

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Random numbers. ist_random_u64() is from the kernel (getrandom) and good enough for DNS ids and ports; ist_prng is a fast
-// repeatable generator for jitter and for tests, seeded by its owner.
+// Random numbers. ist_random_u64() is from the kernel (getrandom) and good enough for DNS ids and ports; ist_prng is a
+// fast repeatable generator for jitter and for tests, seeded by its owner.
 #pragma once
 
 #include <stdint.h>

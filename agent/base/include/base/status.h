@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The one status type and the one error message type. A function that can fail in more than one way returns ist_status
-// and, where a person will read about it, fills an ist_err at the place that knows what was wrong: which resource, which
-// field, what to do. Success outputs are never touched on failure and always set on success.
+// and, where a person will read about it, fills an ist_err at the place that knows what was wrong: which resource,
+// which field, what to do. Success outputs are never touched on failure and always set on success.
 //
 // Threads: values only; no shared state.
 #pragma once

@@ -19,6 +19,8 @@ typedef struct ist_strv {
 #define IST_STRV_NULL ((ist_strv){.p = NULL, .n = 0})
 // View of a string literal.
 #define IST_STRV(literal) ((ist_strv){.p = ("" literal), .n = sizeof(literal) - 1})
+// The same for static initialisers, where a compound literal is not constant.
+#define IST_STRV_INIT(literal) {.p = ("" literal), .n = sizeof(literal) - 1}
 // Arguments for "%.*s".
 #define IST_STRV_ARG(v) (int)(v).n, ((v).n != 0 ? (v).p : "")
 
