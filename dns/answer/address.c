@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A and AAAA: which addresses of a plan stand in one answer, and in which order.
+#include "answer_priv.h"
+
+#include <string.h>
+
+enum {
+    NEXT_CARDS = 3, // the fail-over addresses behind the first come from the deck as well, then from the list in turn
+    SCAN_MAX = 64,  // candidates looked at in one answer
+};
+
+// The choice of one answer.
+typedef struct address_choice {
+    ist_dns_turn *turn;
+    const ist_mesh_name *name;
+    uint32_t taken[IST_DNS_ANSWER_ADDRESSES_MAX];
+    uint32_t count;
+    uint32_t max_key;
+    uint32_t ttl_s;
+    uint16_t owner;
+    ist_dns_section section;
+    bool full;
+} address_choice;
+
+ist_dns_addr ist_dns_addr_from_mesh(const ist_mesh_addr *addr)
+{
+    ist_dns_addr result = {.family = addr->family};
+
+    memcpy(result.bytes, addr->bytes, sizeof(result.bytes));
+    return result;
+}
+
+uint32_t ist_dns_name_ttl_s(const ist_dns_turn *turn, const ist_mesh_name *name)
+{
+    return name->vip ? turn->answerer->config.ttl_vip_s : turn->answerer->config.ttl_endpoint_s;
+}
+
+static void take(address_choice *choice, uint32_t index)
+{
+    ist_dns_addr addr = ist_dns_addr_from_mesh(&choice->name->addrs[index].addr);
+
+    if (!ist_dns_reply_address(&choice->turn->reply, choice->section, choice->owner, choice->ttl_s, &addr)) {
+        choice->full = true;
+        return;
+    }
+    if (choice->count < IST_DNS_ANSWER_ADDRESSES_MAX) {
+        choice->taken[choice->count] = index;
+    }
+    choice->count++;
+}
+
+// Takes the address unless it stands there already or would be sorted in front of the one we dealt.
+static void offer(address_choice *choice, uint32_t index)
+{
+    for (uint32_t i = 0; i < choice->count; i++) {
+        if (choice->taken[i] == index) {
+            return;
+        }
+    }
+    if (ist_dns_sort_key(&choice->turn->answerer->config.source, &choice->name->addrs[index].addr) <= choice->max_key) {
+        take(choice, index);
+    }
+}
+
+static bool wants_more(const address_choice *choice, uint32_t available)
+{
+    return !choice->full && choice->count < available && choice->count < IST_DNS_ANSWER_ADDRESSES_MAX;
+}
+
+static void take_dealt(address_choice *choice, uint8_t family, uint32_t first, uint32_t available)
+{
+    const ist_mesh_name *name = choice->name;
+    const ist_dns_source *source = &choice->turn->answerer->config.source;
+    uint32_t dealt = ist_mesh_name_deal(name, family);
+
+    take(choice, dealt);
+    if (available == 1 || !ist_dns_sort_known(source, family)) {
+        return; // alone, no sort can undo the choice
+    }
+    choice->max_key = ist_dns_sort_key(source, &name->addrs[dealt].addr);
+    uint32_t next = atomic_load_explicit(&name->dealer->position[family == 6], memory_order_relaxed);
+    for (uint32_t i = 0; i < NEXT_CARDS && wants_more(choice, available); i++) {
+        offer(choice, ist_mesh_name_card(name, family, next + i));
+    }
+    for (uint32_t i = 1; i < available && i < SCAN_MAX && wants_more(choice, available); i++) {
+        offer(choice, first + (dealt - first + i) % available);
+    }
+}
+
+uint32_t ist_dns_put_addresses(ist_dns_turn *turn, const ist_mesh_name *name, uint8_t family, ist_dns_section section,
+                               uint16_t owner)
+{
+    uint32_t first = family == 6 ? name->v4_count : 0;
+    uint32_t available = family == 6 ? name->v6_count : name->v4_count;
+    address_choice choice;
+
+    choice.turn = turn;
+    choice.name = name;
+    choice.count = 0;
+    choice.ttl_s = ist_dns_name_ttl_s(turn, name);
+    choice.owner = owner;
+    choice.section = section;
+    choice.full = false;
+    if (available > 0 && !name->vip) {
+        take_dealt(&choice, family, first, available);
+    }
+    for (uint32_t i = 0; name->vip && i < available && !choice.full; i++) {
+        take(&choice, first + i);
+    }
+    return choice.count;
+}
+
+ist_dns_outcome ist_dns_answer_addresses(ist_dns_turn *turn, const ist_mesh_name *name)
+{
+    uint16_t type = turn->query->type;
+    uint32_t count = 0;
+
+    ist_dns_turn_begin(turn);
+    if (type == IST_DNS_TYPE_A || type == IST_DNS_TYPE_AAAA) {
+        uint8_t family = type == IST_DNS_TYPE_AAAA ? 6 : 4;
+        count = ist_dns_put_addresses(turn, name, family, IST_DNS_ANSWER, IST_DNS_OWNER_QUESTION);
+    } else if (type == IST_DNS_TYPE_ANY) {
+        count = ist_dns_reply_hinfo(&turn->reply, turn->answerer->config.ttl_negative_s) ? 1 : 0;
+    }
+    return count > 0 ? ist_dns_turn_end(turn)
+                     : ist_dns_turn_negative(turn, IST_DNS_NOERROR, IST_DNS_OWNER_QUESTION);
+}

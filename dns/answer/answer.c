@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns_answer/answer.h"
+
+#include "answer_priv.h"
+
+#include "base/alloc.h"
+
+enum { ALIAS_CHAIN_MAX = 16 };
+
+ist_dns_answerer *ist_dns_answerer_new(const ist_dns_answerer_config *config)
+{
+    ist_dns_answerer *answerer = IST_NEW(ist_dns_answerer);
+
+    if (answerer != NULL) {
+        answerer->config = *config;
+    }
+    return answerer;
+}
+
+void ist_dns_answerer_free(ist_dns_answerer *answerer)
+{
+    if (answerer != NULL) {
+        ist_arena_free(answerer->arena);
+        ist_free(answerer);
+    }
+}
+
+void ist_dns_turn_begin(ist_dns_turn *turn)
+{
+    ist_dns_reply_begin(&turn->reply, turn->query, turn->output->buffer, turn->output->limit);
+    turn->reply.flags |= IST_DNS_FLAG_AA;
+}
+
+ist_dns_outcome ist_dns_turn_end(ist_dns_turn *turn)
+{
+    turn->output->rcode = turn->reply.rcode;
+    turn->output->length = ist_dns_reply_end(&turn->reply);
+    return IST_DNS_ANSWERED;
+}
+
+// The zone of the question: the cluster's domain; outside of it the name is its own zone, or, where it does not exist,
+// its parent is. Returned as an offset in the text of the name.
+static size_t zone_offset(const ist_dns_turn *turn, bool exists)
+{
+    ist_strv name = ist_dns_query_name(turn->query);
+    ist_strv domain = ist_mesh_view_policy(turn->view)->domain;
+    size_t at = name.n - domain.n;
+
+    if (domain.n > 0 && ist_strv_ends_with(name, domain) && (at == 0 || name.p[at - 1] == '.')) {
+        return at;
+    }
+    return exists ? 0 : ist_strv_find(name, '.') + 1; // without a dot this is the root behind the name
+}
+
+ist_dns_outcome ist_dns_turn_negative(ist_dns_turn *turn, uint16_t rcode, uint16_t owner)
+{
+    if (owner == IST_DNS_OWNER_QUESTION) {
+        owner = ist_dns_owner_suffix(zone_offset(turn, rcode == IST_DNS_NOERROR));
+    }
+    turn->reply.rcode = rcode;
+    (void)ist_dns_reply_soa(&turn->reply, owner, (uint32_t)ist_mesh_view_revision(turn->view),
+                            turn->answerer->config.ttl_negative_s); // without room the rest still stands
+    return ist_dns_turn_end(turn);
+}
+
+ist_dns_outcome ist_dns_turn_nodata(ist_dns_turn *turn)
+{
+    ist_dns_turn_begin(turn);
+    return ist_dns_turn_negative(turn, IST_DNS_NOERROR, IST_DNS_OWNER_QUESTION);
+}
+
+ist_dns_outcome ist_dns_turn_nxdomain(ist_dns_turn *turn)
+{
+    ist_dns_turn_begin(turn);
+    return ist_dns_turn_negative(turn, IST_DNS_NXDOMAIN, IST_DNS_OWNER_QUESTION);
+}
+
+ist_dns_outcome ist_dns_turn_servfail(ist_dns_turn *turn)
+{
+    ist_dns_reply_begin(&turn->reply, turn->query, turn->output->buffer, turn->output->limit);
+    turn->reply.rcode = IST_DNS_SERVFAIL;
+    return ist_dns_turn_end(turn);
+}
+
+// The last plan of an alias chain; NULL where it leaves the mesh or never ends: upstream must say.
+static const ist_mesh_name *alias_end(const ist_dns_turn *turn, const ist_mesh_name *name)
+{
+    for (uint32_t i = 0; i < ALIAS_CHAIN_MAX && name != NULL; i++) {
+        if (name->mode != IST_MESH_ANSWER_ALIAS) {
+            return name->mode == IST_MESH_ANSWER_FORWARD ? NULL : name;
+        }
+        name = ist_mesh_view_name(turn->view, name->target, NULL);
+    }
+    return NULL;
+}
+
+// CNAME after CNAME until the end, then the addresses of the asked family, or the SOA.
+static ist_dns_outcome answer_alias(ist_dns_turn *turn, const ist_mesh_name *name)
+{
+    const ist_mesh_name *end = alias_end(turn, name);
+    uint16_t type = turn->query->type;
+    uint16_t owner = IST_DNS_OWNER_QUESTION;
+    bool only_alias = type == IST_DNS_TYPE_CNAME || type == IST_DNS_TYPE_ANY;
+    uint8_t family = type == IST_DNS_TYPE_AAAA ? 6 : 4;
+
+    if (end == NULL) {
+        return IST_DNS_FORWARD;
+    }
+    ist_dns_turn_begin(turn);
+    while (name != end) {
+        uint32_t ttl_s = ist_dns_name_ttl_s(turn, end);
+        if (!ist_dns_reply_name(&turn->reply, owner, IST_DNS_TYPE_CNAME, ttl_s, name->target, &owner)) {
+            turn->reply.flags |= IST_DNS_FLAG_TC;
+            return ist_dns_turn_end(turn);
+        }
+        if (only_alias) {
+            return ist_dns_turn_end(turn);
+        }
+        name = ist_mesh_view_name(turn->view, name->target, NULL);
+    }
+    if (end->mode == IST_MESH_ANSWER_ABSENT) {
+        return ist_dns_turn_negative(turn, IST_DNS_NXDOMAIN, owner);
+    }
+    if ((type == IST_DNS_TYPE_A || type == IST_DNS_TYPE_AAAA) &&
+        ist_dns_put_addresses(turn, end, family, IST_DNS_ANSWER, owner) > 0) {
+        return ist_dns_turn_end(turn);
+    }
+    return ist_dns_turn_negative(turn, IST_DNS_NOERROR, owner);
+}
+
+ist_dns_outcome ist_dns_answer_plan(ist_dns_turn *turn, const ist_mesh_name *name)
+{
+    switch (name->mode) {
+    case IST_MESH_ANSWER_ADDRESSES:
+        return ist_dns_answer_addresses(turn, name);
+    case IST_MESH_ANSWER_ALIAS:
+        return answer_alias(turn, name);
+    case IST_MESH_ANSWER_ABSENT:
+        return ist_dns_turn_nxdomain(turn);
+    case IST_MESH_ANSWER_FORWARD:
+    case _IST_MESH_ANSWER_MODE_MAX:
+        break;
+    }
+    return IST_DNS_FORWARD;
+}
+
+// svc.DOMAIN and NAMESPACE.svc.DOMAIN: names that by the Kubernetes specification only have names below them.
+static bool is_cluster_parent(const ist_dns_turn *turn, ist_strv name)
+{
+    ist_strv domain = ist_mesh_view_policy(turn->view)->domain;
+
+    if (!ist_strv_ends_with(name, domain) || name.n <= domain.n || name.p[name.n - domain.n - 1] != '.') {
+        return false;
+    }
+    ist_strv rest = ist_strv_first(name, name.n - domain.n - 1);
+    size_t dot = ist_strv_find(rest, '.');
+    return ist_strv_equal(dot < rest.n ? ist_strv_skip(rest, dot + 1) : rest, IST_STRV("svc"));
+}
+
+static ist_dns_outcome answer_unplanned(ist_dns_turn *turn)
+{
+    ist_strv name = ist_dns_query_name(turn->query);
+    ist_mesh_addr addr;
+
+    if (ist_dns_reverse_parse(name, &addr)) {
+        return ist_dns_answer_reverse(turn, &addr);
+    }
+    if (is_cluster_parent(turn, name) && ist_mesh_view_has_names_below(turn->view, name)) {
+        return ist_dns_turn_nodata(turn);
+    }
+    return ist_dns_answer_endpoint(turn);
+}
+
+ist_dns_outcome ist_dns_answer(ist_dns_answerer *answerer, const ist_mesh_view *view, const ist_dns_query *query,
+                               ist_dns_output *output)
+{
+    if (view == NULL || query->name_length == 0) {
+        return IST_DNS_FORWARD;
+    }
+    ist_dns_turn turn;
+    turn.answerer = answerer;
+    turn.view = view;
+    turn.query = query;
+    turn.output = output;
+    if (query->has_underscore) {
+        return ist_dns_answer_directive(&turn);
+    }
+    const ist_mesh_name *name = ist_mesh_view_name(view, ist_dns_query_name(query), NULL);
+    return name != NULL ? ist_dns_answer_plan(&turn, name) : answer_unplanned(&turn);
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts of the answerer: one turn (everything of one query in hand), and what each file gives to the others.
+#pragma once
+
+#include "base/arena.h"
+#include "dns_answer/answer.h"
+#include "dns_wire/reply.h"
+#include "mesh/select.h"
+
+enum { DECK_COUNT = 256 };
+
+struct ist_dns_answerer {
+    ist_dns_answerer_config config;
+    ist_arena *arena;                  // for directive names; NULL until the first
+    ist_mesh_dealer decks[DECK_COUNT]; // positions of directive names, by hash of the name
+};
+
+typedef struct ist_dns_turn {
+    ist_dns_answerer *answerer;
+    const ist_mesh_view *view;
+    const ist_dns_query *query;
+    ist_dns_output *output;
+    ist_dns_reply reply;
+} ist_dns_turn;
+
+// --- answer.c: replies without records of their own
+void ist_dns_turn_begin(ist_dns_turn *turn) IST_NONNULL;               // authoritative, no error yet
+ist_dns_outcome ist_dns_turn_end(ist_dns_turn *turn) IST_NONNULL;      // hands the reply over
+// Adds the SOA (owner: the zone of the question, or the alias target `owner` where that is not the question) and ends.
+ist_dns_outcome ist_dns_turn_negative(ist_dns_turn *turn, uint16_t rcode, uint16_t owner) IST_NONNULL;
+ist_dns_outcome ist_dns_turn_nodata(ist_dns_turn *turn) IST_NONNULL;   // begin, SOA, end
+ist_dns_outcome ist_dns_turn_nxdomain(ist_dns_turn *turn) IST_NONNULL;
+ist_dns_outcome ist_dns_turn_servfail(ist_dns_turn *turn) IST_NONNULL;
+// The whole reply to a question for a name that has a plan.
+ist_dns_outcome ist_dns_answer_plan(ist_dns_turn *turn, const ist_mesh_name *name) IST_NONNULL;
+
+// --- address.c
+ist_dns_addr ist_dns_addr_from_mesh(const ist_mesh_addr *addr) IST_NONNULL;
+uint32_t ist_dns_name_ttl_s(const ist_dns_turn *turn, const ist_mesh_name *name) IST_NONNULL;
+// The plan's addresses of one family, dealt and sort-proof, as far as they fit; returns how many.
+uint32_t ist_dns_put_addresses(ist_dns_turn *turn, const ist_mesh_name *name, uint8_t family, ist_dns_section section,
+                               uint16_t owner) IST_NONNULL;
+// The whole reply to a question for a name with addresses.
+ist_dns_outcome ist_dns_answer_addresses(ist_dns_turn *turn, const ist_mesh_name *name) IST_NONNULL;
+
+// --- directive.c: names with underscores
+ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn) IST_NONNULL;
+
+// --- srv.c
+typedef struct ist_dns_srv_question {
+    const ist_mesh_name *name; // plan of the host
+    const ist_mesh_service *service;
+    const ist_mesh_port *port;
+    ist_strv host;             // as targets say it
+    ist_strv subset;
+    bool has_subset;
+} ist_dns_srv_question;
+ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_srv_question *question) IST_NONNULL;
+// Selects in the answerer's arena. IST_ENOTFOUND: no such subset.
+ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query, ist_mesh_selection *ret_selection) IST_NONNULL
+    IST_MUSTCHECK;
+
+// --- endpoint.c: names that are made of addresses
+#define IST_DNS_LABEL_SIZE 64
+// "10-0-0-1" or "fd00--1" into a buffer of IST_DNS_LABEL_SIZE.
+ist_strv ist_dns_endpoint_label(const ist_mesh_addr *addr, char *buffer) IST_NONNULL;
+// 10-0-0-1.HOST of an endpoint that HOST has; else forwarded.
+ist_dns_outcome ist_dns_answer_endpoint(ist_dns_turn *turn) IST_NONNULL;
+// Is the name in in-addr.arpa or ip6.arpa? Then *ret_addr is the address it stands for (family 0: not a whole address).
+bool ist_dns_reverse_parse(ist_strv name, ist_mesh_addr *ret_addr) IST_NONNULL;
+// PTR of a VIP; else forwarded.
+ist_dns_outcome ist_dns_answer_reverse(ist_dns_turn *turn, const ist_mesh_addr *addr) IST_NONNULL;

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The answerer: a view and a parsed query in, a reply out. Knows no sockets. What it answers stands in docs/dns.md: names
+// of the mesh by their prepared plans (A, AAAA), SRV, subset names, endpoint names, PTR of VIPs. What it does not know it
+// leaves to the forwarder: it never says NXDOMAIN of a name that might exist elsewhere.
+//
+// Plain names cost no allocation and no lock. Directive names (with an underscore) are computed on demand in an arena that
+// is made on first use.
+//
+// Threads: one owner (the DNS thread); it draws the cards of the names' decks.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "dns_answer/sort.h"
+#include "dns_wire/query.h"
+#include "mesh/view.h"
+
+// How long clients may keep an answer: endpoints must vanish quickly, VIPs live long.
+#define IST_DNS_TTL_VIP_S 30
+#define IST_DNS_TTL_ENDPOINT_S 5
+#define IST_DNS_TTL_NEGATIVE_S 5
+// Most addresses in one A or AAAA answer of endpoints.
+#define IST_DNS_ANSWER_ADDRESSES_MAX 8
+
+typedef struct ist_dns_answerer ist_dns_answerer;
+
+typedef struct ist_dns_answerer_config {
+    ist_dns_source source;   // the pod's own addresses; where unknown, endpoint answers carry one address
+    uint32_t ttl_vip_s;
+    uint32_t ttl_endpoint_s;
+    uint32_t ttl_negative_s;
+} ist_dns_answerer_config;
+
+#define IST_DNS_ANSWERER_CONFIG_DEFAULT                                                                                \
+    ((ist_dns_answerer_config){.ttl_vip_s = IST_DNS_TTL_VIP_S,                                                         \
+                               .ttl_endpoint_s = IST_DNS_TTL_ENDPOINT_S,                                               \
+                               .ttl_negative_s = IST_DNS_TTL_NEGATIVE_S})
+
+// NULL on ENOMEM.
+ist_dns_answerer *ist_dns_answerer_new(const ist_dns_answerer_config *config) IST_NONNULL IST_MUSTCHECK;
+void ist_dns_answerer_free(ist_dns_answerer *answerer);
+
+typedef enum ist_dns_outcome {
+    IST_DNS_ANSWERED = 0,
+    IST_DNS_FORWARD, // not ours, or better known upstream; the buffer's content is undefined
+} ist_dns_outcome;
+
+// Where the reply goes.
+typedef struct ist_dns_output {
+    uint8_t *buffer;
+    size_t limit;   // size of the buffer, and of the largest reply (at least IST_DNS_UDP_MIN)
+    size_t length;  // out: of the reply
+    uint16_t rcode; // out
+} ist_dns_output;
+
+// `view` NULL (none yet): everything is forwarded. The query must have been IST_DNS_QUERY_OK.
+ist_dns_outcome ist_dns_answer(ist_dns_answerer *answerer, const ist_mesh_view *view, const ist_dns_query *query,
+                               ist_dns_output *output) IST_NONNULL_ARGS(1, 3, 4);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SRV (RFC 2782): the one answer that carries ports, weights and priorities.
+#include "answer_priv.h"
+
+enum { ARENA_BLOCK_BYTES = 64 * 1024, ARENA_MAX_BYTES = 64 * 1024 * 1024, VIP_WEIGHT = 100 };
+
+ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query, ist_mesh_selection *ret_selection)
+{
+    ist_dns_answerer *answerer = turn->answerer;
+
+    if (answerer->arena == NULL) {
+        answerer->arena = ist_arena_new(ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    }
+    if (answerer->arena == NULL) {
+        return IST_ENOMEM;
+    }
+    ist_arena_clear(answerer->arena);
+    return ist_mesh_select(turn->view, query, answerer->arena, ret_selection);
+}
+
+static ist_dns_outcome answer_vip(ist_dns_turn *turn, const ist_dns_srv_question *question)
+{
+    ist_dns_srv srv = {.ttl_s = ist_dns_name_ttl_s(turn, question->name), .weight = VIP_WEIGHT,
+                       .port = question->port->number, .host = question->host};
+    uint16_t target;
+
+    ist_dns_turn_begin(turn);
+    if (!ist_dns_reply_srv(&turn->reply, &srv, &target)) {
+        turn->reply.flags |= IST_DNS_FLAG_TC;
+        return ist_dns_turn_end(turn);
+    }
+    (void)ist_dns_put_addresses(turn, question->name, 4, IST_DNS_ADDITIONAL, target); // optional
+    (void)ist_dns_put_addresses(turn, question->name, 6, IST_DNS_ADDITIONAL, target);
+    return ist_dns_turn_end(turn);
+}
+
+static uint32_t priority_of(const ist_mesh_endpoints *endpoints, uint32_t index)
+{
+    uint16_t locality = endpoints->items[index].locality;
+
+    return locality < endpoints->locality_count ? endpoints->localities[locality].priority : 0;
+}
+
+static bool put_pick(ist_dns_turn *turn, const ist_dns_srv_question *question, const ist_mesh_pick *pick,
+                     uint16_t *ret_target)
+{
+    const ist_mesh_endpoints *endpoints = pick->destination->endpoints;
+    ist_mesh_addr addr = ist_mesh_endpoint_addr(endpoints, pick->index, 0);
+    uint32_t priority = priority_of(endpoints, pick->index);
+    char label[IST_DNS_LABEL_SIZE];
+    ist_dns_srv srv = {.ttl_s = turn->answerer->config.ttl_endpoint_s,
+                       .priority = priority < UINT16_MAX ? (uint16_t)priority : UINT16_MAX,
+                       .weight = pick->slots < UINT16_MAX ? (uint16_t)pick->slots : UINT16_MAX,
+                       .port = endpoints->items[pick->index].port,
+                       .label = ist_dns_endpoint_label(&addr, label),
+                       .host = question->host};
+
+    return ist_dns_reply_srv(&turn->reply, &srv, ret_target);
+}
+
+static void put_additional(ist_dns_turn *turn, const ist_mesh_selection *selection, const uint16_t *targets)
+{
+    uint32_t ttl_s = turn->answerer->config.ttl_endpoint_s;
+    bool fits = true;
+
+    for (uint32_t i = 0; i < selection->pick_count && fits; i++) {
+        const ist_mesh_pick *pick = &selection->picks[i];
+        ist_mesh_addr addr = ist_mesh_endpoint_addr(pick->destination->endpoints, pick->index, 0);
+        ist_dns_addr value = ist_dns_addr_from_mesh(&addr);
+        fits = ist_dns_reply_address(&turn->reply, IST_DNS_ADDITIONAL, targets[i], ttl_s, &value);
+    }
+}
+
+ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_srv_question *question)
+{
+    ist_mesh_query query = {.service = question->service, .port = question->port->number,
+                            .has_subset = question->has_subset, .subset = question->subset};
+    ist_mesh_selection selection;
+
+    if (question->name->vip && !question->has_subset) {
+        return answer_vip(turn, question);
+    }
+    ist_status status = ist_dns_select(turn, &query, &selection);
+    if (status == IST_ENOTFOUND || (status == IST_OK && selection.pick_count == 0)) {
+        return ist_dns_turn_nxdomain(turn);
+    }
+    uint16_t *targets = NULL;
+    if (status == IST_OK) {
+        targets = IST_ARENA_ARRAY(turn->answerer->arena, selection.pick_count, uint16_t);
+    }
+    if (targets == NULL) {
+        return ist_dns_turn_servfail(turn);
+    }
+    ist_dns_turn_begin(turn);
+    for (uint32_t i = 0; i < selection.pick_count; i++) {
+        if (!put_pick(turn, question, &selection.picks[i], &targets[i])) {
+            turn->reply.flags |= IST_DNS_FLAG_TC; // ports and weights may not go missing: ask again by TCP
+            return ist_dns_turn_end(turn);
+        }
+    }
+    put_additional(turn, &selection, targets);
+    return ist_dns_turn_end(turn);
+}

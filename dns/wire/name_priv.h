@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Walking names and records of a message (RFC 1035 sections 3.2.1 and 4.1.4). Never follows pointers: what is needed is
+// where a record ends and what stands in its fixed fields. Pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/cursor.h"
+#include "base/strv.h"
+
+typedef struct ist_dns_record {
+    const uint8_t *data; // borrowed
+    uint32_t ttl_s;
+    uint16_t type;
+    uint16_t class_;
+    uint16_t length;
+    bool root; // the owner is the root
+} ist_dns_record;
+
+// Skips a name: labels up to the root or a pointer. False: reserved label type or beyond the end.
+bool ist_dns_name_skip(ist_cursor *in, bool *ret_root) IST_NONNULL;
+// Reads the record at the cursor and moves behind it. False: broken.
+bool ist_dns_record_read(ist_cursor *in, ist_dns_record *ret_record) IST_NONNULL;
+// Writes a dotted name as labels with the root behind it. False (sticky in `out`): no room, or a label of 0 or > 63 bytes.
+bool ist_dns_name_write(ist_writer *out, ist_strv name) IST_NONNULL;

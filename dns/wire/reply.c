@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns_wire/reply.h"
+
+#include <string.h>
+
+#include "name_priv.h"
+
+enum { HEAD_BYTES = 12, POINTER = 0xC000, POINTER_MAX = 0x3FFF };
+enum { SOA_REFRESH_S = 7200, SOA_RETRY_S = 1800, SOA_EXPIRE_S = 86400 };
+
+static void put_u16(uint8_t *at, uint32_t value)
+{
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+void ist_dns_reply_begin(ist_dns_reply *reply, const ist_dns_query *query, uint8_t *buffer, size_t limit)
+{
+    static const uint8_t header[IST_DNS_HEADER_BYTES];
+
+    reply->query = query;
+    reply->reserved = query->has_edns ? IST_DNS_OPT_BYTES : 0;
+    reply->out = ist_writer_over(buffer, limit - reply->reserved);
+    reply->flags = (uint16_t)(IST_DNS_FLAG_QR | IST_DNS_FLAG_RA |
+                              (query->flags & (IST_DNS_FLAG_OPCODE | IST_DNS_FLAG_RD | IST_DNS_FLAG_CD)));
+    reply->rcode = IST_DNS_NOERROR;
+    reply->counts[0] = query->question_length > 0 ? 1 : 0;
+    reply->counts[IST_DNS_ANSWER] = 0;
+    reply->counts[IST_DNS_AUTHORITY] = 0;
+    reply->counts[IST_DNS_ADDITIONAL] = 0;
+    ist_writer_bytes(&reply->out, header, sizeof(header));
+    ist_writer_bytes(&reply->out, query->packet + IST_DNS_HEADER_BYTES, query->question_length);
+}
+
+// RFC 6891 6.1.2: root, type, our size, extended rcode, version 0, DO as the client sent it, no options.
+static void write_opt(ist_dns_reply *reply)
+{
+    uint8_t opt[IST_DNS_OPT_BYTES] = {0};
+
+    put_u16(opt + 1, IST_DNS_TYPE_OPT);
+    put_u16(opt + 3, IST_DNS_UDP_MAX);
+    opt[5] = (uint8_t)(reply->rcode >> 4);
+    opt[7] = reply->query->dnssec_ok ? 0x80 : 0;
+    reply->out.capacity += reply->reserved;
+    reply->reserved = 0;
+    ist_writer_bytes(&reply->out, opt, sizeof(opt));
+    reply->counts[IST_DNS_ADDITIONAL]++;
+}
+
+size_t ist_dns_reply_end(ist_dns_reply *reply)
+{
+    uint8_t *header = reply->out.bytes;
+
+    if (reply->query->has_edns) {
+        write_opt(reply);
+    }
+    put_u16(header, reply->query->id);
+    put_u16(header + 2, (uint32_t)(reply->flags | (reply->rcode & IST_DNS_FLAG_RCODE)));
+    for (size_t i = 0; i < IST_COUNT(reply->counts); i++) {
+        put_u16(header + 4 + 2 * i, reply->counts[i]);
+    }
+    return reply->out.offset;
+}
+
+size_t ist_dns_reply_error(const ist_dns_query *query, uint16_t rcode, uint8_t *buffer, size_t limit)
+{
+    ist_dns_reply reply;
+
+    ist_dns_reply_begin(&reply, query, buffer, limit);
+    reply.rcode = rcode;
+    return ist_dns_reply_end(&reply);
+}
+
+uint16_t ist_dns_owner_suffix(size_t text_offset)
+{
+    // In wire form each label has one byte in front, in text one dot behind: the offsets are the same.
+    return (uint16_t)(IST_DNS_HEADER_BYTES + text_offset);
+}
+
+// Owner, type, class, ttl and rdata length as one block.
+static void fill_head(uint8_t *head, uint16_t owner, uint16_t type, uint32_t ttl_s, size_t rdata_bytes)
+{
+    put_u16(head, (uint32_t)(POINTER | owner));
+    put_u16(head + 2, type);
+    put_u16(head + 4, IST_DNS_CLASS_IN);
+    put_u16(head + 6, ttl_s >> 16);
+    put_u16(head + 8, ttl_s);
+    put_u16(head + 10, (uint32_t)rdata_bytes);
+}
+
+// Keeps the record that was written since `mark`, or takes it back where it did not fit.
+static bool finish_record(ist_dns_reply *reply, ist_dns_section section, size_t mark)
+{
+    if (reply->out.failed) {
+        reply->out.failed = false;
+        reply->out.offset = mark;
+        return false;
+    }
+    reply->counts[section]++;
+    return true;
+}
+
+bool ist_dns_reply_address(ist_dns_reply *reply, ist_dns_section section, uint16_t owner, uint32_t ttl_s,
+                           const ist_dns_addr *addr)
+{
+    uint8_t record[HEAD_BYTES + 16];
+    size_t rdata = addr->family == 6 ? 16 : 4;
+    size_t mark = reply->out.offset;
+
+    if (owner > POINTER_MAX) {
+        return false;
+    }
+    fill_head(record, owner, addr->family == 6 ? IST_DNS_TYPE_AAAA : IST_DNS_TYPE_A, ttl_s, rdata);
+    memcpy(record + HEAD_BYTES, addr->bytes, rdata);
+    ist_writer_bytes(&reply->out, record, HEAD_BYTES + rdata);
+    return finish_record(reply, section, mark);
+}
+
+// Is `name` the question's name or one of its parents? Gives the owner to point to.
+static bool find_suffix(const ist_dns_query *query, ist_strv name, uint16_t *ret_owner)
+{
+    ist_strv whole = ist_dns_query_name(query);
+    size_t at = whole.n - name.n;
+
+    if (!ist_strv_ends_with(whole, name) || (at > 0 && whole.p[at - 1] != '.')) {
+        return false;
+    }
+    *ret_owner = ist_dns_owner_suffix(at);
+    return true;
+}
+
+// A name inside rdata, compressed to the question as far as it goes.
+static void write_compressed(ist_dns_reply *reply, ist_strv name)
+{
+    uint16_t owner;
+
+    while (name.n > 0) {
+        if (find_suffix(reply->query, name, &owner)) {
+            ist_writer_u16(&reply->out, (uint16_t)(POINTER | owner));
+            return;
+        }
+        ist_strv label = ist_strv_cut(&name, '.', NULL);
+        ist_writer_u8(&reply->out, (uint8_t)label.n);
+        ist_writer_bytes(&reply->out, label.p, label.n);
+    }
+    ist_writer_u8(&reply->out, 0);
+}
+
+static size_t begin_rdata(ist_dns_reply *reply, uint16_t owner, uint16_t type, uint32_t ttl_s)
+{
+    uint8_t head[HEAD_BYTES];
+
+    fill_head(head, owner, type, ttl_s, 0);
+    ist_writer_bytes(&reply->out, head, sizeof(head));
+    return reply->out.offset;
+}
+
+static bool finish_rdata(ist_dns_reply *reply, ist_dns_section section, size_t mark, size_t rdata)
+{
+    if (!reply->out.failed) {
+        ist_writer_patch_u16(&reply->out, rdata - 2, (uint16_t)(reply->out.offset - rdata));
+    }
+    return finish_record(reply, section, mark);
+}
+
+bool ist_dns_reply_name(ist_dns_reply *reply, uint16_t owner, uint16_t type, uint32_t ttl_s, ist_strv target,
+                        uint16_t *ret_target)
+{
+    size_t mark = reply->out.offset;
+    size_t rdata = begin_rdata(reply, owner, type, ttl_s);
+
+    write_compressed(reply, target);
+    if (!finish_rdata(reply, IST_DNS_ANSWER, mark, rdata)) {
+        return false;
+    }
+    *ret_target = (uint16_t)rdata;
+    return true;
+}
+
+bool ist_dns_reply_srv(ist_dns_reply *reply, const ist_dns_srv *srv, uint16_t *ret_target)
+{
+    size_t mark = reply->out.offset;
+    size_t rdata = begin_rdata(reply, IST_DNS_OWNER_QUESTION, IST_DNS_TYPE_SRV, srv->ttl_s);
+
+    ist_writer_u16(&reply->out, srv->priority);
+    ist_writer_u16(&reply->out, srv->weight);
+    ist_writer_u16(&reply->out, srv->port);
+    size_t target = reply->out.offset;
+    if (srv->label.n > 0) {
+        ist_writer_u8(&reply->out, (uint8_t)srv->label.n);
+        ist_writer_bytes(&reply->out, srv->label.p, srv->label.n);
+    }
+    (void)ist_dns_name_write(&reply->out, srv->host); // failure is sticky in the writer
+    if (!finish_rdata(reply, IST_DNS_ANSWER, mark, rdata)) {
+        return false;
+    }
+    *ret_target = (uint16_t)target;
+    return true;
+}
+
+// One label in front of the zone's own name.
+static void write_soa_name(ist_dns_reply *reply, ist_strv label, uint16_t owner)
+{
+    ist_writer_u8(&reply->out, (uint8_t)label.n);
+    ist_writer_bytes(&reply->out, label.p, label.n);
+    ist_writer_u16(&reply->out, (uint16_t)(POINTER | owner));
+}
+
+bool ist_dns_reply_soa(ist_dns_reply *reply, uint16_t owner, uint32_t serial, uint32_t ttl_s)
+{
+    size_t mark = reply->out.offset;
+    size_t rdata = begin_rdata(reply, owner, IST_DNS_TYPE_SOA, ttl_s);
+
+    write_soa_name(reply, IST_STRV("ns"), owner);
+    write_soa_name(reply, IST_STRV("hostmaster"), owner);
+    ist_writer_u32(&reply->out, serial);
+    ist_writer_u32(&reply->out, SOA_REFRESH_S);
+    ist_writer_u32(&reply->out, SOA_RETRY_S);
+    ist_writer_u32(&reply->out, SOA_EXPIRE_S);
+    ist_writer_u32(&reply->out, ttl_s);
+    return finish_rdata(reply, IST_DNS_AUTHORITY, mark, rdata);
+}
+
+bool ist_dns_reply_hinfo(ist_dns_reply *reply, uint32_t ttl_s)
+{
+    static const uint8_t rdata_bytes[] = {7, 'R', 'F', 'C', '8', '4', '8', '2', 0};
+    size_t mark = reply->out.offset;
+    size_t rdata = begin_rdata(reply, IST_DNS_OWNER_QUESTION, IST_DNS_TYPE_HINFO, ttl_s);
+
+    ist_writer_bytes(&reply->out, rdata_bytes, sizeof(rdata_bytes));
+    return finish_rdata(reply, IST_DNS_ANSWER, mark, rdata);
+}
