@@ -7,8 +7,6 @@
 #include "match_priv.h"
 #include "mesh/slots.h"
 
-#include <math.h>
-
 // One destination of the answer.
 typedef struct target {
     const ist_mesh_destination *destination; // NULL = absent from CDS
@@ -289,8 +287,9 @@ static ist_status make_picks(chooser *c)
             picks[listed] = picks[i];
             picks[listed].share = items[i].listed_share;
             picks[listed++].slots = items[i].slots;
-            double error = fabs((double)items[i].slots / c->made.total_slots - items[i].listed_share);
-            c->made.share_error = fmax(c->made.share_error, error);
+            double error = (double)items[i].slots / c->made.total_slots - items[i].listed_share;
+            error = error < 0 ? -error : error;
+            c->made.share_error = error > c->made.share_error ? error : c->made.share_error;
         }
     }
     c->made.picks = picks;

@@ -4,8 +4,6 @@
 // panic, locality weights, endpoint weights. docs/selection.md explains the steps.
 #include "mesh/select.h"
 
-#include <math.h>
-
 enum {
     MAX_PRIORITY = 128,          // envoy.config.endpoint.v3.LocalityLbEndpoints.priority
     OVERPROVISIONING_PERCENT = 140,
@@ -74,10 +72,11 @@ static uint32_t availability_percent(uint32_t available, uint32_t total)
 
 static uint32_t panic_threshold(const ist_mesh_cluster *cluster)
 {
-    if (isnan(cluster->panic_percent) || cluster->panic_percent < 0) {
-        return DEFAULT_PANIC_PERCENT;
+    double percent = cluster->panic_percent;
+    if (percent >= 100) {
+        return 100;
     }
-    return cluster->panic_percent < 100 ? (uint32_t)lround(cluster->panic_percent) : 100;
+    return percent >= 0 ? (uint32_t)(percent + 0.5) : DEFAULT_PANIC_PERCENT; // absent (negative) or no number
 }
 
 static bool in_panic(const host_count *count, uint32_t threshold)
@@ -239,7 +238,7 @@ static double effective_weight(const shares_ctx *ctx, const piece *part, const i
         return 0;
     }
     double availability = OVERPROVISIONING_PERCENT / 100.0 * eligible / count.total;
-    return locality->weight * fmin(1.0, availability);
+    return locality->weight * (availability < 1 ? availability : 1);
 }
 
 static void share_out(const shares_ctx *ctx, const piece *part, const ist_mesh_locality *locality, double per_weight)

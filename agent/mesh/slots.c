@@ -9,7 +9,6 @@
 
 #include "base/hash.h"
 
-#include <math.h>
 #include <string.h>
 
 #define ENDPOINT_TOLERANCE 0.02
@@ -149,8 +148,12 @@ static uint32_t lowest(double share, double tolerance, uint32_t total)
 
 static uint32_t highest(double share, double tolerance, uint32_t total)
 {
-    double bound = ceil(total * (share + tolerance) - ROUNDING) - 1;
-    return bound < 0 ? 0 : bound < total ? (uint32_t)bound : total;
+    double bound = total * (share + tolerance) - ROUNDING; // never negative: tolerances are 1 % at least, totals 1
+    if (bound > total) {
+        return total;
+    }
+    uint32_t whole = (uint32_t)bound;
+    return whole < bound ? whole : whole - 1;
 }
 
 static bool group_fits(const work *w, group *g, uint32_t total)
@@ -198,11 +201,15 @@ static uint32_t find_total(const work *w)
     double first = w->entry_count;
     for (uint32_t i = 0; i < w->group_count; i++) {
         // Each member takes 1 slot at least, so members / total must not be above the share and its tolerance.
-        first = fmax(first, floor(w->groups[i].members / (w->groups[i].share + w->group_tolerance)));
+        double least = w->groups[i].members / (w->groups[i].share + w->group_tolerance);
+        first = least > first ? least : first;
     }
-    for (double total = fmax(first, 1); total <= w->max_slots; total++) {
-        if (fits(w, (uint32_t)total)) {
-            return (uint32_t)total;
+    if (first > w->max_slots) {
+        return 0;
+    }
+    for (uint32_t total = (uint32_t)first; total <= w->max_slots; total++) {
+        if (fits(w, total)) {
+            return total;
         }
     }
     return 0;
@@ -509,7 +516,9 @@ static double largest_error(const ist_mesh_slot_item *items, size_t count, uint3
     double largest = 0;
     for (size_t i = 0; i < count && total != 0; i++) {
         double share = items[i].share > 0 ? items[i].share : 0;
-        largest = fmax(largest, fabs((double)items[i].slots / total - share));
+        double error = (double)items[i].slots / total - share;
+        error = error < 0 ? -error : error;
+        largest = error > largest ? error : largest;
     }
     return largest;
 }

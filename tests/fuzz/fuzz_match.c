@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// A route's conditions (kinds, flags, texts, a pattern) and a request, all from the input. Checks what must hold whatever
+// the texts are: matching ends, answers the same twice, and negation negates.
+#include "mesh/select.h"
+#include "regex/regex.h"
+
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+typedef struct input {
+    const uint8_t *bytes;
+    size_t left;
+} input;
+
+static uint8_t take_byte(input *in)
+{
+    if (in->left == 0) {
+        return 0;
+    }
+    in->left--;
+    return *in->bytes++;
+}
+
+// A text: its length in one byte, then its bytes.
+static ist_strv take_text(input *in)
+{
+    size_t length = take_byte(in);
+    length = length < in->left ? length : in->left;
+    ist_strv text = ist_strv_make((const char *)in->bytes, length);
+    in->bytes += length;
+    in->left -= length;
+    return text;
+}
+
+static ist_mesh_match take_match(input *in)
+{
+    uint8_t flags = take_byte(in);
+    ist_mesh_match match = {.kind = (ist_mesh_match_kind)(take_byte(in) % _IST_MESH_MATCH_KIND_MAX)};
+    match.ignore_case = (flags & 1) != 0;
+    match.invert = (flags & 2) != 0;
+    match.missing_as_empty = (flags & 4) != 0;
+    match.range_start = (int8_t)take_byte(in);
+    match.range_end = (int8_t)take_byte(in);
+    match.name = take_text(in);
+    match.value = take_text(in);
+    if (match.kind == IST_MESH_MATCH_REGEX && ist_regex_compile(match.value, &match.regex, NULL) != IST_OK) {
+        match.regex = NULL; // never matches
+    }
+    return match;
+}
+
+static void require(bool condition)
+{
+    if (!condition) {
+        abort();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    enum { MAX_HEADERS = 4 };
+    input in = {.bytes = data, .left = size};
+    ist_mesh_match path = take_match(&in);
+    ist_mesh_match header = take_match(&in);
+    ist_mesh_match query = take_match(&in);
+    path.invert = false;
+    ist_mesh_header headers[MAX_HEADERS];
+    ist_mesh_request request = {.method = take_text(&in), .path = take_text(&in), .scheme = take_text(&in)};
+    request.authority = take_text(&in);
+    request.headers = headers;
+    while (request.header_count < MAX_HEADERS && in.left != 0) {
+        headers[request.header_count].name = take_text(&in);
+        headers[request.header_count++].value = take_text(&in);
+    }
+    ist_mesh_match opposite = header;
+    opposite.invert = !header.invert;
+    const ist_mesh_route routes[] = {
+        {.fraction_per_million = 1000000, .path = path, .headers = &header, .header_count = 1, .queries = &query,
+         .query_count = 1},
+        {.fraction_per_million = 1000000, .headers = &header, .header_count = 1},
+        {.fraction_per_million = 1000000, .headers = &opposite, .header_count = 1},
+    };
+    const ist_mesh_virtual_host all = {.routes = routes, .route_count = 3};
+    const ist_mesh_virtual_host straight = {.routes = routes + 1, .route_count = 1};
+    const ist_mesh_virtual_host inverted = {.routes = routes + 2, .route_count = 1};
+    uint32_t index = 0;
+    uint32_t again = 0;
+    const ist_mesh_route *found = ist_mesh_match_route(&all, &request, &index);
+    require(found == ist_mesh_match_route(&all, &request, &again) && index == again);
+    require(found == NULL || found == &routes[index]);
+    bool yes = ist_mesh_match_route(&straight, &request, &again) != NULL;
+    bool no = ist_mesh_match_route(&inverted, &request, &again) != NULL;
+    require(header.kind == IST_MESH_MATCH_ANY || !(yes && no));
+    require(header.missing_as_empty == false || yes || no);
+    ist_regex_free(path.regex);
+    ist_regex_free(header.regex);
+    ist_regex_free(query.regex);
+    return 0;
+}
