@@ -46,6 +46,8 @@ static const char *title_of(uint32_t status)
         return "Method Not Allowed";
     case 413:
         return "Content Too Large";
+    case 431:
+        return "Request Header Fields Too Large";
     case 500:
         return "Internal Server Error";
     case 503:
@@ -82,7 +84,11 @@ void ist_api_problem(ist_api_response *response, uint32_t status, const char *de
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    char lower = (char)(c | 0x20);
+    return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 // The byte that "%XY" at the start of `text` stands for, or -1.
@@ -102,7 +108,7 @@ static ist_status decode(ist_strv text, bool plus_is_space, ist_arena *arena, is
     }
     size_t length = 0;
     while (text.n != 0) {
-        int c = text.p[0] == '%' ? decode_escape(text) : text.p[0] == '+' && plus_is_space ? ' ' : text.p[0];
+        int c = text.p[0] == '%' ? decode_escape(text) : text.p[0] == '+' && plus_is_space ? ' ' : (unsigned char)text.p[0];
         if (c == 0 || c == -1) {
             return IST_EPARSE;
         }
@@ -113,54 +119,89 @@ static ist_status decode(ist_strv text, bool plus_is_space, ist_arena *arena, is
     return IST_OK;
 }
 
+static ist_status decode_parameter(ist_strv text, ist_arena *arena, ist_api_field *field)
+{
+    ist_strv value = text;
+    ist_strv name = ist_strv_cut(&value, '=', NULL);
+    ist_status status = decode(name, true, arena, &field->name);
+    return status == IST_OK ? decode(value, true, arena, &field->value) : status;
+}
+
+static ist_status decode_failed(ist_status status, ist_err *err)
+{
+    return status == IST_ENOMEM
+               ? ist_err_set(err, status, "out of memory; try again")
+               : ist_err_set(err, status, "broken %%-escape or NUL byte; write %%25 for a plain %%");
+}
+
 static ist_status parse_query(ist_strv query, ist_arena *arena, ist_api_request *request, ist_err *err)
 {
     request->query_count = 0;
     for (bool more = query.n != 0; more;) {
-        ist_strv value = ist_strv_cut(&query, '&', &more);
-        if (value.n == 0) {
+        ist_strv parameter = ist_strv_cut(&query, '&', &more);
+        if (parameter.n == 0) {
             continue;
         }
         if (request->query_count == IST_API_FIELDS_MAX) {
             return ist_err_set(err, IST_ELIMIT, "more than %d query parameters", IST_API_FIELDS_MAX);
         }
-        ist_api_field *field = &request->queries[request->query_count];
-        ist_status status = decode(ist_strv_cut(&value, '=', NULL), true, arena, &field->name);
-        if (status == IST_OK) {
-            status = decode(value, true, arena, &field->value);
-        }
+        ist_status status = decode_parameter(parameter, arena, &request->queries[request->query_count]);
         if (status != IST_OK) {
-            return ist_err_set(err, status, "query parameter %zu: broken %%-escape or NUL byte", request->query_count + 1);
+            (void)decode_failed(status, err);
+            ist_err_prefix(err, "query parameter %zu", request->query_count + 1);
+            return status;
         }
         request->query_count++;
     }
     return IST_OK;
 }
 
+// Takes "http://HOST" off an absolute form; an empty path behind it is "/".
+static ist_strv cut_authority(ist_strv path, ist_strv *ret_host)
+{
+    *ret_host = IST_STRV_NULL;
+    if (!ist_strv_equal_nocase(ist_strv_first(path, 7), IST_STRV("http://"))) {
+        return path;
+    }
+    ist_strv rest = ist_strv_skip(path, 7);
+    size_t slash = ist_strv_find(rest, '/');
+    *ret_host = ist_strv_first(rest, slash);
+    return slash < rest.n ? ist_strv_skip(rest, slash) : IST_STRV("/");
+}
+
 ist_status ist_api_target_parse(ist_strv target, ist_arena *arena, ist_api_request *request, ist_err *err)
 {
     ist_strv query = target;
-    ist_strv path = ist_strv_cut(&query, '?', NULL);
+    ist_strv path = cut_authority(ist_strv_cut(&query, '?', NULL), &request->target_host);
     if (path.n == 0 || path.p[0] != '/') {
         return ist_err_set(err, IST_EPARSE, "the path must start with \"/\"");
     }
     ist_status status = decode(path, false, arena, &request->path);
     if (status != IST_OK) {
-        return ist_err_set(err, status, "path: broken %%-escape or NUL byte");
+        (void)decode_failed(status, err);
+        ist_err_prefix(err, "path");
+        return status;
     }
     return parse_query(query, arena, request, err);
 }
 
 bool ist_api_host_is_loopback(ist_strv host)
 {
-    size_t colon = ist_strv_rfind(host, ':');
-    bool bracketed = host.n != 0 && host.p[host.n - 1] == ']';
-    ist_strv name = bracketed ? host : ist_strv_first(host, colon);
-    if (name.n == 0 || ist_strv_equal_nocase(name, IST_STRV("localhost")) || ist_strv_equal(name, IST_STRV("[::1]"))) {
+    bool has_port = host.n != 0 && host.p[host.n - 1] != ']';
+    ist_strv name = has_port ? ist_strv_first(host, ist_strv_rfind(host, ':')) : host;
+    if (host.n == 0 || ist_strv_equal_nocase(name, IST_STRV("localhost")) || ist_strv_equal(name, IST_STRV("[::1]"))) {
         return true;
     }
     ist_mesh_addr addr;
     return ist_mesh_addr_parse(name, &addr, NULL) == IST_OK && addr.family == 4 && addr.bytes[0] == 127;
+}
+
+bool ist_api_origin_is_loopback(ist_strv origin)
+{
+    ist_strv host = ist_strv_starts_with(origin, IST_STRV("http://"))    ? ist_strv_skip(origin, 7)
+                    : ist_strv_starts_with(origin, IST_STRV("https://")) ? ist_strv_skip(origin, 8)
+                                                                         : IST_STRV_NULL;
+    return host.n != 0 && ist_api_host_is_loopback(host);
 }
 
 // --- Routes ---------------------------------------------------------------------------------------------------------
@@ -188,20 +229,46 @@ static bool matches(const char *pattern, ist_strv path, ist_strv *params)
     return true;
 }
 
-static const char *allow_of(bool get, bool post)
+// "GET, HEAD, POST" from a set of bits (1 << method); NULL where the arena is full.
+static const char *allow_of(unsigned methods, ist_arena *arena)
 {
-    return get && post ? "GET, HEAD, POST" : get ? "GET, HEAD" : "POST";
+    ist_strv list = IST_STRV_NULL;
+    for (ist_api_method m = 0; m < _IST_API_METHOD_MAX; m++) {
+        if ((methods & (1U << m)) == 0) {
+            continue;
+        }
+        const char *separator = list.n != 0 ? ", " : "";
+        list = ist_strv_from(
+            ist_arena_printf(arena, "%.*s%s%s", IST_STRV_ARG(list), separator, ist_api_method_name(m)));
+    }
+    return list.p;
+}
+
+// Gives the 405 or 404 of a path: `methods` are the bits of those that it has.
+static void no_route(const ist_api_request *request, unsigned methods, bool has_index, ist_api_response *response)
+{
+    if (methods == 0) {
+        ist_api_problem(response, 404, "nothing is served at %.*s%s", IST_STRV_ARG(request->path),
+                        has_index ? "; GET / lists what is" : "");
+        return;
+    }
+    methods |= (methods & (1U << IST_API_GET)) != 0 ? 1U << IST_API_HEAD : 0;
+    response->allow = allow_of(methods, request->arena);
+    ist_api_problem(response, 405, "%s is not possible here; use %s",
+                    request->method < _IST_API_METHOD_MAX ? ist_api_method_name(request->method) : "this method",
+                    response->allow != NULL ? response->allow : "another one");
 }
 
 const ist_api_route *ist_api_route_find(const ist_api_routes *const *sets, size_t set_count, ist_api_request *request,
                                         const ist_api_routes **ret_set, ist_api_response *response)
 {
     ist_api_method method = request->method == IST_API_HEAD ? IST_API_GET : request->method;
-    bool get = false;
-    bool post = false;
+    unsigned methods = 0;
+    bool has_index = false;
     for (size_t s = 0; s < set_count; s++) {
         for (size_t i = 0; i < sets[s]->count; i++) {
             const ist_api_route *route = &sets[s]->rows[i];
+            has_index = has_index || (route->method == IST_API_GET && strcmp(route->pattern, "/") == 0);
             if (!matches(route->pattern, request->path, request->params)) {
                 continue;
             }
@@ -209,15 +276,9 @@ const ist_api_route *ist_api_route_find(const ist_api_routes *const *sets, size_
                 *ret_set = sets[s];
                 return route;
             }
-            get = get || route->method == IST_API_GET;
-            post = post || route->method == IST_API_POST;
+            methods |= 1U << route->method;
         }
     }
-    if (get || post) {
-        response->allow = allow_of(get, post);
-        ist_api_problem(response, 405, "%s is not possible here; use %s", ist_api_method_name(request->method), response->allow);
-    } else {
-        ist_api_problem(response, 404, "nothing is served at %.*s; GET / lists what is", IST_STRV_ARG(request->path));
-    }
+    no_route(request, methods, has_index, response);
     return NULL;
 }

@@ -1,13 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api_core/json.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#define DEPTH_MAX 32
+
 ist_json ist_json_over(ist_buf *out)
 {
     return (ist_json){.out = out};
+}
+
+// Bytes that go out as they are and stand for themselves.
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
 }
 
 // Bytes of the well-formed UTF-8 sequence at the start of `text`; 0 = none (RFC 3629).
@@ -51,8 +60,8 @@ static void append_text(ist_buf *out, ist_strv value)
     size_t plain = 0; // start of the bytes that go out as they are
     size_t at = 0;
     while (at < value.n) {
-        size_t length = utf8_length(text + at, value.n - at);
-        bool special = length == 1 && (text[at] < 0x20 || text[at] == '"' || text[at] == '\\');
+        size_t length = is_plain(text[at]) ? 1 : utf8_length(text + at, value.n - at);
+        bool special = length == 1 && !is_plain(text[at]) && text[at] != 0x7f;
         if (length != 0 && !special) {
             at += length;
             continue;
@@ -88,6 +97,7 @@ static void begin_level(ist_json *json, const char *key, char bracket)
 {
     begin_value(json, key);
     ist_buf_append_char(json->out, bracket);
+    assert(json->depth < DEPTH_MAX); // depth is in the code of the writers, never in data
     json->depth++;
     json->filled &= ~(UINT64_C(1) << json->depth);
 }

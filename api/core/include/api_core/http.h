@@ -18,7 +18,14 @@
 #include "base/strv.h"
 #include "mesh/view.h"
 
-typedef enum ist_api_method { IST_API_GET = 0, IST_API_HEAD, IST_API_POST, IST_API_PUT, IST_API_DELETE, _IST_API_METHOD_MAX } ist_api_method;
+typedef enum ist_api_method {
+    IST_API_GET = 0,
+    IST_API_HEAD,
+    IST_API_POST,
+    IST_API_PUT,
+    IST_API_DELETE,
+    _IST_API_METHOD_MAX // also: any other method
+} ist_api_method;
 const char *ist_api_method_name(ist_api_method method) IST_RETURNS_NONNULL;
 
 // A decoded query parameter or a header; header names are in lower case.
@@ -33,13 +40,15 @@ typedef struct ist_api_field {
 typedef struct ist_api_request {
     ist_api_method method;
     ist_strv path;                      // decoded once, without query
+    ist_strv target_host;               // authority of a target in absolute form ("http://HOST/PATH"), else empty
     ist_api_field queries[IST_API_FIELDS_MAX];
     ist_api_field headers[IST_API_FIELDS_MAX];
     ist_strv params[IST_API_PARAMS_MAX]; // "{host}" parts of the matched pattern, in order
     size_t query_count;
     size_t header_count;
     ist_strv body;
-    ist_arena *arena;                   // for the handler's scratch
+    ist_arena *arena;                   // for the handler's scratch: empty at each call; it may be cleared, since
+                                        // nothing of the request lies in it
     const ist_mesh_view *view;          // NULL before the first one
     bool stale;
     bool resumed;                       // called again after a wait, with:
@@ -56,7 +65,7 @@ typedef struct ist_api_response {
     uint32_t status;          // HTTP status; 0 is taken as 200
     const char *content_type; // constant; NULL = application/json
     ist_buf body;
-    const char *allow;        // value of Allow for 405, or NULL
+    const char *allow;        // value of Allow for 405, or NULL; may lie in the request's arena
     bool wait;                // no (further) answer yet; call again when
     uint64_t wait_beyond;     // ... the view's revision is greater than this, or
     int64_t wait_ms;          // ... this time since the request came in has passed
@@ -85,13 +94,16 @@ typedef struct ist_api_routes {
 } ist_api_routes;
 
 // Finds the route for request->method and ->path over `sets` and fills request->params. HEAD matches GET. NULL: the
-// response has become 404 (nothing has this path) or 405 with Allow.
+// response has become 404 (nothing has this path) or 405 with Allow, which lies in request->arena.
 const ist_api_route *ist_api_route_find(const ist_api_routes *const *sets, size_t set_count, ist_api_request *request,
                                         const ist_api_routes **ret_set, ist_api_response *response) IST_NONNULL;
 
-// Parses "PATH?QUERY" as it came in: percent-decodes path and parameters ("+" in parameters is a space). IST_EPARSE for
-// broken escapes, NUL bytes or a path that does not start with "/", IST_ELIMIT for too many parameters. Views point into the arena.
+// Parses a request target as it came in, "PATH?QUERY" or "http://HOST/PATH?QUERY" (RFC 9112 section 3.2): percent-decodes
+// path and parameters ("+" in parameters is a space). IST_EPARSE for broken escapes, NUL bytes or a path that does not
+// start with "/", IST_ELIMIT for too many parameters, IST_ENOMEM. Views point into the arena and into `target`.
 ist_status ist_api_target_parse(ist_strv target, ist_arena *arena, ist_api_request *request, ist_err *err)
     IST_NONNULL_ARGS(2, 3) IST_MUSTCHECK;
 // Is this Host header one of a loopback client (localhost, 127.x.y.z, [::1], each with or without port, or none at all)?
 bool ist_api_host_is_loopback(ist_strv host);
+// Is this Origin header one of a page that came from loopback, so that it may use a loopback port? "null" is not.
+bool ist_api_origin_is_loopback(ist_strv origin);
