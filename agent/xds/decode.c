@@ -52,6 +52,18 @@ void ist_xds_rejects_add(ist_xds_rejects *rejects, ist_xds_type type, ist_strv n
     rejects->length = sizeof(rejects->text);
 }
 
+ist_status ist_xds_decoder_view(ist_xds_decoder *decoder, ist_xds_span span, ist_arena *arena, ist_strv *ret_bytes,
+                                ist_err *err)
+{
+    if (span.length > decoder->max_resource_bytes) {
+        return ist_err_set(err, IST_ELIMIT, "%zu bytes; at most %zu are taken", span.length, decoder->max_resource_bytes);
+    }
+    if (ist_xds_span_view(span, arena, ret_bytes) != IST_OK) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    return IST_OK;
+}
+
 uint64_t ist_xds_content_hash(ist_strv bytes)
 {
     uint64_t hash = ist_hash_bytes(bytes.p, bytes.n, 0);

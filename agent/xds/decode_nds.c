@@ -61,8 +61,9 @@ static ist_status decode_entry(ist_xds_decoder *decoder, ist_xds_span span, ist_
 {
     ist_strv bytes = IST_STRV_NULL;
     ist_arena_clear(decoder->unit);
-    if (ist_xds_span_view(span, decoder->unit, &bytes) != IST_OK) {
-        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    ist_status status = ist_xds_decoder_view(decoder, span, decoder->unit, &bytes, err);
+    if (status != IST_OK) {
+        return status;
     }
     ist_strv host = ist_xds_wire_bytes(bytes, ENTRY_KEY);
     uint64_t hash = ist_xds_content_hash(bytes);

@@ -30,7 +30,7 @@ typedef struct ist_xds_decoder {
     ist_arena *arena;           // one resource
     ist_arena *unit;            // one endpoint, virtual host or name inside it
     ist_xds_rejects *rejects;   // members of a resource that were refused
-    size_t max_resource_bytes;
+    size_t max_resource_bytes;  // of what must stand in one piece
     uint64_t skipped_endpoints; // no IP address: Unix sockets, Envoy-internal addresses
     uint64_t names;             // entries of the last name table
 } ist_xds_decoder;
@@ -51,6 +51,11 @@ ist_status ist_xds_decode_names(ist_xds_decoder *decoder, ist_xds_span span, ist
 // (DNS clusters); else it is an error.
 ist_status ist_xds_endpoints_unpack(ist_xds_decoder *decoder, ist_strv assignment, bool hostnames,
                                     ist_mesh_endpoints *ret_endpoints, ist_err *err) IST_NONNULL IST_MUSTCHECK;
+
+// One resource, or one member of a walked one (virtual host, name), in one piece: in place or in `arena`. IST_ELIMIT beyond
+// max_resource_bytes; IST_ENOMEM.
+ist_status ist_xds_decoder_view(ist_xds_decoder *decoder, ist_xds_span span, ist_arena *arena, ist_strv *ret_bytes,
+                                ist_err *err) IST_NONNULL_ARGS(1, 3, 4) IST_MUSTCHECK;
 
 // Shared by decoders. Never 0.
 uint64_t ist_xds_content_hash(ist_strv bytes);

@@ -81,8 +81,9 @@ static ist_status decode_member(ist_xds_decoder *decoder, ist_strv table, ist_xd
 {
     ist_strv bytes = IST_STRV_NULL;
     ist_arena_clear(decoder->unit);
-    if (ist_xds_span_view(span, decoder->unit, &bytes) != IST_OK) {
-        return no_memory(err);
+    ist_status status = ist_xds_decoder_view(decoder, span, decoder->unit, &bytes, err);
+    if (status != IST_OK) {
+        return status;
     }
     ist_strv name = ist_xds_wire_bytes(bytes, VIRTUAL_HOST_NAME);
     if (!ist_xds_seen_add(seen, ist_xds_content_hash(name))) {

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a response does: stage, publish, renew the subscriptions that follow from it, and the moment of being synced.
+#include "client_priv.h"
+
+#include <stdio.h>
+
+#define ENDPOINTS_GRACE_MS 5000 // clusters whose endpoints the control plane never sends do not hold up the first view
+#define PORT_TEXT_SIZE 8
+
+static ist_status no_memory(ist_err *err)
+{
+    return ist_err_set(err, IST_ENOMEM, "out of memory");
+}
+
+// --- Subscriptions --------------------------------------------------------------------------------------------------
+
+typedef struct wanting {
+    ist_xds_names *names;
+    ist_status status; // sticky
+} wanting;
+
+static void want_cluster(void *ctx, ist_strv cluster)
+{
+    wanting *wanting = ctx;
+    if (wanting->status == IST_OK) {
+        wanting->status = ist_xds_names_want(wanting->names, cluster);
+    }
+}
+
+static ist_status want_endpoints(ist_xds_client *client)
+{
+    wanting wanting = {.names = client->subs[IST_XDS_EDS].names};
+    ist_xds_names_update_begin(wanting.names);
+    ist_mesh_builder_each_eds_cluster(client->builder, want_cluster, &wanting);
+    return wanting.status == IST_OK ? ist_xds_names_update_end(wanting.names, NULL, NULL) : wanting.status;
+}
+
+static void remove_table(void *ctx, ist_strv table)
+{
+    ist_mesh_builder_remove_table(ctx, table);
+}
+
+static ist_status want_routes(ist_xds_client *client)
+{
+    ist_xds_names *names = client->subs[IST_XDS_RDS].names;
+    uint16_t none = 0;
+    size_t count = ist_mesh_builder_ports(client->builder, &none, 0);
+    ist_arena_clear(client->scratch);
+    uint16_t *ports = IST_ARENA_ARRAY(client->scratch, count + 1, uint16_t);
+    if (ports == NULL) {
+        return IST_ENOMEM;
+    }
+    (void)ist_mesh_builder_ports(client->builder, ports, count); // as many as before
+    ist_xds_names_update_begin(names);
+    for (size_t i = 0; i < count; i++) {
+        char text[PORT_TEXT_SIZE];
+        int length = snprintf(text, sizeof(text), "%u", (unsigned)ports[i]);
+        ist_status status = ist_xds_names_want(names, ist_strv_make(text, (size_t)length));
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    return ist_xds_names_update_end(names, remove_table, client->builder);
+}
+
+ist_status ist_xds_sync_subscriptions(ist_xds_client *client, ist_err *err)
+{
+    ist_status status = want_endpoints(client);
+    if (status == IST_OK) {
+        status = want_routes(client);
+    }
+    if (status == IST_ELIMIT) {
+        return ist_err_set(err, status, "too many clusters to subscribe to");
+    }
+    return status == IST_OK ? IST_OK : no_memory(err);
+}
+
+ist_status ist_xds_sync_begin(ist_xds_client *client, ist_err *err)
+{
+    for (unsigned i = 0; i < _IST_XDS_TYPE_MAX; i++) {
+        if (ist_xds_sub_reset(&client->subs[i]) != IST_OK) {
+            return no_memory(err);
+        }
+    }
+    client->subs[IST_XDS_CDS].wanted = true;
+    client->subs[IST_XDS_EDS].wanted = true;
+    client->subs[IST_XDS_RDS].wanted = true;
+    client->subs[IST_XDS_NDS].wanted = true;
+    return ist_xds_sync_subscriptions(client, err);
+}
+
+// --- Publishing -----------------------------------------------------------------------------------------------------
+
+bool ist_xds_sync_has_view(const ist_xds_client *client)
+{
+    return client->first_view || ist_mesh_store_revision(client->store) != 0; // restored from a snapshot, say
+}
+
+ist_status ist_xds_sync_commit(ist_xds_client *client, ist_err *err)
+{
+    ist_mesh_commit commit;
+    return ist_mesh_builder_commit(client->builder, &commit, err);
+}
+
+static bool all_settled(const ist_xds_client *client)
+{
+    for (unsigned i = 0; i < _IST_XDS_TYPE_MAX; i++) {
+        if (!ist_xds_sub_is_settled(&client->subs[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// The first view waits for endpoints; a later one never does, because the old state stands.
+static bool may_publish_first(ist_xds_client *client, int64_t now_ms)
+{
+    if (!ist_mesh_builder_is_warming(client->builder)) {
+        return true;
+    }
+    if (client->grace_ms == IST_XDS_NEVER) {
+        client->grace_ms = now_ms + ENDPOINTS_GRACE_MS;
+    }
+    return now_ms >= client->grace_ms;
+}
+
+static ist_status become_synced(ist_xds_client *client, int64_t now_ms, ist_err *err)
+{
+    if (!client->first_view) {
+        ist_status status = ist_xds_sync_commit(client, err);
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    client->first_view = true;
+    client->grace_ms = IST_XDS_NEVER;
+    client->state = IST_XDS_SYNCED;
+    client->synced_ms = now_ms;
+    client->last_error = IST_ERR_NULL;
+    ist_mesh_store_set_stale(client->store, false);
+    return IST_OK;
+}
+
+ist_status ist_xds_sync_step(ist_xds_client *client, int64_t now_ms, ist_err *err)
+{
+    if (!client->up || !all_settled(client)) {
+        return IST_OK;
+    }
+    // Only now it is known which ports have virtual hosts; the others need their listeners.
+    ist_xds_sub *listeners = &client->subs[IST_XDS_LDS];
+    if (!listeners->wanted && ist_mesh_builder_wants_listeners(client->builder)) {
+        listeners->wanted = true;
+        return IST_OK;
+    }
+    if (client->state != IST_XDS_SYNCING || (!client->first_view && !may_publish_first(client, now_ms))) {
+        return IST_OK;
+    }
+    return become_synced(client, now_ms, err);
+}
+
+// --- Responses ------------------------------------------------------------------------------------------------------
+
+static ist_status stage(ist_xds_client *client, const ist_xds_response *response, ist_xds_type type, ist_err *err)
+{
+    uint64_t count = (uint64_t)response->resource_count + response->removed_count;
+    bool full = client->mode == IST_XDS_SOTW || !client->subs[type].answered;
+    ist_xds_rejects_clear(&client->rejects);
+    if (count > client->max_resources) {
+        return ist_err_set(err, IST_ELIMIT, "%llu resources in one response; at most %u are taken",
+                           (unsigned long long)count, client->max_resources);
+    }
+    return ist_xds_apply(&client->decoder, response, type, full, err);
+}
+
+static ist_status publish(ist_xds_client *client, ist_xds_type type, ist_err *err)
+{
+    if (type == IST_XDS_CDS) {
+        ist_status status = ist_xds_sync_subscriptions(client, err);
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    return ist_xds_sync_has_view(client) ? ist_xds_sync_commit(client, err) : IST_OK;
+}
+
+static ist_status record(ist_xds_client *client, const ist_xds_response *response, ist_xds_type type, int64_t now_ms,
+                         ist_err *err)
+{
+    ist_xds_sub *sub = &client->subs[type];
+    sub->status.responses++;
+    sub->status.bytes += response->span.length;
+    sub->status.last_update_ms = now_ms;
+    if (type == IST_XDS_LDS) {
+        sub->status.resources = response->resource_count;
+    } else if (type == IST_XDS_NDS && response->resource_count > 0) {
+        sub->status.resources = client->decoder.names;
+    }
+    ist_status status = IST_OK;
+    if (client->rejects.count == 0) {
+        status = ist_xds_sub_accept(sub, response->nonce, response->version);
+    } else {
+        status = ist_xds_sub_reject(sub, response->nonce, ist_strv_from(client->rejects.text));
+    }
+    return status == IST_OK ? IST_OK : no_memory(err);
+}
+
+ist_status ist_xds_sync_response(ist_xds_client *client, const ist_xds_response *response, int64_t now_ms, ist_err *err)
+{
+    ist_xds_type type = IST_XDS_CDS;
+    if (!ist_xds_type_of_url(response->type_url, &type) || !client->subs[type].requested) {
+        return IST_OK; // never asked for: an answer, be it a NACK, could bring istiod down
+    }
+    ist_status status = stage(client, response, type, err);
+    if (status == IST_OK) {
+        status = publish(client, type, err);
+    }
+    if (status == IST_OK) {
+        status = record(client, response, type, now_ms, err);
+    }
+    if (status != IST_OK) {
+        ist_err_prefix(err, "%s", ist_xds_type_name(type));
+        return status;
+    }
+    return ist_xds_sync_step(client, now_ms, err);
+}
