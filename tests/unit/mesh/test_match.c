@@ -5,7 +5,7 @@
 #include "mesh/select.h"
 #include "regex/regex.h"
 
-#define S(text) {.p = (text), .n = sizeof(text) - 1}
+#define S(text) IST_STRV_INIT(text)
 
 static bool route_holds(const ist_mesh_route *route, const ist_mesh_request *request)
 {
