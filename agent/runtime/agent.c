@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The agent's life as one story: start, wait for signals, reload, drain, stop.
+#include "runtime/agent.h"
+
+#include "doors.h"
+#include "identity.h"
+#include "policy.h"
+#include "process_metrics.h"
+#include "resolve_bridge.h"
+#include "source.h"
+#include "version.h"
+#include "worker.h"
+
+#include "base/log.h"
+#include "mesh/builder.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct agent {
+    ist_options *options;
+    int argc;
+    const char *const *argv;
+    const char *const *env;
+    identity identity;
+    ist_metrics *metrics;
+    process_metrics process;
+    ist_metric *reload_ok;
+    ist_metric *reload_time;
+    ist_metric_family *reloads;
+    ist_mesh_store *store;
+    ist_mesh_builder *builder;
+    worker writer;
+    worker dns;
+    worker http;
+    resolve_bridge *bridge;
+    source *source;
+    doors *doors;
+    ist_api_status_source status;
+    ist_loop_job reap_job;
+    int64_t started_ms;
+    atomic_bool draining;
+} agent;
+
+// --- What REST and admin show (HTTP thread) -------------------------------------------------------------------------
+
+static void write_identity(const agent *self, ist_json *json)
+{
+    const ist_xds_node *node = &self->identity.node;
+    ist_json_begin_object(json, "identity");
+    ist_json_strv(json, "pod", node->pod_name);
+    ist_json_strv(json, "namespace", node->pod_namespace);
+    ist_json_strv(json, "ip", node->pod_ip);
+    ist_json_strv(json, "cluster", node->cluster_id);
+    ist_json_strv_or_null(json, "network", node->network);
+    ist_json_u64(json, "labels", node->label_count);
+    ist_json_end_object(json);
+}
+
+static void write_status(void *ctx, ist_json *json)
+{
+    agent *self = ctx;
+    int64_t up_ms = ist_clock_now_ms(ist_clock_system()) - self->started_ms;
+    ist_json_string(json, "version", IST_VERSION);
+    ist_json_double(json, "uptime_seconds", (double)up_ms / 1000.0);
+    ist_json_bool(json, "draining", atomic_load(&self->draining));
+    write_identity(self, json);
+    source_write_status(self->source, json);
+    doors_write_status(self->doors, json);
+}
+
+static bool is_ready(void *ctx, ist_buf *why)
+{
+    agent *self = ctx;
+    if (atomic_load(&self->draining)) {
+        ist_buf_append_str(why, "draining");
+        return false;
+    }
+    return source_is_synced(self->source, why);
+}
+
+static void start_drain(void *ctx)
+{
+    (void)ctx;
+    (void)kill(getpid(), SIGTERM); // the main thread takes it from there
+}
+
+static void refresh_metrics(void *ctx)
+{
+    agent *self = ctx;
+    process_metrics_refresh(&self->process);
+    source_refresh_metrics(self->source);
+}
+
+// --- Writer thread --------------------------------------------------------------------------------------------------
+
+static void on_resolved(void *ctx, ist_strv host, ist_status status, const ist_mesh_addr *addrs, size_t count)
+{
+    agent *self = ctx;
+    source_resolved(self->source, host, status, addrs, count);
+}
+
+static void reap(void *ctx)
+{
+    agent *self = ctx;
+    ist_mesh_store_reap(self->store);
+}
+
+static void on_dead_view(void *ctx)
+{
+    agent *self = ctx;
+    ist_loop_post(self->writer.loop, &self->reap_job);
+}
+
+// --- Start ----------------------------------------------------------------------------------------------------------
+
+static ist_status init_metrics(agent *self)
+{
+    static const ist_metric_def DEFS[] = {
+        {IST_METRIC_GAUGE, "isthmus_config_last_reload_successful", "1 where the last reload was taken over.", NULL, NULL, NULL, NULL, 0},
+        {IST_METRIC_GAUGE, "isthmus_config_last_reload_success_timestamp_seconds", "When the configuration was last taken over.",
+         NULL, NULL, NULL, NULL, 0},
+        {IST_METRIC_COUNTER, "isthmus_config_reloads_total", "Reloads by result.", "result", NULL, NULL, NULL, 0},
+    };
+    self->metrics = ist_metrics_new();
+    if (self->metrics == NULL || process_metrics_init(&self->process, self->metrics) != IST_OK) {
+        return IST_ENOMEM;
+    }
+    ist_metric_family *families[IST_COUNT(DEFS)];
+    for (size_t i = 0; i < IST_COUNT(DEFS); i++) {
+        families[i] = ist_metrics_family(self->metrics, &DEFS[i]);
+        if (families[i] == NULL) {
+            return IST_ENOMEM;
+        }
+    }
+    self->reload_ok = ist_metric_series(families[0], NULL, NULL, NULL);
+    self->reload_time = ist_metric_series(families[1], NULL, NULL, NULL);
+    self->reloads = families[2];
+    return self->reload_time != NULL ? IST_OK : IST_ENOMEM;
+}
+
+static void record_reload(agent *self, bool success)
+{
+    ist_metric_set(self->reload_ok, success ? 1 : 0);
+    if (success) {
+        ist_metric_set(self->reload_time, (double)ist_clock_wall_ms(ist_clock_system()) / 1000.0);
+    }
+}
+
+static ist_status init_hub(agent *self, ist_err *err)
+{
+    ist_mesh_policy policy = policy_from_options(self->options, &self->identity);
+    ist_resolve resolve = resolve_bridge_interface(self->bridge);
+    self->store = ist_mesh_store_new();
+    if (self->store == NULL) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    self->reap_job = (ist_loop_job){.run = reap, .ctx = self};
+    ist_mesh_store_on_dead(self->store, on_dead_view, self);
+    ist_mesh_builder_args args = {.store = self->store, .policy = &policy, .resolve = &resolve};
+    self->builder = ist_mesh_builder_new(&args);
+    return self->builder != NULL ? IST_OK : ist_err_set(err, IST_ENOMEM, "out of memory");
+}
+
+static ist_status init_workers(agent *self, ist_err *err)
+{
+    ist_status status = worker_init(&self->writer, "ist-writer", err);
+    if (status == IST_OK) {
+        status = worker_init(&self->dns, "ist-dns", err);
+    }
+    if (status == IST_OK) {
+        status = worker_init(&self->http, "ist-http", err);
+    }
+    if (status == IST_OK) {
+        status = resolve_bridge_new(&self->writer, &self->dns, on_resolved, self, &self->bridge, err);
+    }
+    return status;
+}
+
+static ist_status init_doors(agent *self, ist_err *err)
+{
+    self->status = (ist_api_status_source){
+        .write_status = write_status, .ready = is_ready, .drain = start_drain, .refresh_metrics = refresh_metrics, .ctx = self};
+    doors_args args = {.options = self->options,
+                       .identity = &self->identity,
+                       .dns = &self->dns,
+                       .http = &self->http,
+                       .store = self->store,
+                       .metrics = self->metrics,
+                       .bridge = self->bridge,
+                       .status = &self->status};
+    return doors_new(&args, &self->doors, err);
+}
+
+// The ready line on stdout, for people and scripts: once, when the first complete view is there. Writer thread.
+static void on_ready(void *ctx)
+{
+    const agent *self = ctx;
+    ist_buf line = IST_BUF_INIT;
+    ist_buf_printf(&line, "ready revision=%llu ", (unsigned long long)ist_mesh_store_revision(self->store));
+    doors_write_line(self->doors, &line);
+    (void)printf("%.*s\n", IST_STRV_ARG(ist_buf_view(&line)));
+    (void)fflush(stdout); // a closed stdout is the reader's choice
+    ist_buf_done(&line);
+}
+
+static ist_status init_source(agent *self, ist_err *err)
+{
+    ist_resolve resolve = resolve_bridge_interface(self->bridge);
+    source_args args = {.options = self->options,
+                        .identity = &self->identity,
+                        .writer = &self->writer,
+                        .builder = self->builder,
+                        .store = self->store,
+                        .resolve = &resolve,
+                        .metrics = self->metrics,
+                        .on_ready = on_ready,
+                        .ctx = self};
+    return source_new(&args, &self->source, err);
+}
+
+static void announce(const agent *self)
+{
+    const ist_xds_node *node = &self->identity.node;
+    ist_buf line = IST_BUF_INIT;
+    IST_NOTICE(IST_LOG_AGENT, "isthmus %s, source %s", IST_VERSION, ist_options_string(self->options, IST_OPT_SOURCE));
+    IST_NOTICE(IST_LOG_AGENT, "identity: pod %.*s, namespace %.*s, address %.*s, %u labels, domain %.*s",
+               IST_STRV_ARG(node->pod_name), IST_STRV_ARG(node->pod_namespace), IST_STRV_ARG(node->pod_ip), node->label_count,
+               IST_STRV_ARG(node->domain));
+    doors_write_line(self->doors, &line);
+    IST_NOTICE(IST_LOG_AGENT, "listening: %.*s", IST_STRV_ARG(ist_buf_view(&line)));
+    ist_buf_done(&line);
+}
+
+// Hub first, then doors, so that health can be asked from the beginning; the source last, when all can receive views.
+static ist_status start(agent *self, ist_err *err)
+{
+    ist_status status = identity_init(&self->identity, self->options, IST_VERSION, err);
+    if (status == IST_OK) {
+        status = init_metrics(self) == IST_OK ? IST_OK : ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    if (status == IST_OK) {
+        status = init_workers(self, err);
+    }
+    if (status == IST_OK) {
+        status = init_hub(self, err);
+    }
+    if (status == IST_OK) {
+        status = init_source(self, err);
+    }
+    if (status == IST_OK) {
+        status = init_doors(self, err);
+    }
+    if (status == IST_OK) {
+        announce(self);
+        status = worker_start(&self->http, err);
+    }
+    if (status == IST_OK) {
+        status = worker_start(&self->dns, err);
+    }
+    if (status == IST_OK) {
+        status = source_start(self->source, err);
+    }
+    return status == IST_OK ? worker_start(&self->writer, err) : status;
+}
+
+// --- Reload ---------------------------------------------------------------------------------------------------------
+
+static bool changes_at_run_time(size_t option)
+{
+    static const ist_agent_option LIVE[] = {IST_OPT_DNS_ANSWER,   IST_OPT_REGISTRY_ADDRESS, IST_OPT_UNMATCHED,
+                                            IST_OPT_EMPTY_SUBSET, IST_OPT_MAX_SLOTS,        IST_OPT_LOG_LEVEL};
+    for (size_t i = 0; i < IST_COUNT(LIVE); i++) {
+        if (LIVE[i] == option) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void report_differences(const ist_options *before, const ist_options *after)
+{
+    const ist_option_table *table = ist_agent_option_table();
+    for (size_t i = 0; i < table->count; i++) {
+        if (ist_strv_equal(ist_options_text(before, i), ist_options_text(after, i))) {
+            continue;
+        }
+        IST_NOTICE(IST_LOG_CONFIG, "--%s: \"%s\" -> \"%s\"%s", table->rows[i].name, ist_options_string(before, i),
+                   ist_options_string(after, i), changes_at_run_time(i) ? "" : " takes effect at the next start");
+    }
+}
+
+typedef struct policy_change {
+    agent *agent;
+    const ist_options *options;
+    ist_status status;
+} policy_change;
+
+static void apply_policy(void *ctx)
+{
+    policy_change *change = ctx;
+    ist_mesh_policy policy = policy_from_options(change->options, &change->agent->identity);
+    change->status = ist_mesh_builder_set_policy(change->agent->builder, &policy);
+    if (change->status == IST_OK) {
+        source_policy_changed(change->agent->source);
+    }
+}
+
+// The old options stay with the parts that started with them; what can change at run time is applied.
+static void reload(agent *self)
+{
+    ist_options *fresh = NULL;
+    ist_err err = IST_ERR_NULL;
+    ist_status status = ist_agent_options_load(self->argc, self->argv, self->env, &fresh, &err);
+    if (status == IST_OK) {
+        report_differences(self->options, fresh);
+        policy_change change = {.agent = self, .options = fresh};
+        worker_call(&self->writer, apply_policy, &change);
+        status = change.status == IST_OK ? ist_log_apply_spec(ist_options_text(fresh, IST_OPT_LOG_LEVEL), &err) : change.status;
+    }
+    record_reload(self, status == IST_OK);
+    ist_metric_add(ist_metric_series(self->reloads, status == IST_OK ? "success" : "failure", NULL, NULL), 1);
+    if (status == IST_OK) {
+        IST_NOTICE(IST_LOG_CONFIG, "configuration reloaded");
+    } else {
+        IST_ERROR(IST_LOG_CONFIG, "configuration not reloaded: %s; the old one stays", err.text[0] != '\0' ? err.text : ist_status_name(status));
+    }
+    ist_options_free(fresh);
+}
+
+// --- Signals --------------------------------------------------------------------------------------------------------
+
+static sigset_t our_signals(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    return set;
+}
+
+// Keeps answering, not ready any more, until the drain time is over or a second signal asks to hurry.
+static void drain(agent *self, const sigset_t *signals)
+{
+    uint64_t drain_ms = ist_options_number(self->options, IST_OPT_DRAIN_TIME);
+    struct timespec time = {.tv_sec = (time_t)(drain_ms / 1000), .tv_nsec = (long)(drain_ms % 1000) * 1000000};
+    atomic_store(&self->draining, true);
+    IST_NOTICE(IST_LOG_AGENT, "draining for %llu ms: not ready, still answering", (unsigned long long)drain_ms);
+    (void)sigtimedwait(signals, NULL, &time); // either way we stop now
+}
+
+static void wait_for_signals(agent *self)
+{
+    sigset_t signals = our_signals();
+    for (;;) {
+        int signal = sigwaitinfo(&signals, NULL);
+        if (signal == SIGHUP) {
+            reload(self);
+        } else if (signal == SIGINT || signal == SIGTERM) {
+            if (signal == SIGTERM) {
+                drain(self, &signals);
+            }
+            return;
+        }
+    }
+}
+
+// --- Stop -----------------------------------------------------------------------------------------------------------
+
+// Doors first, so that nothing is asked of what is being taken down; then the source; the store last, when no view is held.
+static void stop(agent *self)
+{
+    worker_stop(&self->http);
+    worker_stop(&self->dns);
+    worker_stop(&self->writer);
+    doors_free(self->doors);
+    source_free(self->source);
+    ist_mesh_builder_free(self->builder);
+    if (self->store != NULL) {
+        ist_mesh_store_reap(self->store);
+    }
+    ist_mesh_store_free(self->store);
+    resolve_bridge_free(self->bridge);
+    worker_done(&self->http);
+    worker_done(&self->dns);
+    worker_done(&self->writer);
+    ist_metrics_free(self->metrics);
+    identity_done(&self->identity);
+    ist_options_free(self->options);
+}
+
+int ist_agent_run_take(ist_options *options, int argc, const char *const *argv, const char *const *env)
+{
+    agent self = {.options = options, .argc = argc, .argv = argv, .env = env};
+    ist_err err = IST_ERR_NULL;
+    int code = IST_EXIT_OK;
+    self.started_ms = ist_clock_now_ms(ist_clock_system());
+    // One heap: four threads that rarely allocate at once do not pay for arenas of their own.
+    (void)mallopt(M_ARENA_MAX, 1);
+    sigset_t signals = our_signals();
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); // inherited by every thread: only main takes them
+    (void)signal(SIGPIPE, SIG_IGN);
+    ist_status status = start(&self, &err);
+    if (status == IST_OK) {
+        record_reload(&self, true);
+        wait_for_signals(&self);
+        IST_NOTICE(IST_LOG_AGENT, "stopping");
+    } else {
+        IST_ERROR(IST_LOG_AGENT, "cannot start: %s", err.text);
+        code = IST_EXIT_FAILED;
+    }
+    stop(&self);
+    return code;
+}

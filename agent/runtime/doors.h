@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// All doors: DNS on its thread, REST, admin and health on the HTTP thread. A listener that cannot be opened is reported and
+// left out; the others serve.
+#pragma once
+
+#include "identity.h"
+#include "resolve_bridge.h"
+#include "worker.h"
+
+#include "api_core/status_source.h"
+#include "base/metric.h"
+#include "mesh/store.h"
+
+typedef struct doors doors;
+
+typedef struct doors_args {
+    const ist_options *options;
+    const identity *identity;
+    worker *dns;
+    worker *http;
+    ist_mesh_store *store;
+    ist_metrics *metrics;
+    resolve_bridge *bridge;              // its resolver is made here and works with every door off
+    const ist_api_status_source *status;
+} doors_args;
+
+// Opens all listeners; the threads do not run yet. IST_EBUSY: not one listener could be opened.
+ist_status doors_new(const doors_args *args, doors **ret_doors, ist_err *err);
+// The threads have ended.
+void doors_free(doors *doors);
+// "dns=127.0.0.1:53 admin=127.0.0.1:15180 ..." of what is open.
+void doors_write_line(const doors *doors, ist_buf *out);
+// "listeners" and "upstreams" members.
+void doors_write_status(const doors *doors, ist_json *json);

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the integration tests drive: the real agent binary, the real istiod, real DNS queries and HTTP requests.
+
+Everything runs on loopback with ports chosen by the kernel, is ended by pid, and waits for conditions with deadlines.
+"""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import dns.flags
+import dns.message
+import dns.query
+import dns.rcode
+import dns.rdatatype
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEADLINE_S = 30.0
+
+
+def binary():
+    """The agent under test: $ISTHMUS_BIN, else the dev build."""
+    path = os.environ.get("ISTHMUS_BIN", str(ROOT / "build/dev/isthmus"))
+    assert os.access(path, os.X_OK), f"no agent at {path}: build it, or set ISTHMUS_BIN"
+    return path
+
+
+def wait_for(condition, what, deadline_s=DEADLINE_S):
+    """Calls condition until it returns something true, and returns that."""
+    end = time.monotonic() + deadline_s
+    last = None
+    while time.monotonic() < end:
+        try:
+            value = condition()
+            if value:
+                return value
+            last = value
+        except (OSError, AssertionError, KeyError, urllib.error.URLError) as error:
+            last = error
+        time.sleep(0.02)
+    raise AssertionError(f"waited {deadline_s} s for {what}; last: {last!r}")
+
+
+class Process:
+    """A child with its output collected line by line; ended by pid."""
+
+    def __init__(self, args, env=None, cwd=None):
+        full_env = {k: v for k, v in os.environ.items() if not k.startswith("ISTHMUS_")}
+        full_env.update(env or {})
+        self.args = args
+        self.stdout, self.stderr = [], []
+        self.child = subprocess.Popen(args, env=full_env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True, errors="replace")
+        self.readers = [threading.Thread(target=self._read, args=pair, daemon=True)
+                        for pair in ((self.child.stdout, self.stdout), (self.child.stderr, self.stderr))]
+        for reader in self.readers:
+            reader.start()
+
+    @staticmethod
+    def _read(stream, lines):
+        for line in stream:
+            lines.append(line.rstrip("\n"))
+
+    @property
+    def pid(self):
+        return self.child.pid
+
+    def log(self):
+        return "\n".join(self.stderr)
+
+    def wait_line(self, stream, pattern, deadline_s=DEADLINE_S):
+        def find():
+            for line in stream:
+                match = re.search(pattern, line)
+                if match:
+                    return match
+            if self.child.poll() is not None:
+                raise RuntimeError(f"{self.args[0]} ended with {self.child.returncode}:\n{self.log()}")
+            return None
+        return wait_for(find, f"a line like {pattern!r} of {self.args[0]} (log:\n{self.log()})", deadline_s)
+
+    def stop(self, how=signal.SIGTERM, deadline_s=20):
+        if self.child.poll() is None:
+            self.child.send_signal(how)
+            try:
+                self.child.wait(deadline_s)
+            except subprocess.TimeoutExpired:
+                self.child.kill()
+                self.child.wait()
+                raise AssertionError(f"{self.args[0]} did not stop within {deadline_s} s:\n{self.log()}") from None
+        for reader in self.readers:
+            reader.join(5)
+        self.child.stdin.close()
+        return self.child.returncode
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Agent(Process):
+    """The agent on free ports. `args` override the defaults of the tests."""
+
+    def __init__(self, *args, env=None, upstream="127.0.0.1:9", wait="ready"):
+        defaults = ["--dns-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0",
+                    "--drain-time", "0s", "--log-level", "info", "--dns-upstream", upstream]
+        super().__init__([binary(), "agent", *defaults, *args], env=env)
+        if wait == "ready":
+            self.wait_ready()
+        elif wait == "listening":
+            self.wait_listening()
+
+    def _ports(self, line):
+        self.ports = {name: int(port) for name, port in re.findall(r"(\w+)=\S*?:(\d+)(?:\s|$)", line)}
+
+    def wait_listening(self):
+        self._ports(self.wait_line(self.stderr, r"listening: .*").group(0))
+
+    def wait_ready(self, deadline_s=DEADLINE_S):
+        self._ports(self.wait_line(self.stdout, r"^ready .*", deadline_s).group(0))
+
+    def http(self, path, method="GET", headers=None, port="admin", body=None, timeout=35):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.ports[port]}{path}", method=method, data=body,
+                                         headers=headers or {})
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return Answer(answer.status, answer.headers, answer.read().decode())
+        except urllib.error.HTTPError as error:
+            return Answer(error.code, error.headers, error.read().decode())
+
+    def get(self, path, **kwargs):
+        answer = self.http(path, **kwargs)
+        assert answer.status == 200, f"{path}: {answer.status} {answer.body}"
+        return answer.json()
+
+    def status(self):
+        return self.get("/v1/status")
+
+    def view(self):
+        return self.get("/debug/view")
+
+    def endpoints(self, host, **params):
+        query = "?" + urllib.parse.urlencode(params) if params else ""
+        return self.get(f"/v1/endpoints/{host}{query}")
+
+    def shares(self, host, **params):
+        """address:port -> share"""
+        return {f"{e['address']}:{e['port']}": e["share"] for e in self.endpoints(host, **params)["endpoints"]}
+
+    def query(self, name, rdtype="A", tcp=False, timeout=5):
+        query = dns.message.make_query(name, rdtype)
+        ask = dns.query.tcp if tcp else dns.query.udp
+        return ask(query, "127.0.0.1", port=self.ports["dns"], timeout=timeout)
+
+    def addresses(self, name, rdtype="A", **kwargs):
+        reply = self.query(name, rdtype, **kwargs)
+        return sorted(item.address for rrset in reply.answer for item in rrset
+                      if item.rdtype == dns.rdatatype.from_text(rdtype))
+
+    def dig(self, *words):
+        done = subprocess.run(["dig", "+time=5", "+tries=1", "@127.0.0.1", "-p", str(self.ports["dns"]), *words],
+                              capture_output=True, text=True, check=False, timeout=30)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def rss_kb(self):
+        text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
+
+
+def run(*args, env=None, timeout=60):
+    """Runs a command of the program to its end."""
+    full_env = {k: v for k, v in os.environ.items() if not k.startswith("ISTHMUS_")}
+    full_env.update(env or {})
+    return subprocess.run([binary(), *args], capture_output=True, text=True, check=False, timeout=timeout, env=full_env)
+
+
+class Istiod(Process):
+    """The real control plane (tests/istiod) on free ports, with its control API."""
+
+    def __init__(self, *args, env=None):
+        directory = os.environ.get("ISTHMUS_ISTIOD_DIR")
+        if not directory:
+            done = subprocess.run(["bash", str(ROOT / "tests/istiod/build.sh")], capture_output=True, text=True,
+                                  check=True, timeout=1800)
+            directory = done.stdout.strip().splitlines()[-1]
+            os.environ["ISTHMUS_ISTIOD_DIR"] = directory
+        super().__init__([str(pathlib.Path(directory) / "istiod-harness"), "--exit-with-stdin", *args], env=env)
+        line = self.wait_line(self.stdout, r'^\{"ready":true.*\}$', 120).group(0)
+        self.info = json.loads(line)
+        self.plaintext, self.tls, self.control = self.info["plaintext"], self.info["tls"], self.info["control"]
+
+    def call(self, path, method="POST", body=b"", timeout=60):
+        if isinstance(body, str):
+            body = body.encode()
+        request = urllib.request.Request(f"http://{self.control}{path}", method=method,
+                                         data=body if method == "POST" else None)
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            text = answer.read().decode()
+        return json.loads(text) if text[:1] in "{[" else text
+
+    def apply(self, yaml):
+        return self.call("/apply", body=yaml)
+
+    def delete(self, kind, namespace, name):
+        return self.call(f"/delete?kind={kind}&namespace={namespace}&name={name}")
+
+    def quiesce(self, clients=None):
+        wanted = f"&clients={clients}" if clients is not None else ""
+        return self.call(f"/quiesce?deadline=30s{wanted}", method="GET")
+
+    def token(self, namespace="default", sa="default", audience="istio-ca", expires_in="1h"):
+        return self.call(f"/token?namespace={namespace}&sa={sa}&audience={audience}&expires_in={expires_in}")
+
+
+def copy_tree(source, target):
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    return target
