@@ -1,0 +1,406 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns_forward/forward.h"
+
+#include "base/alloc.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/random.h"
+#include "channel_priv.h"
+
+#include <ares.h>
+#include <string.h>
+
+enum { DEFAULT_MAX_ATTEMPTS = 4096, RESEND_MS = 1000, SENDS_MAX = 6 };
+
+struct ist_dns_forwarder {
+    ist_loop *loop;
+    ist_dns_channel *channels[IST_DNS_SERVERS_MAX];
+    size_t count;
+    uint32_t attempts;
+    uint32_t max_attempts;
+};
+
+// One packet on its way. It outlives its request where another upstream was faster.
+typedef struct ist_dns_attempt {
+    struct ist_dns_attempt *next; // of the same request
+    ist_dns_forwarder *forwarder;
+    ist_dns_channel *channel;
+    ist_dns_request *request;     // NULL: nobody waits any more
+    int64_t sent_us;
+    uint32_t upstream;
+    bool edns;
+    bool judged;                  // its slowness has been counted against the upstream
+} attempt;
+
+static void make_metrics(ist_dns_channel *channel, ist_metrics *metrics)
+{
+    static const ist_metric_def requests = {.kind = IST_METRIC_COUNTER, .name = "isthmus_dns_upstream_requests_total",
+                                            .help = "Queries sent to an upstream name server.", .label_1 = "to"};
+    static const ist_metric_def failures = {.kind = IST_METRIC_COUNTER, .name = "isthmus_dns_upstream_failures_total",
+                                            .help = "Queries to an upstream without a usable reply.", .label_1 = "to"};
+    char to[IST_DNS_ADDRESS_TEXT_SIZE];
+
+    (void)ist_dns_address_format(&channel->address, to);
+    ist_metric_family *family = ist_metrics_family(metrics, &requests);
+    channel->requests = family != NULL ? ist_metric_series(family, to, NULL, NULL) : NULL;
+    family = ist_metrics_family(metrics, &failures);
+    channel->failures = family != NULL ? ist_metric_series(family, to, NULL, NULL) : NULL;
+}
+
+static ist_status add_channel(ist_dns_forwarder *forwarder, const ist_dns_address *address, ist_metrics *metrics,
+                              ist_err *err)
+{
+    ist_dns_channel *channel = IST_NEW(ist_dns_channel);
+
+    if (channel == NULL) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    ist_status status = ist_dns_channel_init(channel, forwarder->loop, address, err);
+    if (status != IST_OK) {
+        ist_free(channel);
+        return status;
+    }
+    if (metrics != NULL) {
+        make_metrics(channel, metrics);
+    }
+    forwarder->channels[forwarder->count++] = channel;
+    return IST_OK;
+}
+
+ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_forwarder **ret_forwarder, ist_err *err)
+{
+    ist_status status = IST_OK;
+
+    if (args->upstream_count > IST_DNS_SERVERS_MAX) {
+        return ist_err_set(err, IST_ELIMIT, "%zu upstream name servers are given, at most %d are used: remove some",
+                           args->upstream_count, IST_DNS_SERVERS_MAX);
+    }
+    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
+        return ist_err_set(err, IST_EINTERNAL, "c-ares cannot start");
+    }
+    ist_dns_forwarder *forwarder = IST_NEW(ist_dns_forwarder);
+    if (forwarder == NULL) {
+        ares_library_cleanup();
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    forwarder->loop = args->loop;
+    forwarder->max_attempts = args->max_attempts != 0 ? args->max_attempts : DEFAULT_MAX_ATTEMPTS;
+    for (size_t i = 0; i < args->upstream_count && status == IST_OK; i++) {
+        status = add_channel(forwarder, &args->upstreams[i], args->metrics, err);
+    }
+    if (status != IST_OK) {
+        ist_dns_forwarder_free(forwarder);
+        return status;
+    }
+    *ret_forwarder = forwarder;
+    return IST_OK;
+}
+
+static void free_channel(ist_dns_channel *channel)
+{
+    ist_dns_channel_done(channel);
+    ist_free(channel);
+}
+
+void ist_dns_forwarder_free(ist_dns_forwarder *forwarder)
+{
+    if (forwarder == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < forwarder->count; i++) {
+        free_channel(forwarder->channels[i]);
+    }
+    ist_free(forwarder);
+    ares_library_cleanup();
+}
+
+static bool is_own(const ist_dns_address *upstream, const ist_dns_address *own, size_t own_count)
+{
+    for (size_t i = 0; i < own_count; i++) {
+        bool everywhere = ist_dns_addr_is_any(&own[i].ip) && ist_dns_addr_is_loopback(&upstream->ip);
+        if (upstream->port == own[i].port && (everywhere || ist_dns_addr_equal(&upstream->ip, &own[i].ip))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t ist_dns_forwarder_refuse(ist_dns_forwarder *forwarder, const ist_dns_address *own, size_t own_count)
+{
+    size_t kept = 0;
+    size_t before = forwarder->count;
+
+    for (size_t i = 0; i < before; i++) {
+        ist_dns_channel *channel = forwarder->channels[i];
+        if (is_own(&channel->address, own, own_count)) {
+            free_channel(channel);
+        } else {
+            forwarder->channels[kept++] = channel;
+        }
+    }
+    forwarder->count = kept;
+    return before - kept;
+}
+
+size_t ist_dns_forwarder_upstreams(const ist_dns_forwarder *forwarder)
+{
+    return forwarder->count;
+}
+
+// --- One request ----------------------------------------------------------------------------------------------------
+
+static void detach(ist_dns_request *request)
+{
+    for (attempt *each = request->attempts; each != NULL; each = each->next) {
+        each->request = NULL;
+    }
+    request->attempts = NULL;
+    ist_loop_disarm(request->forwarder->loop, &request->timer);
+    request->forwarder = NULL;
+}
+
+// `packet` NULL: what there is, the best error reply or `status`.
+static void finish(ist_dns_request *request, ist_status status, const uint8_t *packet, size_t length)
+{
+    uint8_t *best = request->best;
+
+    detach(request);
+    request->best = NULL;
+    if (packet == NULL && best != NULL) {
+        request->done(request->ctx, IST_OK, best, request->best_length);
+    } else {
+        request->done(request->ctx, status, packet, length); // may free the request
+    }
+    ist_free(best);
+}
+
+void ist_dns_forwarder_cancel(ist_dns_request *request)
+{
+    if (request->forwarder != NULL) {
+        detach(request);
+        ist_free(request->best);
+        request->best = NULL;
+    }
+}
+
+static void arm(ist_dns_request *request, int64_t delay_ms)
+{
+    if (ist_loop_arm(request->forwarder->loop, &request->timer, delay_ms) != IST_OK) {
+        finish(request, IST_ENOMEM, NULL, 0);
+    }
+}
+
+static void unlink_attempt(attempt *old)
+{
+    for (attempt **at = &old->request->attempts; *at != NULL; at = &(*at)->next) {
+        if (*at == old) {
+            *at = old->next;
+            return;
+        }
+    }
+}
+
+static void count_failure(ist_dns_channel *channel, int64_t now_ms)
+{
+    ist_dns_pace_failure(&channel->pace, now_ms);
+    ist_metric_add(channel->failures, 1);
+}
+
+// The winner shows that older attempts elsewhere are slow: that counts, so that a silent upstream is soon asked last.
+static void judge_losers(ist_dns_request *request, int64_t now_us)
+{
+    for (attempt *each = request->attempts; each != NULL; each = each->next) {
+        if (!each->judged && now_us - each->sent_us > ist_dns_pace_hedge_ms(&each->channel->pace) * 1000) {
+            each->judged = true;
+            count_failure(each->channel, ist_loop_now_ms(each->forwarder->loop));
+        }
+    }
+}
+
+// A reply that says nothing about the name: somebody else may know.
+static bool is_refusal(uint16_t rcode)
+{
+    return rcode != IST_DNS_NOERROR && rcode != IST_DNS_NXDOMAIN;
+}
+
+static void keep_best(ist_dns_request *request, const uint8_t *packet, size_t length)
+{
+    if (request->best == NULL) {
+        request->best = ist_malloc(length);
+        if (request->best != NULL) {
+            memcpy(request->best, packet, length);
+            request->best_length = length;
+        }
+    }
+}
+
+static bool may_send(const ist_dns_request *request)
+{
+    return request->bad != (1u << request->forwarder->count) - 1 && request->sent < SENDS_MAX;
+}
+
+// One upstream is of no use for this request: the timer asks the next one or gives up, unless others are under way. Never
+// from here, because c-ares may report a failure while it is still sending.
+static void give_up_upstream(ist_dns_request *request, uint32_t upstream, bool may_repeat)
+{
+    if (!may_repeat) {
+        request->bad |= 1u << upstream;
+    }
+    if (may_send(request) || request->attempts == NULL) {
+        arm(request, 0);
+    }
+}
+
+static void on_reply(attempt *done, const uint8_t *packet, size_t length)
+{
+    ist_dns_request *request = done->request;
+    uint16_t rcode = ist_dns_message_rcode(packet, length);
+    int64_t now_us = ist_clock_now_us();
+
+    ist_dns_pace_success(&done->channel->pace, now_us - done->sent_us);
+    if (request == NULL) {
+        return;
+    }
+    if (!is_refusal(rcode)) {
+        judge_losers(request, now_us);
+        finish(request, IST_OK, packet, length);
+        return;
+    }
+    bool drop_edns = rcode == IST_DNS_FORMERR && done->edns;
+    if (drop_edns) {
+        done->channel->no_edns = true; // RFC 6891 section 7: it may be a server from before EDNS
+    } else {
+        ist_metric_add(done->channel->failures, 1);
+        keep_best(request, packet, length);
+    }
+    give_up_upstream(request, done->upstream, drop_edns);
+}
+
+static void on_attempt_done(void *ctx, int code, int timeouts, unsigned char *packet, int length)
+{
+    attempt *done = ctx;
+
+    (void)timeouts; // one try only
+    if (done->request != NULL) {
+        unlink_attempt(done);
+    }
+    done->forwarder->attempts--;
+    if (code == ARES_SUCCESS && packet != NULL && length > 0) {
+        on_reply(done, packet, (size_t)length);
+    } else if (code != ARES_EDESTRUCTION) {
+        if (!done->judged) {
+            count_failure(done->channel, ist_loop_now_ms(done->forwarder->loop));
+        }
+        if (done->request != NULL) {
+            give_up_upstream(done->request, done->upstream, false);
+        }
+    }
+    ist_free(done);
+}
+
+// The upstream whose turn it is: in order, round after round, without those that have failed.
+static uint32_t next_upstream(const ist_dns_request *request)
+{
+    size_t count = request->forwarder->count;
+
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t upstream = request->order[(request->sent + i) % count];
+        if ((request->bad & 1u << upstream) == 0) {
+            return upstream;
+        }
+    }
+    return request->order[0];
+}
+
+static ist_status send_next(ist_dns_request *request)
+{
+    ist_dns_forwarder *forwarder = request->forwarder;
+    uint8_t packet[IST_DNS_ASK_BYTES_MAX];
+
+    if (forwarder->attempts >= forwarder->max_attempts) {
+        return IST_ELIMIT;
+    }
+    attempt *new = IST_NEW(attempt);
+    if (new == NULL) {
+        return IST_ENOMEM;
+    }
+    uint32_t upstream = next_upstream(request);
+    *new = (attempt){.next = request->attempts, .forwarder = forwarder, .channel = forwarder->channels[upstream],
+                     .request = request, .sent_us = ist_clock_now_us(), .upstream = upstream};
+    new->edns = !new->channel->no_edns;
+    request->attempts = new;
+    request->sent++;
+    forwarder->attempts++;
+    ist_metric_add(new->channel->requests, 1);
+    size_t length = ist_dns_ask_write(&request->ask, (uint16_t)ist_random_u64(), new->edns, packet);
+    ist_dns_channel_send(new->channel, packet, length, on_attempt_done, new);
+    return IST_OK;
+}
+
+// When to look at the request again if nothing has come: the hedge, a repeat where there is nobody else, the deadline.
+static int64_t patience_ms(const ist_dns_request *request)
+{
+    const ist_dns_forwarder *forwarder = request->forwarder;
+    int64_t left_ms = request->deadline_ms - ist_loop_now_ms(forwarder->loop);
+    int64_t wait_ms = RESEND_MS;
+
+    if (request->sent < forwarder->count) {
+        wait_ms = ist_dns_pace_hedge_ms(&forwarder->channels[next_upstream(request)]->pace);
+    }
+    if (request->sent + 1 >= SENDS_MAX || wait_ms > left_ms) {
+        wait_ms = left_ms;
+    }
+    return wait_ms > 0 ? wait_ms : 0;
+}
+
+static void on_timer(void *ctx)
+{
+    ist_dns_request *request = ctx;
+
+    if (ist_loop_now_ms(request->forwarder->loop) >= request->deadline_ms) {
+        finish(request, IST_ETIMEOUT, NULL, 0);
+        return;
+    }
+    if (!may_send(request) && request->attempts == NULL) {
+        finish(request, IST_EIO, NULL, 0);
+        return;
+    }
+    int64_t wait_ms = patience_ms(request);
+    if (ist_loop_arm(request->forwarder->loop, &request->timer, wait_ms) != IST_OK) {
+        finish(request, IST_ENOMEM, NULL, 0);
+        return;
+    }
+    if (may_send(request) && send_next(request) != IST_OK && request->attempts == NULL) {
+        finish(request, IST_ENOMEM, NULL, 0);
+    }
+}
+
+ist_status ist_dns_forwarder_ask(ist_dns_forwarder *forwarder, ist_dns_request *request)
+{
+    const ist_dns_pace *paces[IST_DNS_SERVERS_MAX];
+
+    if (forwarder->count == 0) {
+        return IST_ENOTFOUND;
+    }
+    for (size_t i = 0; i < forwarder->count; i++) {
+        paces[i] = &forwarder->channels[i]->pace;
+    }
+    request->forwarder = forwarder;
+    request->timer = (ist_loop_timer){.fire = on_timer, .ctx = request};
+    request->deadline_ms = ist_loop_now_ms(forwarder->loop) + IST_DNS_DEADLINE_MS;
+    request->attempts = NULL;
+    request->best = NULL;
+    request->best_length = 0;
+    request->sent = 0;
+    request->bad = 0;
+    ist_dns_pace_order(paces, forwarder->count, ist_loop_now_ms(forwarder->loop), request->order);
+    // Armed before sending: a failure inside only brings the timer forward.
+    ist_status status = ist_loop_arm(forwarder->loop, &request->timer, patience_ms(request));
+    if (status == IST_OK) {
+        status = send_next(request);
+    }
+    if (status != IST_OK) {
+        detach(request);
+    }
+    return status;
+}

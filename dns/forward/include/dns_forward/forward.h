@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The forwarder: asks upstream name servers what we do not know ourselves. One c-ares channel per upstream does sockets,
+// source ports, TCP after truncation and matching; which upstream is asked when is decided here: in the configured order
+// without the ones that fail at present, the next one when the first is slow (twice its usual time, 50 to 250 ms), refuses
+// or fails, all within 4 s. Ids are random, the size we offer is 1232 bytes. A time-out is never turned into "no such name".
+//
+// Requests are intrusive: the caller's struct embeds one and keeps it alive until `done` is called or it is cancelled.
+// Bounded: IST_ELIMIT once `max_attempts` packets are on their way.
+//
+// Threads: all of it on the loop's thread, or before the loop runs; new and free while no other thread uses c-ares.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/attr.h"
+#include "base/metric.h"
+#include "base/status.h"
+#include "dns_forward/resolv_conf.h"
+#include "dns_wire/message.h"
+#include "loop/loop.h"
+
+#define IST_DNS_DEADLINE_MS 4000
+
+typedef struct ist_dns_forwarder ist_dns_forwarder;
+struct ist_dns_attempt;
+
+typedef struct ist_dns_request {
+    ist_dns_ask ask;
+    // IST_OK: the best reply (it may be an error reply), borrowed for the call. Else no upstream answered: IST_ETIMEOUT,
+    // IST_EIO (none could be reached), IST_ENOMEM. Never called from inside ist_dns_forwarder_ask.
+    void (*done)(void *ctx, ist_status status, const uint8_t *packet, size_t length);
+    void *ctx;
+    // The rest is private.
+    ist_dns_forwarder *forwarder; // NULL while not under way
+    ist_loop_timer timer;
+    int64_t deadline_ms;
+    struct ist_dns_attempt *attempts;
+    uint8_t *best; // the error reply that is passed on where nothing better comes
+    size_t best_length;
+    uint32_t sent;
+    uint32_t bad;  // bit per upstream that has failed for this request
+    uint8_t order[IST_DNS_SERVERS_MAX];
+} ist_dns_request;
+
+typedef struct ist_dns_forwarder_args {
+    ist_loop *loop;
+    const ist_dns_address *upstreams;
+    size_t upstream_count;  // at most IST_DNS_SERVERS_MAX; 0 is allowed: every ask gives IST_ENOTFOUND
+    ist_metrics *metrics;   // NULL = none: isthmus_dns_upstream_requests_total, _failures_total
+    uint32_t max_attempts;  // 0 = 4096
+} ist_dns_forwarder_args;
+
+// IST_ELIMIT (too many upstreams), IST_ENOMEM, IST_EINTERNAL (c-ares).
+ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_forwarder **ret_forwarder, ist_err *err)
+    IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
+// No request may be under way any more.
+void ist_dns_forwarder_free(ist_dns_forwarder *forwarder);
+// Drops the upstreams that are ourselves: the same address and port, or loopback where we listen on all addresses. Before
+// the first request. Returns how many were dropped.
+size_t ist_dns_forwarder_refuse(ist_dns_forwarder *forwarder, const ist_dns_address *own, size_t own_count) IST_NONNULL_ARGS(1);
+size_t ist_dns_forwarder_upstreams(const ist_dns_forwarder *forwarder) IST_NONNULL;
+
+// Set ask, done and ctx first. IST_OK: `done` will be called once. IST_ENOTFOUND: no upstream. IST_ELIMIT, IST_ENOMEM.
+ist_status ist_dns_forwarder_ask(ist_dns_forwarder *forwarder, ist_dns_request *request) IST_NONNULL IST_MUSTCHECK;
+void ist_dns_forwarder_cancel(ist_dns_request *request) IST_NONNULL; // `done` is not called; fine where not under way
