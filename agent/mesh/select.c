@@ -12,8 +12,8 @@ typedef struct target {
     const ist_mesh_destination *destination; // NULL = absent from CDS
     const ist_mesh_weighted *weighted;       // where a route names it, else NULL
     double share;
-    double *shares;                          // of its endpoints, sum 1; NULL while not computed
-    bool usable;                             // some endpoint has a share
+    double *shares; // of its endpoints, sum 1; NULL while not computed
+    bool usable;    // some endpoint has a share
 } target;
 
 typedef struct chooser {
@@ -36,7 +36,8 @@ static ist_status make_room(chooser *c, uint32_t count)
 }
 
 // A destination named twice is one target.
-static void add_target(chooser *c, const ist_mesh_destination *destination, const ist_mesh_weighted *weighted, double share)
+static void add_target(chooser *c, const ist_mesh_destination *destination, const ist_mesh_weighted *weighted,
+                       double share)
 {
     for (uint32_t i = 0; i < c->target_count && destination != NULL; i++) {
         if (c->targets[i].destination == destination) {
@@ -230,7 +231,8 @@ static ist_status settle_empty(chooser *c)
 
 static uint64_t identity_of(const ist_mesh_endpoint *endpoint)
 {
-    return ist_hash_bytes(endpoint->address, sizeof(endpoint->address), (uint64_t)endpoint->port << 8 | endpoint->family);
+    return ist_hash_bytes(endpoint->address, sizeof(endpoint->address),
+                          (uint64_t)endpoint->port << 8 | endpoint->family);
 }
 
 static uint32_t count_usable(const chooser *c)
@@ -305,8 +307,12 @@ ist_status ist_mesh_select(const ist_mesh_view *view, const ist_mesh_query *quer
     if (port == NULL) {
         return IST_ENOTFOUND;
     }
-    chooser c = {.view = view, .policy = ist_mesh_view_policy(view), .service = query->service, .port = port,
-                 .arena = arena, .made = {.service = query->service, .port = port}};
+    chooser c = {.view = view,
+                 .policy = ist_mesh_view_policy(view),
+                 .service = query->service,
+                 .port = port,
+                 .arena = arena,
+                 .made = {.service = query->service, .port = port}};
     ist_status status = choose_targets(&c, query);
     for (uint32_t i = 0; status == IST_OK && i < c.target_count; i++) {
         status = compute_shares(&c, &c.targets[i]);

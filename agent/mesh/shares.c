@@ -5,7 +5,7 @@
 #include "mesh/select.h"
 
 enum {
-    MAX_PRIORITY = 128,          // envoy.config.endpoint.v3.LocalityLbEndpoints.priority
+    MAX_PRIORITY = 128, // envoy.config.endpoint.v3.LocalityLbEndpoints.priority
     OVERPROVISIONING_PERCENT = 140,
     DEFAULT_PANIC_PERCENT = 50,
 };
@@ -98,8 +98,8 @@ static uint32_t normalized_total(const host_count *counts, uint32_t priorities)
 
 // Gives `*left` per cents of the load to the priorities in order, each what it can carry of `normalized`. The share that
 // stays in *left is due to rounding once both classes were served.
-static void distribute(const host_count *counts, uint32_t priorities, uint32_t normalized, bool degraded, uint32_t *left,
-                       ist_mesh_priority_load *loads)
+static void distribute(const host_count *counts, uint32_t priorities, uint32_t normalized, bool degraded,
+                       uint32_t *left, ist_mesh_priority_load *loads)
 {
     for (uint32_t i = 0; i < priorities; i++) {
         uint32_t available = degraded ? counts[i].degraded : counts[i].healthy;
@@ -114,7 +114,8 @@ static void distribute(const host_count *counts, uint32_t priorities, uint32_t n
     }
 }
 
-static void add_rounding_rest(const host_count *counts, uint32_t priorities, uint32_t rest, ist_mesh_priority_load *loads)
+static void add_rounding_rest(const host_count *counts, uint32_t priorities, uint32_t rest,
+                              ist_mesh_priority_load *loads)
 {
     for (uint32_t i = 0; i < priorities; i++) {
         if (availability_percent(counts[i].healthy, counts[i].total) != 0) {
@@ -149,7 +150,8 @@ static void load_in_total_panic(const host_count *counts, uint32_t priorities, i
     loads[first < priorities ? first : 0].healthy_percent += left;
 }
 
-static void compute_loads(const host_count *counts, uint32_t priorities, uint32_t threshold, ist_mesh_priority_load *loads)
+static void compute_loads(const host_count *counts, uint32_t priorities, uint32_t threshold,
+                          ist_mesh_priority_load *loads)
 {
     uint32_t normalized = normalized_total(counts, priorities);
     if (normalized != 0) {
@@ -171,8 +173,8 @@ static void compute_loads(const host_count *counts, uint32_t priorities, uint32_
     }
 }
 
-ist_status ist_mesh_priority_loads(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints, ist_arena *arena,
-                                   ist_mesh_priority_load **ret_loads, uint32_t *ret_count)
+ist_status ist_mesh_priority_loads(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints,
+                                   ist_arena *arena, ist_mesh_priority_load **ret_loads, uint32_t *ret_count)
 {
     uint32_t priorities = 1;
     for (uint32_t i = 0; i < endpoints->locality_count; i++) {
@@ -300,8 +302,8 @@ static void normalize(double *shares, uint32_t count)
     }
 }
 
-ist_status ist_mesh_cluster_shares(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints, ist_arena *arena,
-                                   double *shares)
+ist_status ist_mesh_cluster_shares(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints,
+                                   ist_arena *arena, double *shares)
 {
     ist_mesh_priority_load *loads = NULL;
     uint32_t priorities = 0;

@@ -13,21 +13,22 @@
 
 #define ENDPOINT_TOLERANCE 0.02
 #define GROUP_TOLERANCE 0.01
-#define ROUNDING 1e-7 // in slots: a number that is at the tolerance but for rounding errors is outside
+#define ROUNDING 1e-7             // in slots: a number that is at the tolerance but for rounding errors is outside
 #define KEY_SCALE 1099511627776.0 // shares that differ by less than 2^-40 are equal
 
 enum { DEFAULT_SLOTS = 1000, MIN_SLOTS = 100, MAX_SLOTS = 10000 };
 
 typedef struct entry {
-    double share;   // of what is listed; all sum to 1
-    uint64_t key;   // share as an integer, for sorting and equality
-    uint64_t rank;  // rendezvous
+    double share;  // of what is listed; all sum to 1
+    uint64_t key;  // share as an integer, for sorting and equality
+    uint64_t rank; // rendezvous
     uint32_t item;
     uint32_t group;
-    bool light;     // may be left out: 0 slots are within the tolerance
+    bool light; // may be left out: 0 slots are within the tolerance
 } entry;
 
-typedef struct class { // endpoints of one group with equal share: entries [first, first + count)
+typedef struct class
+{ // endpoints of one group with equal share: entries [first, first + count)
     double share;
     uint32_t first;
     uint32_t count;
@@ -312,6 +313,26 @@ static void assign(const work *w, uint32_t total, ist_mesh_slot_item *items)
 
 // --- Hysteresis -----------------------------------------------------------------------------------------------------
 
+// The previous slots of a group's endpoints together, or 0 where one of them is outside its bounds (the lower one is 1 at
+// least, so that everyone must have had a number).
+static uint64_t previous_of(const work *w, const group *g, const ist_mesh_slot_item *items)
+{
+    uint64_t sum = 0;
+    const class *c = &w->classes[g->first];
+    uint32_t end = c->first + g->members;
+    for (uint32_t i = c->first; i < end; i++) {
+        while (i >= c->first + c->count) {
+            c++;
+        }
+        uint32_t slots = items[w->entries[i].item].previous;
+        if (slots < c->low || slots > c->high) {
+            return 0;
+        }
+        sum += slots;
+    }
+    return sum;
+}
+
 // The total of the previous numbers if they belong to exactly the listed endpoints and are still inside the bounds, else 0.
 static uint32_t previous_total(const work *w, const ist_mesh_slot_item *items, size_t count)
 {
@@ -325,19 +346,8 @@ static uint32_t previous_total(const work *w, const ist_mesh_slot_item *items, s
         return 0;
     }
     for (uint32_t i = 0; i < w->group_count; i++) {
-        const group *g = &w->groups[i];
-        uint32_t sum = 0;
-        for (uint32_t k = g->first; k < g->first + g->count; k++) {
-            const class *c = &w->classes[k];
-            for (uint32_t m = c->first; m < c->first + c->count; m++) {
-                uint32_t slots = items[w->entries[m].item].previous;
-                if (slots < c->low || slots > c->high) { // low is 1 at least: everyone had a number
-                    return 0;
-                }
-                sum += slots;
-            }
-        }
-        if (sum < g->low || sum > g->high) {
+        uint64_t sum = previous_of(w, &w->groups[i], items);
+        if (sum < w->groups[i].low || sum > w->groups[i].high || sum == 0) {
             return 0;
         }
     }
@@ -351,8 +361,8 @@ typedef struct quota { // of one group, at max_slots
     double light_share;
     uint32_t heavy_slots; // what its heavy endpoints take at least
     uint32_t heavy;
-    uint32_t light;       // how many light ones there are,
-    uint32_t keep;        // and how many stay
+    uint32_t light; // how many light ones there are,
+    uint32_t keep;  // and how many stay
 } quota;
 
 // `w` is sorted by share, `quotas` has room for its groups.

@@ -11,7 +11,8 @@ extern "C" {
 #include <new>
 #include <string>
 
-namespace {
+namespace
+{
 
 constexpr size_t kMaxPatternBytes = 4096;
 // Budget for one compiled program; RE2 itself refuses what does not fit and falls back to its slower engine, never to more
@@ -36,14 +37,15 @@ ist_status refuse(ist_strv pattern, const RE2 &re2, ist_err *err)
 {
     const int shown = shown_length(pattern);
     if (re2.error_code() == RE2::ErrorPatternTooLarge) {
-        return ist_err_set(err, IST_ELIMIT,
-                           "regular expression \"%.*s\" needs too much memory when compiled; use smaller repetition counts",
-                           shown, pattern.p);
+        return ist_err_set(
+            err, IST_ELIMIT,
+            "regular expression \"%.*s\" needs too much memory when compiled; use smaller repetition counts", shown,
+            pattern.p);
     }
     // RE2 names no offset; the offending piece of the pattern is its position.
     const std::string &piece = re2.error_arg();
-    const char *found = piece.empty() ? nullptr
-                                      : static_cast<const char *>(memmem(pattern.p, pattern.n, piece.data(), piece.size()));
+    const char *found =
+        piece.empty() ? nullptr : static_cast<const char *>(memmem(pattern.p, pattern.n, piece.data(), piece.size()));
     if (found == nullptr) {
         return ist_err_set(err, IST_EINVAL, "regular expression \"%.*s\": %s", shown, pattern.p, re2.error().c_str());
     }
@@ -54,15 +56,17 @@ ist_status refuse(ist_strv pattern, const RE2 &re2, ist_err *err)
 } // namespace
 
 struct ist_regex {
-    explicit ist_regex(ist_strv pattern) : re2(re2::StringPiece(pattern.p, pattern.n), options()) {}
+    explicit ist_regex(ist_strv pattern) : re2(re2::StringPiece(pattern.p, pattern.n), options())
+    {
+    }
     RE2 re2;
 };
 
 extern "C" ist_status ist_regex_compile(ist_strv pattern, const ist_regex **ret_regex, ist_err *err)
 {
     if (pattern.n > kMaxPatternBytes) {
-        return ist_err_set(err, IST_ELIMIT, "regular expression of %zu bytes is longer than the maximum of %zu", pattern.n,
-                           kMaxPatternBytes);
+        return ist_err_set(err, IST_ELIMIT, "regular expression of %zu bytes is longer than the maximum of %zu",
+                           pattern.n, kMaxPatternBytes);
     }
     if (pattern.p == nullptr) {
         pattern.p = "";

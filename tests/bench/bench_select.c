@@ -58,14 +58,14 @@ static void run_shares(bench *b, uint32_t count, bool locality_weighted)
     enum { LOCALITIES = 4 };
     ist_mesh_locality localities[LOCALITIES];
     for (uint32_t i = 0; i < LOCALITIES; i++) {
-        localities[i] = (ist_mesh_locality){.priority = i / 2, .weight = i + 1, .first = i * (count / LOCALITIES),
-                                            .count = count / LOCALITIES};
+        localities[i] = (ist_mesh_locality){
+            .priority = i / 2, .weight = i + 1, .first = i * (count / LOCALITIES), .count = count / LOCALITIES};
     }
     for (uint32_t i = 0; i < count; i++) {
         b->endpoints[i] = (ist_mesh_endpoint){.weight = 1 + i % 3, .health = i % 5 == 0 ? IST_MESH_UNHEALTHY : 0};
     }
-    const ist_mesh_endpoints endpoints = {.items = b->endpoints, .localities = localities, .count = count,
-                                          .locality_count = LOCALITIES};
+    const ist_mesh_endpoints endpoints = {
+        .items = b->endpoints, .localities = localities, .count = count, .locality_count = LOCALITIES};
     const ist_mesh_cluster cluster = {.locality_weighted = locality_weighted};
     uint64_t rounds = 0;
     int64_t start_us = ist_clock_now_us();

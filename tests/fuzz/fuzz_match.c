@@ -77,7 +77,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ist_mesh_match opposite = header;
     opposite.invert = !header.invert;
     const ist_mesh_route routes[] = {
-        {.fraction_per_million = 1000000, .path = path, .headers = &header, .header_count = 1, .queries = &query,
+        {.fraction_per_million = 1000000,
+         .path = path,
+         .headers = &header,
+         .header_count = 1,
+         .queries = &query,
          .query_count = 1},
         {.fraction_per_million = 1000000, .headers = &header, .header_count = 1},
         {.fraction_per_million = 1000000, .headers = &opposite, .header_count = 1},

@@ -156,7 +156,7 @@ static void short_stretches_are_near_the_weights(void **state)
         uint32_t length;
         double limit; // mean miss; dice miss by about 4 at 100
     } cases[] = {
-        {{1, 2, 7}, 100, 0.5},        {{1, 2, 7}, 20, 0.5},    {{1, 1}, 100, 0.6},   {{700, 200, 100}, 100, 2.8},
+        {{1, 2, 7}, 100, 0.5},     {{1, 2, 7}, 20, 0.5},      {{1, 1}, 100, 0.6},   {{700, 200, 100}, 100, 2.8},
         {{500, 499, 1}, 100, 2.8}, {{900, 51, 49}, 100, 2.8}, {{13, 12}, 100, 1.6}, {{49, 1}, 100, 0.7},
     };
     for (size_t i = 0; i < IST_COUNT(cases); i++) {

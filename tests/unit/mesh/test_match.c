@@ -77,8 +77,15 @@ static void path_of_table_matches_as_in_envoy(void **state)
 }
 
 static const ist_mesh_header headers[] = {
-    {S("version"), S("v1")}, {S("n"), S("42")},       {S("multi"), S("a")}, {S("multi"), S("b")}, {S("empty"), S("")},
-    {S("big"), S("9223372036854775807")}, {S("low"), S("-9223372036854775808")}, {S("sign"), S(" -7 ")}, {S("text"), S("4x")},
+    {S("version"), S("v1")},
+    {S("n"), S("42")},
+    {S("multi"), S("a")},
+    {S("multi"), S("b")},
+    {S("empty"), S("")},
+    {S("big"), S("9223372036854775807")},
+    {S("low"), S("-9223372036854775808")},
+    {S("sign"), S(" -7 ")},
+    {S("text"), S("4x")},
 };
 
 static void header_of_table_matches_as_in_envoy(void **state)
@@ -97,7 +104,8 @@ static void header_of_table_matches_as_in_envoy(void **state)
         // Missing: false, inverted as well, unless it counts as empty.
         {{.kind = IST_MESH_MATCH_EXACT, .name = S("none"), .value = S("v1")}, false},
         {{.kind = IST_MESH_MATCH_EXACT, .name = S("none"), .value = S("v1"), .invert = true}, false},
-        {{.kind = IST_MESH_MATCH_EXACT, .name = S("none"), .value = S("v1"), .invert = true, .missing_as_empty = true}, true},
+        {{.kind = IST_MESH_MATCH_EXACT, .name = S("none"), .value = S("v1"), .invert = true, .missing_as_empty = true},
+         true},
         {{.kind = IST_MESH_MATCH_EXACT, .name = S("none"), .missing_as_empty = true}, true},
         {{.kind = IST_MESH_MATCH_EXACT, .name = S("empty")}, true},
         {{.kind = IST_MESH_MATCH_PRESENT, .name = S("none")}, false},
@@ -186,7 +194,9 @@ static void first_route_of_which_all_conditions_hold_wins(void **state)
         {.fraction_per_million = 1000000, .headers = both, .header_count = 2},
         {.fraction_per_million = 1000000, .unsupported_match = true},
         {.fraction_per_million = 0},
-        {.fraction_per_million = 1000000, .path = {.kind = IST_MESH_MATCH_PREFIX, .value = S("/p")}, .headers = both,
+        {.fraction_per_million = 1000000,
+         .path = {.kind = IST_MESH_MATCH_PREFIX, .value = S("/p")},
+         .headers = both,
          .header_count = 1},
         {.fraction_per_million = 1},
     };

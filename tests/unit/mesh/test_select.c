@@ -54,8 +54,8 @@ static world_service *add_service(world *w, const char *host)
     world_service *s = &w->services[w->service_count++];
     s->port = (ist_mesh_port){.number = 80, .protocol = IST_MESH_HTTP, .destinations = s->destinations};
     s->object.refs = 1000;
-    s->object.body = (ist_mesh_service){.host = ist_strv_from(host), .ports = &s->port, .port_count = 1,
-                                        .primary_port = 80};
+    s->object.body =
+        (ist_mesh_service){.host = ist_strv_from(host), .ports = &s->port, .port_count = 1, .primary_port = 80};
     assert_int_equal(ist_pmap_put(&w->view.services, &s->object), IST_OK);
     return s;
 }
@@ -128,8 +128,14 @@ static void check(const world *w)
     assert_true(near(sum, got->pick_count != 0 ? 1 - got->lost_share : 0));
 }
 
-#define ROUTE(...) {.fraction_per_million = 1000000, __VA_ARGS__}
-#define TO(host_, subset_, weight_) {.key = {.host = S(host_), .subset = S(subset_), .port = 80}, .weight = (weight_)}
+#define ROUTE(...)                                   \
+    {                                                \
+        .fraction_per_million = 1000000, __VA_ARGS__ \
+    }
+#define TO(host_, subset_, weight_)                                                      \
+    {                                                                                    \
+        .key = {.host = S(host_), .subset = S(subset_), .port = 80}, .weight = (weight_) \
+    }
 
 static const ist_mesh_weighted split[] = {TO("a.x", "v1", 75), TO("a.x", "v2", 25)};
 static const ist_mesh_route split_routes[] = {ROUTE(.destinations = split, .destination_count = 2)};
@@ -205,7 +211,8 @@ static void empty_destination_follows_the_policy(void **state)
     for (size_t i = 0; i < IST_COUNT(cases); i++) {
         world *w = open_world();
         world_service *s = add_service(w, "a.x");
-        const ist_mesh_destination *at[3] = {add_destination(s, "", cases[i].all), add_destination(s, "v1", cases[i].v1)};
+        const ist_mesh_destination *at[3] = {add_destination(s, "", cases[i].all),
+                                             add_destination(s, "v1", cases[i].v1)};
         at[2] = cases[i].v2 != NULL ? add_destination(s, "v2", cases[i].v2) : NULL;
         for (uint32_t k = 0; k < s->port.destination_count; k++) {
             s->clusters[k].panic_percent = 0;
@@ -251,7 +258,7 @@ static void route_target_of_table_counts_once_or_not_at_all(void **state)
 {
     (void)state;
     static const ist_mesh_weighted to[] = {
-        TO("a.x", "v1", 1), TO("a.x", "v1", 2),  // twice the same: one destination
+        TO("a.x", "v1", 1),  TO("a.x", "v1", 2), // twice the same: one destination
         TO("a.x", "v2", 0),                      // weight zero: not even empty
         TO("", "", 3),                           // PassthroughCluster and the like: empty
         TO("gone.x", "", 3),                     // a host that nobody knows: empty
@@ -274,7 +281,8 @@ static void route_target_of_table_counts_once_or_not_at_all(void **state)
 // --- Routes ---------------------------------------------------------------------------------------------------------
 
 static const ist_mesh_match canary_header[] = {{.kind = IST_MESH_MATCH_EXACT, .name = S("version"), .value = S("v2")}};
-static const ist_mesh_match authority_header[] = {{.kind = IST_MESH_MATCH_EXACT, .name = S(":authority"), .value = S("a.x")}};
+static const ist_mesh_match authority_header[] = {
+    {.kind = IST_MESH_MATCH_EXACT, .name = S(":authority"), .value = S("a.x")}};
 static const ist_mesh_weighted to_v1[] = {TO("a.x", "v1", 1)};
 static const ist_mesh_weighted to_v2[] = {TO("a.x", "v2", 1)};
 

@@ -137,7 +137,7 @@ static void random_ignores_endpoint_weights(void **state)
         ist_mesh_lb lb;
         double first;
     } cases[] = {
-        {IST_MESH_LB_RANDOM, 0.5},  {IST_MESH_LB_ROUND_ROBIN, 0.9}, {IST_MESH_LB_LEAST_REQUEST, 0.9},
+        {IST_MESH_LB_RANDOM, 0.5}, {IST_MESH_LB_ROUND_ROBIN, 0.9}, {IST_MESH_LB_LEAST_REQUEST, 0.9},
         {IST_MESH_LB_MAGLEV, 0.9}, {IST_MESH_LB_RING_HASH, 0.9},   {IST_MESH_LB_CLUSTER_PROVIDED, 0.9},
     };
     for (size_t i = 0; i < IST_COUNT(cases); i++) {
@@ -316,13 +316,13 @@ static void locality_weight_table_holds(void **state)
         double shares[3];
     } cases[] = {
         {{"H", "HHH"}, {90, 10}, {0.9, 0.1}},
-        {{"H", "H"}, {1, 0}, {1, 0}},                    // a missing weight is zero
-        {{"H", "HHH"}, {0, 0}, {0.25, 0.75}},            // all zero: as if not locality-weighted
+        {{"H", "H"}, {1, 0}, {1, 0}},                     // a missing weight is zero
+        {{"H", "HHH"}, {0, 0}, {0.25, 0.75}},             // all zero: as if not locality-weighted
         {{"X", "HHH", "H"}, {50, 25, 25}, {0, 0.5, 0.5}}, // none left there
-        {{"HHHHHXX", "H"}, {50, 50}, {0.5, 0.5}},        // 5 of 7 are enough
+        {{"HHHHHXX", "H"}, {50, 50}, {0.5, 0.5}},         // 5 of 7 are enough
         {{"HX", "HHHH"}, {20, 80}, {0.14 / 0.94, 0.8 / 0.94}},
-        {{"GG", "HH"}, {90, 10}, {0, 1}},                // gateways only
-        {{"HG", "HH"}, {50, 50}, {0.5, 0.5}},            // a gateway does not lower the availability
+        {{"GG", "HH"}, {90, 10}, {0, 1}},     // gateways only
+        {{"HG", "HH"}, {50, 50}, {0.5, 0.5}}, // a gateway does not lower the availability
     };
     for (size_t i = 0; i < IST_COUNT(cases); i++) {
         mesh *m = the_mesh();

@@ -109,10 +109,10 @@ static void slots_of_table_are_the_smallest(void **state)
         {{{0.5, 1, 1}, {0.5, 1, 1}}, 2},
         {{{0.1, 10, 1}}, 10},
         {{{0.001, 1000, 1}}, 1000},
-        {{{0.9, 1, 9}, {0.1, 1, 1}}, 10},     // 8/9 would be 1.1 points away
+        {{{0.9, 1, 9}, {0.1, 1, 1}}, 10}, // 8/9 would be 1.1 points away
         {{{0.75, 1, 3}, {0.25, 1, 1}}, 4},
         {{{0.25, 3, 3}, {0.25 / 3, 3, 1}}, 12},
-        {{{0.99, 1, 50}, {0.01, 1, 1}}, 51},  // 1/50 is a whole point away
+        {{{0.99, 1, 50}, {0.01, 1, 1}}, 51}, // 1/50 is a whole point away
         {{{0.8 / 3, 3, 4}, {0.2 / 3, 3, 1}}, 15},
         {{{0.7 / 3, 3, 3}, {0.3 / 2, 2, 2}}, 13},
         {{{0.3, 3, 9}, {0.1 / 3, 3, 1}}, 30},
@@ -369,7 +369,8 @@ static void more_endpoints_than_slots_list_as_many_as_fit(void **state)
         uint32_t second;
         double share; // of the first
         uint32_t max_slots;
-    } cases[] = {{600, 600, 0.5, 1000}, {2000, 0, 1, 1000}, {1500, 3, 0.02, 1000}, {400, 3, 0.5, 100}, {1, 2000, 0.5, 1000}};
+    } cases[] = {
+        {600, 600, 0.5, 1000}, {2000, 0, 1, 1000}, {1500, 3, 0.02, 1000}, {400, 3, 0.5, 100}, {1, 2000, 0.5, 1000}};
     for (size_t i = 0; i < IST_COUNT(cases); i++) {
         result *r = fresh();
         add(r, 0, cases[i].share / cases[i].first, cases[i].first);

@@ -2,6 +2,9 @@
 //
 // Name plans: the finished answer of one plain DNS name for the default context, made by the builder before the view is
 // published, so that a look-up only copies. Addresses are already chosen by rules section 6 and weighted by slots.
+//
+// Owner: the view, from which they are borrowed; dealers live longer, as long as the name does.
+// Threads: a plan is immutable, any thread may read it. A dealer is moved by one thread only (DNS).
 #pragma once
 
 #include <stdatomic.h>

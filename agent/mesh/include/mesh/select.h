@@ -30,8 +30,8 @@ typedef struct ist_mesh_request {
 // What is asked for. `service` from ist_mesh_view_resolve_host.
 typedef struct ist_mesh_query {
     const ist_mesh_service *service;
-    uint16_t port;                   // 0 = primary
-    bool has_subset;                 // a subset named outright: routes are not consulted
+    uint16_t port;   // 0 = primary
+    bool has_subset; // a subset named outright: routes are not consulted
     ist_strv subset;
     const ist_mesh_request *request; // NULL = the default context
 } ist_mesh_query;
@@ -39,18 +39,18 @@ typedef struct ist_mesh_query {
 // One listed endpoint.
 typedef struct ist_mesh_pick {
     const ist_mesh_destination *destination;
-    uint32_t index;                  // into destination->endpoints->items
-    double share;                    // exact; the shares of a selection sum to 1 - lost_share, or to 0 where it is empty
-    uint32_t slots;                  // at least 1
+    uint32_t index; // into destination->endpoints->items
+    double share;   // exact; the shares of a selection sum to 1 - lost_share, or to 0 where it is empty
+    uint32_t slots; // at least 1
 } ist_mesh_pick;
 
 typedef enum ist_mesh_basis {
-    IST_MESH_BASIS_ROUTE = 0,        // an HTTP route matched
-    IST_MESH_BASIS_L4_ROUTE,         // a TCP/TLS route
-    IST_MESH_BASIS_SERVICE,          // no virtual host of its own: the whole-service cluster
-    IST_MESH_BASIS_SUBSET,           // named outright
-    IST_MESH_BASIS_UNMATCHED,        // no route matched: policy decided (named difference)
-    IST_MESH_BASIS_RESPONSE,         // the route redirects or answers by itself: no endpoints
+    IST_MESH_BASIS_ROUTE = 0, // an HTTP route matched
+    IST_MESH_BASIS_L4_ROUTE,  // a TCP/TLS route
+    IST_MESH_BASIS_SERVICE,   // no virtual host of its own: the whole-service cluster
+    IST_MESH_BASIS_SUBSET,    // named outright
+    IST_MESH_BASIS_UNMATCHED, // no route matched: policy decided (named difference)
+    IST_MESH_BASIS_RESPONSE,  // the route redirects or answers by itself: no endpoints
     _IST_MESH_BASIS_MAX
 } ist_mesh_basis;
 
@@ -61,16 +61,16 @@ typedef struct ist_mesh_selection {
     const ist_mesh_virtual_host *virtual_host; // NULL unless basis is ROUTE, RESPONSE or UNMATCHED
     const ist_mesh_route *route;               // NULL where nothing matched
     uint32_t route_index;
-    const ist_mesh_pick *picks;                // ordered by destination, locality, position
+    const ist_mesh_pick *picks; // ordered by destination, locality, position
     uint32_t pick_count;
     uint32_t total_slots;
-    double share_error;                        // largest |slots/total_slots - share| over the picks
-    double lost_share;                         // share of empty destinations that nobody took (empty_subset strict)
-    uint32_t dropped_gateways;                 // rules 4.6
+    double share_error;        // largest |slots/total_slots - share| over the picks
+    double lost_share;         // share of empty destinations that nobody took (empty_subset strict)
+    uint32_t dropped_gateways; // rules 4.6
     uint32_t dropped_unhealthy;
     uint32_t empty_destinations;
-    uint32_t unlisted;                         // usable, but left out for want of slots (rules 5); the others of their
-                                               // destination have their share
+    uint32_t unlisted; // usable, but left out for want of slots (rules 5); the others of their
+                       // destination have their share
 } ist_mesh_selection;
 
 // IST_ENOTFOUND: the service has no such port, or no such subset. IST_ENOMEM: the arena is full. An empty pick list with
@@ -84,13 +84,14 @@ const ist_mesh_route *ist_mesh_match_route(const ist_mesh_virtual_host *virtual_
 
 // Exact shares of the endpoints of one cluster by rules section 4 (priorities, panic, localities, weights): fills
 // `shares` (endpoints->count values, sum 1 or all 0).
-ist_status ist_mesh_cluster_shares(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints, ist_arena *arena,
-                                   double *shares) IST_NONNULL IST_MUSTCHECK;
+ist_status ist_mesh_cluster_shares(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints,
+                                   ist_arena *arena, double *shares) IST_NONNULL IST_MUSTCHECK;
 // Per priority, for reports: how many per cent of the load it takes (healthy, degraded, in panic).
 typedef struct ist_mesh_priority_load {
     uint32_t healthy_percent;
     uint32_t degraded_percent;
     bool panic;
 } ist_mesh_priority_load;
-ist_status ist_mesh_priority_loads(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints, ist_arena *arena,
-                                   ist_mesh_priority_load **ret_loads, uint32_t *ret_count) IST_NONNULL IST_MUSTCHECK;
+ist_status ist_mesh_priority_loads(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints,
+                                   ist_arena *arena, ist_mesh_priority_load **ret_loads,
+                                   uint32_t *ret_count) IST_NONNULL IST_MUSTCHECK;

@@ -24,8 +24,8 @@ typedef struct ist_mesh_slot_item {
 } ist_mesh_slot_item;
 
 typedef struct ist_mesh_slots_args {
-    uint32_t max_slots;      // 0 = 1000; taken as 100 to 10000, because fewer cannot always keep the bounds
-    uint64_t pod_identity;   // seeds the rendezvous
+    uint32_t max_slots;    // 0 = 1000; taken as 100 to 10000, because fewer cannot always keep the bounds
+    uint64_t pod_identity; // seeds the rendezvous
 } ist_mesh_slots_args;
 
 // Shares sum to 1, or less where a part is lost: the slots then divide what is left. IST_ENOMEM. *ret_total is 0 where
