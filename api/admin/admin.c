@@ -66,7 +66,8 @@ static void write_levels(ist_api_response *response)
 {
     response->content_type = TEXT;
     for (ist_log_scope scope = 0; scope < _IST_LOG_SCOPE_MAX; scope++) {
-        ist_buf_printf(&response->body, "%s: %s\n", ist_log_scope_name(scope), ist_log_level_name(ist_log_get_level(scope)));
+        ist_buf_printf(&response->body, "%s: %s\n", ist_log_scope_name(scope),
+                       ist_log_level_name(ist_log_get_level(scope)));
     }
 }
 
@@ -77,23 +78,31 @@ static void show_levels(void *ctx, const ist_api_request *request, ist_api_respo
     write_levels(response);
 }
 
-// POST /logging?level=debug&xds=debug: "level" is for all scopes, as in Envoy's admin.
+// "level=debug&xds=debug" -> "debug,xds:debug".
+static void write_spec(const ist_api_request *request, ist_buf *spec)
+{
+    ist_strv all;
+    if (ist_api_query(request, "level", &all)) {
+        ist_buf_append_strv(spec, all);
+    }
+    for (size_t i = 0; i < request->query_count; i++) {
+        if (!ist_strv_equal(request->queries[i].name, IST_STRV("level"))) {
+            ist_buf_printf(spec, "%s%.*s:%.*s", spec->length != 0 ? "," : "", IST_STRV_ARG(request->queries[i].name),
+                           IST_STRV_ARG(request->queries[i].value));
+        }
+    }
+}
+
+// POST /logging?level=debug&xds=debug: "level" is for all scopes, as in Envoy's admin; without any, nothing changes.
 static void change_levels(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     (void)ctx;
     ist_buf spec = IST_BUF_INIT;
-    ist_strv all;
     ist_err err = IST_ERR_NULL;
-    if (ist_api_query(request, "level", &all)) {
-        ist_buf_append_strv(&spec, all);
-    }
-    for (size_t i = 0; i < request->query_count; i++) {
-        if (!ist_strv_equal(request->queries[i].name, IST_STRV("level"))) {
-            ist_buf_printf(&spec, "%s%.*s:%.*s", spec.length != 0 ? "," : "", IST_STRV_ARG(request->queries[i].name),
-                           IST_STRV_ARG(request->queries[i].value));
-        }
-    }
-    if (ist_log_apply_spec(ist_buf_view(&spec), &err) != IST_OK) {
+    write_spec(request, &spec);
+    if (ist_buf_status(&spec) != IST_OK) {
+        ist_api_problem(response, 503, "out of memory; try again");
+    } else if (spec.length != 0 && ist_log_apply_spec(ist_buf_view(&spec), &err) != IST_OK) {
         ist_api_problem(response, 400, "%s", err.text);
     } else {
         write_levels(response);
@@ -111,7 +120,7 @@ static void show_index(void *ctx, const ist_api_request *request, ist_api_respon
                                         "  /v1/services/HOST       one service\n"
                                         "  /v1/endpoints/HOST[:PORT][?subset=NAME]   the effective endpoint list\n"
                                         "  /v1/status              source, revision, synchronisation, listeners\n"
-                                        "  /v1/watch?revision=N    wait for a newer revision (or Accept: text/event-stream)\n"
+                                        "  /v1/watch?revision=N    wait for a newer one; Accept: text/event-stream\n"
                                         "  /v1/openapi.json        the promise of all these\n"
                                         "  /healthz/live, /healthz/ready, /metrics\n"
                                         "  /logging                log levels; POST /logging?xds=debug changes them\n"
@@ -150,24 +159,30 @@ static ist_metric *gauge(ist_metrics *registry, const char *name, const char *he
     return family != NULL ? ist_metric_series(family, NULL, NULL, NULL) : NULL;
 }
 
-ist_status ist_api_admin_init(ist_api_admin *admin, const ist_api_status_source *status, ist_metrics *registry)
+static bool init_health_gauges(ist_api_admin *admin, ist_metrics *registry)
 {
     static const ist_metric_def HEALTH = {.kind = IST_METRIC_GAUGE,
                                           .name = "isthmus_view_endpoints_by_health",
                                           .help = "Endpoints in the view by health.",
                                           .label_1 = "health"};
+    ist_metric_family *family = ist_metrics_family(registry, &HEALTH);
+    bool fine = family != NULL;
+    for (size_t i = 0; fine && i < _IST_MESH_HEALTH_MAX; i++) {
+        admin->health[i] = ist_metric_series(family, ist_mesh_health_name((ist_mesh_health)i), NULL, NULL);
+        fine = admin->health[i] != NULL;
+    }
+    return fine;
+}
+
+ist_status ist_api_admin_init(ist_api_admin *admin, const ist_api_status_source *status, ist_metrics *registry)
+{
     *admin = (ist_api_admin){.status = status, .metrics = registry};
     admin->services = gauge(registry, "isthmus_view_services", "Services in the view.");
     admin->subsets = gauge(registry, "isthmus_view_subsets", "Clusters with a subset in the view.");
     admin->endpoints = gauge(registry, "isthmus_view_endpoints", "Endpoints in the view.");
     admin->generation = gauge(registry, "isthmus_view_generation", "Revision of the view.");
     admin->stale = gauge(registry, "isthmus_view_stale", "1 while the source is away and the last good view serves.");
-    ist_metric_family *family = ist_metrics_family(registry, &HEALTH);
-    if (family == NULL || admin->stale == NULL) {
-        return IST_ENOMEM;
-    }
-    for (size_t i = 0; i < _IST_MESH_HEALTH_MAX; i++) {
-        admin->health[i] = ist_metric_series(family, ist_mesh_health_name((ist_mesh_health)i), NULL, NULL);
-    }
-    return admin->health[_IST_MESH_HEALTH_MAX - 1] != NULL ? IST_OK : IST_ENOMEM;
+    bool fine = admin->services != NULL && admin->subsets != NULL && admin->endpoints != NULL &&
+                admin->generation != NULL && admin->stale != NULL;
+    return fine && init_health_gauges(admin, registry) ? IST_OK : IST_ENOMEM;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// /debug/view: the canonical dump. Two agents with the same view give the same bytes but for the revision: services sorted
-// by host, everything inside in the view's own fixed order, endpoints sorted by address.
+// /debug/view: the canonical dump. Two agents with the same view give the same bytes but for the revision: services
+// sorted by host, everything inside in the view's own fixed order, endpoints sorted by address.
 #include "admin_priv.h"
 
 #include "api_core/json.h"
@@ -126,7 +126,8 @@ static int compare_rows(const void *a, const void *b)
     const dump_row *right = b;
     const ist_mesh_endpoint *x = &left->endpoints->items[left->index];
     const ist_mesh_endpoint *y = &right->endpoints->items[right->index];
-    int order = x->family != y->family ? (int)x->family - (int)y->family : memcmp(x->address, y->address, sizeof(x->address));
+    int order =
+        x->family != y->family ? (int)x->family - (int)y->family : memcmp(x->address, y->address, sizeof(x->address));
     return order != 0 ? order : (int)x->port - (int)y->port;
 }
 
@@ -153,7 +154,8 @@ static void write_row(ist_json *json, const dump_row *row)
                                         ? row->endpoints->workloads[endpoint->workload]
                                         : IST_STRV_NULL);
     if (endpoint->alternate < row->endpoints->alternate_count) {
-        ist_json_string(json, "alternate", ist_mesh_addr_format(&row->endpoints->alternates[endpoint->alternate], text));
+        addr = row->endpoints->alternates[endpoint->alternate];
+        ist_json_string(json, "alternate", ist_mesh_addr_format(&addr, text));
     }
     ist_json_end_object(json);
 }

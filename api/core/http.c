@@ -108,11 +108,13 @@ static ist_status decode(ist_strv text, bool plus_is_space, ist_arena *arena, is
     }
     size_t length = 0;
     while (text.n != 0) {
-        int c = text.p[0] == '%' ? decode_escape(text) : text.p[0] == '+' && plus_is_space ? ' ' : (unsigned char)text.p[0];
+        bool escaped = text.p[0] == '%';
+        int c = escaped ? decode_escape(text) : (unsigned char)text.p[0];
         if (c == 0 || c == -1) {
             return IST_EPARSE;
         }
-        text = ist_strv_skip(text, text.p[0] == '%' ? 3 : 1);
+        c = c == '+' && !escaped && plus_is_space ? ' ' : c;
+        text = ist_strv_skip(text, escaped ? 3 : 1);
         out[length++] = (char)c;
     }
     *ret = ist_strv_make(out, length);

@@ -22,8 +22,8 @@ static bool is_plain(unsigned char c)
 // Bytes of the well-formed UTF-8 sequence at the start of `text`; 0 = none (RFC 3629).
 static size_t utf8_length(const unsigned char *text, size_t n)
 {
-    size_t length = text[0] < 0x80 ? 1 : text[0] >= 0xc2 && text[0] < 0xe0 ? 2 : text[0] >= 0xe0 && text[0] < 0xf0 ? 3 : 4;
-    if ((text[0] >= 0x80 && text[0] < 0xc2) || text[0] > 0xf4 || length > n) {
+    size_t length = text[0] < 0x80 ? 1 : text[0] < 0xe0 ? 2 : text[0] < 0xf0 ? 3 : 4;
+    if (length > n) {
         return 0;
     }
     return ist_strv_valid_utf8(ist_strv_make((const char *)text, length)) ? length : 0;

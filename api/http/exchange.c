@@ -9,7 +9,8 @@
 #include <string.h>
 
 #define STREAM_BLOCK_BYTES 4096
-#define ARENA_MAX_BYTES ((size_t)64 << 20)
+#define ARENA_BLOCK_BYTES 1024
+#define ARENA_MAX_BYTES ((size_t)1 << 20)
 
 http_exchange *http_exchange_new(http_listener *listener, struct MHD_Connection *connection, const char *target)
 {
@@ -20,9 +21,9 @@ http_exchange *http_exchange_new(http_listener *listener, struct MHD_Connection 
     exchange->listener = listener;
     exchange->connection = connection;
     exchange->target = ist_strndup(target, strlen(target));
-    exchange->arena = ist_arena_new(0, ARENA_MAX_BYTES);
+    exchange->arena = ist_arena_new(ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
     exchange->started_ms = ist_clock_now_ms(ist_clock_system());
-    ist_buf_init(&exchange->body, (size_t)1 << 20);
+    ist_buf_init(&exchange->body, HTTP_BODY_MAX_BYTES);
     ist_buf_init(&exchange->pending, IST_BUF_DEFAULT_MAX);
     if (exchange->target == NULL || exchange->arena == NULL) {
         http_exchange_free(exchange);
@@ -52,11 +53,13 @@ static enum MHD_Result add_header(void *ctx, enum MHD_ValueKind kind, const char
     ist_api_request *request = &exchange->request;
     (void)kind;
     if (request->header_count == IST_API_FIELDS_MAX) {
-        return MHD_NO; // the rest is of no interest to any handler
+        exchange->headers_status = IST_ELIMIT;
+        return MHD_NO;
     }
     ist_strv view = ist_strv_from(name);
     char *lower = ist_arena_alloc(exchange->arena, view.n + 1);
     if (lower == NULL) {
+        exchange->headers_status = IST_ENOMEM;
         return MHD_NO;
     }
     ist_strv_lower(view, lower);
@@ -64,36 +67,72 @@ static enum MHD_Result add_header(void *ctx, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-// Everything about the request that does not change between calls of its handler. False: the response says why not.
-static bool prepare(http_exchange *exchange, ist_api_response *response)
+// Fills the request from what came in. False: the response says why not.
+static bool read_request(http_exchange *exchange, ist_api_response *response)
 {
-    ist_api_request *request = &exchange->request;
     ist_err err = IST_ERR_NULL;
-    request->arena = exchange->arena;
-    request->body = ist_buf_view(&exchange->body);
+    exchange->request.body = ist_buf_view(&exchange->body);
     (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_header, exchange);
-    ist_status status = ist_api_target_parse(ist_strv_from(exchange->target), exchange->arena, request, &err);
-    if (status != IST_OK) {
-        ist_api_problem(response, 400, "%s", err.text);
+    if (exchange->headers_status == IST_ELIMIT) {
+        ist_api_problem(response, 431, "more than %d request headers", IST_API_FIELDS_MAX);
         return false;
     }
-    ist_strv host = IST_STRV_NULL;
-    (void)ist_api_header(request, "host", &host);
-    if (exchange->listener->loopback && !ist_api_host_is_loopback(host)) {
-        ist_api_problem(response, 403,
-                        "this port answers to localhost only, not to \"%.*s\": a web page must not read the mesh through a "
-                        "name that points here",
+    ist_status status = exchange->headers_status;
+    if (status == IST_OK) {
+        status = ist_api_target_parse(ist_strv_from(exchange->target), exchange->arena, &exchange->request, &err);
+    }
+    if (status == IST_ENOMEM) {
+        ist_api_problem(response, 503, "out of memory; try again");
+    } else if (status != IST_OK) {
+        ist_api_problem(response, 400, "%s", err.text);
+    }
+    return status == IST_OK;
+}
+
+// A loopback port is for programs of this pod: not for a web page that reaches it through a name which points here (DNS
+// rebinding), nor for one that posts to it from another site.
+static bool may_ask(const http_exchange *exchange, ist_api_response *response)
+{
+    const ist_api_request *request = &exchange->request;
+    ist_strv host = request->target_host;
+    ist_strv origin = IST_STRV_NULL;
+    if (!exchange->listener->loopback) {
+        return true;
+    }
+    if (host.n == 0) {
+        (void)ist_api_header(request, "host", &host);
+    }
+    if (!ist_api_host_is_loopback(host)) {
+        ist_api_problem(response, 403, "this port answers to localhost only, not to the Host \"%.*s\"; use 127.0.0.1",
                         IST_STRV_ARG(host));
         return false;
     }
+    if (ist_api_header(request, "origin", &origin) && !ist_api_origin_is_loopback(origin)) {
+        ist_api_problem(response, 403, "this port answers to pages of localhost only, not to those of \"%.*s\"",
+                        IST_STRV_ARG(origin));
+        return false;
+    }
+    return true;
+}
+
+// Everything about the request that does not change between calls of its handler. False: the response says why not.
+static bool prepare(http_exchange *exchange, ist_api_response *response)
+{
+    const http_listener *listener = exchange->listener;
+    exchange->request.arena = listener->server->scratch;
+    ist_arena_clear(listener->server->scratch);
+    if (!read_request(exchange, response) || !may_ask(exchange, response)) {
+        return false;
+    }
     exchange->route =
-        ist_api_route_find(exchange->listener->set_refs, exchange->listener->set_count, request, &exchange->set, response);
+        ist_api_route_find(listener->set_refs, listener->set_count, &exchange->request, &exchange->set, response);
     return exchange->route != NULL;
 }
 
 // --- Out ------------------------------------------------------------------------------------------------------------
 
-static void add_common_headers(const http_exchange *exchange, const ist_api_response *response, struct MHD_Response *out)
+static void add_common_headers(const http_exchange *exchange, const ist_api_response *response,
+                               struct MHD_Response *out)
 {
     char revision[24];
     const ist_mesh_view *view = exchange->request.view;
@@ -122,12 +161,15 @@ static void count(const http_exchange *exchange, uint32_t status)
     ist_histogram_observe(ist_histogram_series(server->durations, api, operation), (double)elapsed_ms / 1000.0);
 }
 
+// `out` NULL: not even the answer fits into memory, and the connection is closed.
 static enum MHD_Result queue(http_exchange *exchange, uint32_t status, struct MHD_Response *out)
 {
-    enum MHD_Result result = out != NULL ? MHD_queue_response(exchange->connection, status, out) : MHD_NO;
-    if (out != NULL) {
-        MHD_destroy_response(out);
+    if (out == NULL) {
+        count(exchange, 503);
+        return MHD_NO;
     }
+    enum MHD_Result result = MHD_queue_response(exchange->connection, status, out);
+    MHD_destroy_response(out);
     count(exchange, status);
     return result;
 }
@@ -139,15 +181,14 @@ static enum MHD_Result send_body(http_exchange *exchange, ist_api_response *resp
     }
     size_t length = 0;
     char *bytes = ist_buf_steal(&response->body, &length);
-    if (bytes == NULL) {
-        return MHD_NO; // closes the connection: not even the problem fits into memory
-    }
-    struct MHD_Response *out = MHD_create_response_from_buffer_with_free_callback(length, bytes, ist_free);
-    if (out == NULL) {
+    struct MHD_Response *out =
+        bytes != NULL ? MHD_create_response_from_buffer_with_free_callback(length, bytes, ist_free) : NULL;
+    if (out != NULL) {
+        add_common_headers(exchange, response, out);
+    } else {
         ist_free(bytes);
-        return MHD_NO;
+        ist_buf_done(&response->body);
     }
-    add_common_headers(exchange, response, out);
     return queue(exchange, response->status != 0 ? response->status : 200, out);
 }
 
@@ -157,6 +198,7 @@ static void call(http_exchange *exchange, bool resumed, ist_api_response *respon
     ist_http_server *server = exchange->listener->server;
     ist_api_request *request = &exchange->request;
     int64_t now_ms = ist_clock_now_ms(ist_clock_system());
+    ist_arena_clear(server->scratch);
     request->view = ist_mesh_reader_view(&server->reader);
     request->stale = ist_mesh_store_stale(server->store);
     request->resumed = resumed;
@@ -176,34 +218,60 @@ static bool has_news(const http_exchange *exchange)
     return exchange->due || ist_mesh_store_revision(exchange->listener->server->store) > exchange->wait_beyond;
 }
 
+// Moves what a handler gave to what is sent next; frees the body.
+static void take_event(http_exchange *exchange, ist_buf *body)
+{
+    ist_buf_append_strv(&exchange->pending, ist_buf_view(body));
+    if (ist_buf_status(body) != IST_OK) {
+        exchange->pending.status = ist_buf_status(body); // half an event is none
+    }
+    ist_buf_done(body);
+}
+
+// Asks the handler for its next event. False: it has ended the stream.
+static bool next_event(http_exchange *exchange)
+{
+    ist_api_response response = {.body = IST_BUF_INIT};
+    call(exchange, true, &response);
+    take_event(exchange, &response.body);
+    return response.stream;
+}
+
+static ssize_t send_pending(http_exchange *exchange, char *buffer, size_t size_bytes)
+{
+    size_t length = exchange->pending.length < size_bytes ? exchange->pending.length : size_bytes;
+    memcpy(buffer, exchange->pending.data, length);
+    ist_buf_consume(&exchange->pending, length);
+    if (exchange->pending.length == 0) {
+        ist_buf_done(&exchange->pending); // a stream that waits holds no memory for events
+    }
+    return (ssize_t)length;
+}
+
 // libmicrohttpd asks for the next bytes of a stream; with nothing to send the connection is suspended until there is.
 static ssize_t read_stream(void *ctx, uint64_t position, char *buffer, size_t size_bytes)
 {
     http_exchange *exchange = ctx;
     (void)position;
-    if (exchange->pending.length == 0 && !has_news(exchange)) {
+    if (exchange->gone) {
+        return MHD_CONTENT_READER_END_WITH_ERROR;
+    }
+    if (exchange->pending.length == 0 && has_news(exchange) && !next_event(exchange)) {
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    }
+    if (ist_buf_status(&exchange->pending) != IST_OK) {
+        return MHD_CONTENT_READER_END_WITH_ERROR; // the client connects again and starts from its last event
+    }
+    if (exchange->pending.length == 0) {
         http_wait_begin(exchange);
         return 0;
     }
-    if (exchange->pending.length == 0) {
-        ist_api_response response = {.body = IST_BUF_INIT};
-        call(exchange, true, &response);
-        ist_buf_append_strv(&exchange->pending, ist_buf_view(&response.body));
-        ist_buf_done(&response.body);
-    }
-    if (ist_buf_status(&exchange->pending) != IST_OK) {
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    }
-    size_t length = exchange->pending.length < size_bytes ? exchange->pending.length : size_bytes;
-    memcpy(buffer, exchange->pending.data, length);
-    ist_buf_consume(&exchange->pending, length);
-    return (ssize_t)length;
+    return send_pending(exchange, buffer, size_bytes);
 }
 
 static enum MHD_Result start_stream(http_exchange *exchange, ist_api_response *response)
 {
-    ist_buf_append_strv(&exchange->pending, ist_buf_view(&response->body));
-    ist_buf_done(&response->body);
+    take_event(exchange, &response->body);
     struct MHD_Response *out =
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, exchange, NULL);
     if (out != NULL) {
@@ -216,8 +284,13 @@ enum MHD_Result http_exchange_answer(http_exchange *exchange)
 {
     ist_api_response response = {.body = IST_BUF_INIT};
     bool resumed = exchange->route != NULL;
-    if (ist_buf_status(&exchange->body) != IST_OK) {
-        ist_api_problem(&response, 413, "the body is larger than %zu bytes", exchange->body.max_bytes);
+    if (exchange->gone) {
+        return MHD_NO;
+    }
+    if (ist_buf_status(&exchange->body) == IST_ELIMIT) {
+        ist_api_problem(&response, 413, "the body is larger than %zu bytes", HTTP_BODY_MAX_BYTES);
+    } else if (ist_buf_status(&exchange->body) != IST_OK) {
+        ist_api_problem(&response, 503, "out of memory; try again");
     } else if (resumed || prepare(exchange, &response)) {
         call(exchange, resumed, &response);
     }

@@ -18,6 +18,7 @@ struct ist_http_server {
     ist_loop_timer wait_timer;     // earliest deadline of the waiting exchanges
     ist_metric_family *requests;
     ist_metric_family *durations;
+    ist_arena *scratch;            // of the handlers, one call at a time
     http_listener *listeners;
     http_exchange *waiting;        // suspended, double linked
 };
@@ -30,6 +31,7 @@ struct http_listener {
     ist_api_routes sets[IST_HTTP_SETS_MAX];
     const ist_api_routes *set_refs[IST_HTTP_SETS_MAX];
     size_t set_count;
+    uint32_t max_connections;
     bool loopback;
     http_listener *next;
 };
@@ -38,9 +40,11 @@ struct http_listener {
 struct http_exchange {
     http_listener *listener;
     struct MHD_Connection *connection;
-    ist_arena *arena;
+    ist_arena *arena;              // what was read of the request
     char *target;                  // as it came in, owned
     ist_buf body;
+    uint64_t upload_bytes;         // of the body so far, kept or not
+    ist_status headers_status;     // IST_ELIMIT, IST_ENOMEM: not all headers were read
     ist_api_request request;
     const ist_api_route *route;
     const ist_api_routes *set;
@@ -48,12 +52,17 @@ struct http_exchange {
     int64_t started_ms;
     uint64_t wait_beyond;
     int64_t deadline_ms;           // monotonic
+    ist_loop_io hangup;            // while suspended: libmicrohttpd does not look at the socket then
     bool headers_seen;
     bool suspended;                // in server->waiting
+    bool watched;                  // hangup is in the loop
     bool due;                      // resumed: what it waited for has come
+    bool gone;                     // resumed: the client is not there any more
     http_exchange *next;
     http_exchange *previous;
 };
+
+#define HTTP_BODY_MAX_BYTES ((size_t)1 << 20)
 
 // Answers the exchange, or suspends it. What the access handler of libmicrohttpd returns.
 enum MHD_Result http_exchange_answer(http_exchange *exchange);

@@ -15,6 +15,8 @@
 
 #define CONNECTIONS_DEFAULT 512
 #define IDLE_TIMEOUT_S 60
+#define SCRATCH_MAX_BYTES ((size_t)64 << 20)
+#define UPLOAD_MAX_BYTES (HTTP_BODY_MAX_BYTES * 8) // read and dropped, so that the client sees why; more ends it
 #define CONNECTION_MEMORY_BYTES ((size_t)24 << 10)
 
 // --- libmicrohttpd's callbacks --------------------------------------------------------------------------------------
@@ -22,6 +24,29 @@
 static void *on_target(void *ctx, const char *target, struct MHD_Connection *connection)
 {
     return http_exchange_new(ctx, connection, target);
+}
+
+static ist_api_method method_of(const char *name)
+{
+    ist_api_method method = 0;
+    while (method < _IST_API_METHOD_MAX && strcmp(name, ist_api_method_name(method)) != 0) {
+        method++;
+    }
+    return method;
+}
+
+// The headers are there. A body that says it is too large is refused before it is sent.
+static enum MHD_Result begin(http_exchange *exchange, const char *method)
+{
+    uint64_t length = 0;
+    ist_strv text = ist_strv_from(MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Content-Length"));
+    exchange->headers_seen = true;
+    exchange->request.method = method_of(method);
+    if (ist_strv_to_u64(text, HTTP_BODY_MAX_BYTES, &length) != IST_ELIMIT) {
+        return MHD_YES;
+    }
+    exchange->body.status = IST_ELIMIT;
+    return http_exchange_answer(exchange);
 }
 
 static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, const char *url, const char *method,
@@ -36,24 +61,19 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
         return MHD_NO; // out of memory at the first line
     }
     if (!exchange->headers_seen) {
-        exchange->headers_seen = true;
-        exchange->request.method = _IST_API_METHOD_MAX;
-        for (ist_api_method m = 0; m < _IST_API_METHOD_MAX; m++) {
-            if (strcmp(method, ist_api_method_name(m)) == 0) {
-                exchange->request.method = m;
-            }
-        }
-        return MHD_YES;
+        return begin(exchange, method);
     }
-    if (*upload_bytes != 0) {
-        ist_buf_append(&exchange->body, upload, *upload_bytes);
-        *upload_bytes = 0;
-        return MHD_YES;
+    if (*upload_bytes == 0) {
+        return http_exchange_answer(exchange);
     }
-    return http_exchange_answer(exchange);
+    ist_buf_append(&exchange->body, upload, *upload_bytes);
+    exchange->upload_bytes += *upload_bytes;
+    *upload_bytes = 0;
+    return exchange->upload_bytes <= UPLOAD_MAX_BYTES ? MHD_YES : MHD_NO;
 }
 
-static void on_completed(void *ctx, struct MHD_Connection *connection, void **exchange_ref, enum MHD_RequestTerminationCode why)
+static void on_completed(void *ctx, struct MHD_Connection *connection, void **exchange_ref,
+                         enum MHD_RequestTerminationCode why)
 {
     (void)ctx;
     (void)connection;
@@ -130,19 +150,21 @@ ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server
                                              .bounds = BOUNDS,
                                              .bound_count = IST_COUNT(BOUNDS)};
     ist_http_server *server = IST_NEW(ist_http_server);
-    if (server == NULL) {
-        return ist_err_set(err, IST_ENOMEM, "out of memory");
-    }
-    server->loop = args->loop;
-    server->store = args->store;
-    server->requests = ist_metrics_family(args->metrics, &REQUESTS);
-    server->durations = ist_metrics_family(args->metrics, &DURATIONS);
-    if (server->requests == NULL || server->durations == NULL) {
+    ist_arena *scratch = ist_arena_new(0, SCRATCH_MAX_BYTES);
+    ist_metric_family *requests = ist_metrics_family(args->metrics, &REQUESTS);
+    ist_metric_family *durations = ist_metrics_family(args->metrics, &DURATIONS);
+    if (server == NULL || scratch == NULL || requests == NULL || durations == NULL) {
+        ist_arena_free(scratch);
         ist_free(server);
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
-    server->view_job = (ist_loop_job){.run = on_view, .ctx = server};
-    server->wait_timer = (ist_loop_timer){.fire = on_wait_timer, .ctx = server};
+    *server = (ist_http_server){.loop = args->loop,
+                                .store = args->store,
+                                .view_job = {.run = on_view, .ctx = server},
+                                .wait_timer = {.fire = on_wait_timer, .ctx = server},
+                                .requests = requests,
+                                .durations = durations,
+                                .scratch = scratch};
     ist_mesh_reader_init(&server->reader, args->store, wake, server);
     *ret_server = server;
     return IST_OK;
@@ -176,12 +198,25 @@ void ist_http_server_free(ist_http_server *server)
         server->listeners = next;
     }
     ist_loop_disarm(server->loop, &server->wait_timer);
-    ist_mesh_reader_done(&server->reader);
+    ist_mesh_reader_done(&server->reader); // from here on nobody posts the job
+    ist_loop_cancel(server->loop, &server->view_job);
+    ist_arena_free(server->scratch);
     ist_free(server);
 }
 
 // --- Listening ------------------------------------------------------------------------------------------------------
 
+static bool has_ipv6(void)
+{
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool has = fd >= 0 || errno != EAFNOSUPPORT;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return has;
+}
+
+// "::" means every address, also where the kernel has IPv4 only.
 static bool fill_address(const ist_http_listener_args *args, struct sockaddr_storage *storage, socklen_t *length)
 {
     char host[INET6_ADDRSTRLEN];
@@ -191,7 +226,8 @@ static bool fill_address(const ist_http_listener_args *args, struct sockaddr_sto
     if (!ist_strv_copy(args->host, host, sizeof(host))) {
         return false;
     }
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+    const char *text = strcmp(host, "::") == 0 && !has_ipv6() ? "0.0.0.0" : host;
+    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
         v4->sin_family = AF_INET;
         v4->sin_port = htons(args->port);
         *length = sizeof(*v4);
@@ -200,18 +236,20 @@ static bool fill_address(const ist_http_listener_args *args, struct sockaddr_sto
     v6->sin6_family = AF_INET6;
     v6->sin6_port = htons(args->port);
     *length = sizeof(*v6);
-    return inet_pton(AF_INET6, host, &v6->sin6_addr) == 1;
+    return inet_pton(AF_INET6, text, &v6->sin6_addr) == 1;
 }
 
 static bool is_loopback(const struct sockaddr_storage *storage)
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
     const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
-    return storage->ss_family == AF_INET ? (ntohl(v4->sin_addr.s_addr) >> 24) == 127 : IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
+    return storage->ss_family == AF_INET ? (ntohl(v4->sin_addr.s_addr) >> 24) == 127
+                                         : IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
 // A listening socket, or -1 with *err filled.
-static int open_socket(const ist_http_listener_args *args, struct sockaddr_storage *address, socklen_t length, ist_err *err)
+static int open_socket(const ist_http_listener_args *args, struct sockaddr_storage *address, socklen_t length,
+                       ist_err *err)
 {
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int on = 1;
@@ -241,13 +279,14 @@ static uint16_t port_of(const struct sockaddr_storage *storage)
     return ntohs(storage->ss_family == AF_INET ? v4->sin_port : v6->sin6_port);
 }
 
-static struct MHD_Daemon *start_daemon(http_listener *listener, int fd, uint32_t max_connections)
+static struct MHD_Daemon *start_daemon(http_listener *listener, int fd)
 {
     return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, listener,
                             MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, listener,
                             MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)max_connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_TIMEOUT_S,
-                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, MHD_OPTION_END);
+                            (unsigned)listener->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+                            (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
+                            MHD_OPTION_END);
 }
 
 // Hooks a started daemon into the loop.
@@ -266,7 +305,8 @@ static ist_status attach(http_listener *listener, ist_err *err)
     return status;
 }
 
-ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port, ist_err *err)
+ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port,
+                                  ist_err *err)
 {
     struct sockaddr_storage address;
     socklen_t length = 0;
@@ -290,7 +330,8 @@ ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listen
         status = err != NULL ? err->code : IST_EIO;
         goto out;
     }
-    listener->daemon = start_daemon(listener, fd, args->max_connections != 0 ? args->max_connections : CONNECTIONS_DEFAULT);
+    listener->max_connections = args->max_connections != 0 ? args->max_connections : CONNECTIONS_DEFAULT;
+    listener->daemon = start_daemon(listener, fd);
     if (listener->daemon == NULL) {
         (void)close(fd);
         status = ist_err_set(err, IST_ENOMEM, "cannot start the HTTP server on %.*s", IST_STRV_ARG(args->host));

@@ -1,7 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Suspended exchanges: long polls and idle event streams, woken by a newer view or by their deadline.
+// Suspended exchanges: long polls and idle event streams, woken by a newer view, by their deadline, or by the end of
+// their client, which libmicrohttpd would notice only after the wait.
 #include "http_priv.h"
+
+#include <sys/epoll.h>
+
+static void resume(http_exchange *exchange)
+{
+    http_wait_forget(exchange);
+    MHD_resume_connection(exchange->connection);
+}
+
+// The client has closed, or shut its sending side, which counts as closed: nobody else waits that way.
+static void on_hangup(void *ctx, uint32_t events)
+{
+    http_exchange *exchange = ctx;
+    (void)events;
+    exchange->gone = true;
+    resume(exchange);
+    http_listener_run(exchange->listener);
+}
+
+static void watch_hangup(http_exchange *exchange)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info == NULL) {
+        return;
+    }
+    exchange->hangup =
+        (ist_loop_io){.ready = on_hangup, .ctx = exchange, .fd = info->connect_fd, .events = EPOLLRDHUP};
+    // Where the loop cannot take it, the end of the client is noticed when the wait is over.
+    exchange->watched = ist_loop_add(exchange->listener->server->loop, &exchange->hangup, NULL) == IST_OK;
+}
 
 void http_wait_begin(http_exchange *exchange)
 {
@@ -14,6 +46,7 @@ void http_wait_begin(http_exchange *exchange)
     }
     server->waiting = exchange;
     MHD_suspend_connection(exchange->connection);
+    watch_hangup(exchange);
     int64_t delay_ms = exchange->deadline_ms - ist_clock_now_ms(ist_clock_system());
     if (server->wait_timer.heap_index == 0 || server->wait_timer.at_ms > exchange->deadline_ms) {
         http_arm(server, &server->wait_timer, delay_ms > 0 ? delay_ms : 0);
@@ -26,6 +59,10 @@ void http_wait_forget(http_exchange *exchange)
         return;
     }
     exchange->suspended = false;
+    if (exchange->watched) {
+        ist_loop_remove(exchange->listener->server->loop, &exchange->hangup);
+        exchange->watched = false;
+    }
     if (exchange->previous != NULL) {
         exchange->previous->next = exchange->next;
     } else {
@@ -41,13 +78,14 @@ void http_wait_check(ist_http_server *server)
     int64_t now_ms = ist_clock_now_ms(ist_clock_system());
     int64_t earliest_ms = INT64_MAX;
     uint64_t revision = ist_mesh_store_revision(server->store);
+    bool resumed = false;
     http_exchange *next;
     for (http_exchange *exchange = server->waiting; exchange != NULL; exchange = next) {
         next = exchange->next;
         if (revision > exchange->wait_beyond || now_ms >= exchange->deadline_ms) {
             exchange->due = true;
-            http_wait_forget(exchange);
-            MHD_resume_connection(exchange->connection);
+            resumed = true;
+            resume(exchange);
         } else if (exchange->deadline_ms < earliest_ms) {
             earliest_ms = exchange->deadline_ms;
         }
@@ -55,7 +93,7 @@ void http_wait_check(ist_http_server *server)
     if (earliest_ms != INT64_MAX) {
         http_arm(server, &server->wait_timer, earliest_ms - now_ms);
     }
-    for (http_listener *listener = server->listeners; listener != NULL; listener = listener->next) {
+    for (http_listener *listener = server->listeners; resumed && listener != NULL; listener = listener->next) {
         http_listener_run(listener);
     }
 }

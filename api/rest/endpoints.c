@@ -29,8 +29,9 @@ static void write_route(ist_json *json, const ist_mesh_selection *selection)
 static void write_locality(ist_json *json, const ist_mesh_locality *locality)
 {
     char text[256];
-    int length = snprintf(text, sizeof(text), "%.*s%s%.*s%s%.*s", IST_STRV_ARG(locality->region), locality->zone.n != 0 ? "/" : "",
-                          IST_STRV_ARG(locality->zone), locality->subzone.n != 0 ? "/" : "", IST_STRV_ARG(locality->subzone));
+    int length = snprintf(text, sizeof(text), "%.*s%s%.*s%s%.*s", IST_STRV_ARG(locality->region),
+                          locality->zone.n != 0 ? "/" : "", IST_STRV_ARG(locality->zone),
+                          locality->subzone.n != 0 ? "/" : "", IST_STRV_ARG(locality->subzone));
     size_t used = length < 0 ? 0 : (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1;
     ist_json_strv(json, "locality", ist_strv_make(text, used));
 }
@@ -81,12 +82,14 @@ static void write_pick(ist_json *json, const ist_mesh_pick *pick)
 static const char *basis_name(ist_mesh_basis basis)
 {
     static const char *const NAMES[] = {
-        [IST_MESH_BASIS_ROUTE] = "route",     [IST_MESH_BASIS_L4_ROUTE] = "l4_route",   [IST_MESH_BASIS_SERVICE] = "service",
-        [IST_MESH_BASIS_SUBSET] = "subset",   [IST_MESH_BASIS_UNMATCHED] = "unmatched", [IST_MESH_BASIS_RESPONSE] = "response"};
+        [IST_MESH_BASIS_ROUTE] = "route",         [IST_MESH_BASIS_L4_ROUTE] = "l4_route",
+        [IST_MESH_BASIS_SERVICE] = "service",     [IST_MESH_BASIS_SUBSET] = "subset",
+        [IST_MESH_BASIS_UNMATCHED] = "unmatched", [IST_MESH_BASIS_RESPONSE] = "response"};
     return basis < _IST_MESH_BASIS_MAX ? NAMES[basis] : "?";
 }
 
-void ist_api_rest_write_selection(ist_json *json, const ist_mesh_selection *selection, ist_strv subset, bool has_subset)
+void ist_api_rest_write_selection(ist_json *json, const ist_mesh_selection *selection, ist_strv subset,
+                                  bool has_subset)
 {
     ist_json_strv(json, "host", selection->service->host);
     ist_json_u64(json, "port", selection->port->number);
@@ -109,47 +112,44 @@ void ist_api_rest_write_selection(ist_json *json, const ist_mesh_selection *sele
     ist_json_u64(json, "dropped_gateways", selection->dropped_gateways);
     ist_json_u64(json, "dropped_unhealthy", selection->dropped_unhealthy);
     ist_json_u64(json, "empty_destinations", selection->empty_destinations);
+    ist_json_u64(json, "unlisted", selection->unlisted);
 }
 
-// Parameters that this path takes besides "header.NAME".
-static bool known_parameter(ist_strv name)
+// Adds header.NAME=VALUE with NAME in lower case. False: the arena is full.
+static bool add_header(const ist_api_request *request, const ist_api_field *field, ist_mesh_header *headers,
+                       ist_mesh_request *attributes)
 {
-    static const char *const NAMES[] = {"subset", "context", "path", "method", "authority", "scheme"};
-    for (size_t i = 0; i < IST_COUNT(NAMES); i++) {
-        if (ist_strv_equal(name, ist_strv_from(NAMES[i]))) {
-            return true;
+    ist_strv name = ist_strv_skip(field->name, sizeof("header.") - 1);
+    char *lower = ist_arena_alloc(request->arena, name.n);
+    if (lower == NULL) {
+        return false;
+    }
+    ist_strv_lower(name, lower);
+    headers[attributes->header_count++] = (ist_mesh_header){ist_strv_make(lower, name.n), field->value};
+    return true;
+}
+
+static bool read_headers(const ist_api_request *request, ist_mesh_request *attributes)
+{
+    ist_mesh_header *headers = IST_ARENA_ARRAY(request->arena, request->query_count + 1, ist_mesh_header);
+    attributes->headers = headers;
+    for (size_t i = 0; headers != NULL && i < request->query_count; i++) {
+        const ist_api_field *field = &request->queries[i];
+        if (ist_strv_starts_with(field->name, IST_STRV("header.")) &&
+            !add_header(request, field, headers, attributes)) {
+            return false;
         }
     }
-    return ist_strv_starts_with(name, IST_STRV("header.")) && name.n > 7;
+    return headers != NULL;
 }
 
 static bool read_attributes(const ist_api_request *request, ist_mesh_request *attributes, ist_api_response *response)
 {
-    ist_mesh_header *headers = IST_ARENA_ARRAY(request->arena, request->query_count + 1, ist_mesh_header);
-    if (headers == NULL) {
+    if (!read_headers(request, attributes)) {
         ist_api_problem(response, 503, "out of memory; try again");
         return false;
     }
-    attributes->headers = headers;
-    for (size_t i = 0; i < request->query_count; i++) {
-        ist_strv name = request->queries[i].name;
-        if (!known_parameter(name)) {
-            ist_api_problem(response, 400,
-                            "unknown parameter \"%.*s\"; known are subset, context, path, method, authority, scheme and header.NAME",
-                            IST_STRV_ARG(name));
-            return false;
-        }
-        if (ist_strv_starts_with(name, IST_STRV("header."))) {
-            char *lower = ist_arena_alloc(request->arena, name.n);
-            if (lower == NULL) {
-                ist_api_problem(response, 503, "out of memory; try again");
-                return false;
-            }
-            ist_strv_lower(ist_strv_skip(name, 7), lower);
-            headers[attributes->header_count++] = (ist_mesh_header){ist_strv_make(lower, name.n - 7), request->queries[i].value};
-        }
-    }
-    (void)ist_api_query(request, "path", &attributes->path);
+    (void)ist_api_query(request, "path", &attributes->path); // what is not given stays empty: the context's value
     (void)ist_api_query(request, "method", &attributes->method);
     (void)ist_api_query(request, "scheme", &attributes->scheme);
     (void)ist_api_query(request, "authority", &attributes->authority);
@@ -162,6 +162,9 @@ static bool read_question(const ist_api_request *request, endpoint_question *que
     ist_strv host = request->params[0];
     size_t colon = ist_strv_rfind(host, ':');
     uint64_t port = 0;
+    if (!rest_knows_parameters(request, "subset|context|path|method|authority|scheme|header.", response)) {
+        return false;
+    }
     if (colon < host.n) {
         if (ist_strv_to_u64(ist_strv_skip(host, colon + 1), UINT16_MAX, &port) != IST_OK || port == 0) {
             ist_api_problem(response, 400, "the port in \"%.*s\" must be 1 to 65535", IST_STRV_ARG(host));
@@ -178,7 +181,8 @@ static bool read_question(const ist_api_request *request, endpoint_question *que
     question->query.has_subset = ist_api_query(request, "subset", &question->query.subset);
     question->query.service = ist_mesh_view_resolve_host(request->view, host);
     if (question->query.service == NULL) {
-        ist_api_problem(response, 404, "no service answers to \"%.*s\"; GET /v1/services lists all", IST_STRV_ARG(host));
+        ist_api_problem(response, 404, "no service answers to \"%.*s\"; GET /v1/services lists all",
+                        IST_STRV_ARG(host));
         return false;
     }
     question->query.request = &question->attributes;

@@ -25,6 +25,32 @@ bool rest_has_view(const ist_api_request *request, ist_api_response *response)
     return request->view != NULL;
 }
 
+// Is `name` one of the words of `names`?
+static bool is_listed(ist_strv name, const char *names)
+{
+    ist_strv rest = ist_strv_from(names);
+    for (bool more = rest.n != 0; more;) {
+        ist_strv word = ist_strv_cut(&rest, '|', &more);
+        bool prefix = ist_strv_ends_with(word, IST_STRV("."));
+        if (ist_strv_equal(name, word) ? !prefix : prefix && ist_strv_starts_with(name, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool rest_knows_parameters(const ist_api_request *request, const char *names, ist_api_response *response)
+{
+    for (size_t i = 0; i < request->query_count; i++) {
+        ist_strv name = request->queries[i].name;
+        if (!is_listed(name, names)) {
+            ist_api_problem(response, 400, "unknown parameter \"%.*s\"; known are %s", IST_STRV_ARG(name), names);
+            return false;
+        }
+    }
+    return true;
+}
+
 void rest_write_revision(ist_json *json, const ist_api_request *request)
 {
     ist_json_u64(json, "revision", request->view != NULL ? ist_mesh_view_revision(request->view) : 0);

@@ -16,14 +16,18 @@ static void write_strv_array(ist_json *json, const char *key, const ist_strv *it
 }
 
 // The names that lead to a service: its host, for a Kubernetes service the short forms, and its aliases.
-static void write_names(ist_json *json, const ist_mesh_service *service, const ist_mesh_policy *policy, ist_arena *arena)
+static void write_names(ist_json *json, const ist_mesh_service *service, const ist_mesh_policy *policy,
+                        ist_arena *arena)
 {
     ist_json_begin_array(json, "names");
     ist_json_strv(json, NULL, service->host);
     if (service->name.n != 0 && service->kubernetes) {
-        char *qualified = ist_arena_printf(arena, "%.*s.%.*s", IST_STRV_ARG(service->name), IST_STRV_ARG(service->namespace_));
+        char *qualified =
+            ist_arena_printf(arena, "%.*s.%.*s", IST_STRV_ARG(service->name), IST_STRV_ARG(service->namespace_));
         if (qualified != NULL) {
             ist_json_string(json, NULL, qualified);
+        } else {
+            json->out->status = IST_ENOMEM; // a list that lacks names must not look whole
         }
         if (ist_strv_equal(service->namespace_, policy->namespace_)) {
             ist_json_strv(json, NULL, service->name);
@@ -115,7 +119,7 @@ static bool wanted(const ist_mesh_service *service, const ist_api_request *reque
 void rest_services(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     (void)ctx;
-    if (!rest_has_view(request, response)) {
+    if (!rest_has_view(request, response) || !rest_knows_parameters(request, "namespace|q", response)) {
         return;
     }
     size_t count = 0;
@@ -135,7 +139,7 @@ void rest_services(void *ctx, const ist_api_request *request, ist_api_response *
         ist_json_begin_object(&json, NULL);
         write_service(&json, services[i], request);
         ist_json_end_object(&json);
-        ist_arena_clear(request->arena); // nothing of the request is needed beyond the loop's own look-ups
+        ist_arena_clear(request->arena); // each service's scratch by itself
     }
     ist_json_end_array(&json);
     ist_json_end_object(&json);
@@ -181,7 +185,8 @@ void rest_service(void *ctx, const ist_api_request *request, ist_api_response *r
     }
     const ist_mesh_service *service = ist_mesh_view_resolve_host(request->view, request->params[0]);
     if (service == NULL) {
-        ist_api_problem(response, 404, "no service answers to \"%.*s\"; GET /v1/services lists all", IST_STRV_ARG(request->params[0]));
+        ist_api_problem(response, 404, "no service answers to \"%.*s\"; GET /v1/services lists all",
+                        IST_STRV_ARG(request->params[0]));
         return;
     }
     ist_json json = ist_json_over(&response->body);

@@ -66,13 +66,34 @@ static void write_change(ist_buf *out, const ist_api_request *request, uint64_t 
     ist_json_end_object(&json);
 }
 
-static bool read_watch(const ist_api_request *request, uint64_t *since, uint64_t *timeout_s, ist_api_response *response)
+static bool wants_stream(const ist_api_request *request)
+{
+    ist_strv accept;
+    return ist_api_header(request, "accept", &accept) && ist_strv_contains(accept, IST_STRV("text/event-stream"));
+}
+
+// The revision that the client has. A browser that reconnects a stream keeps the address and says where it was in
+// Last-Event-ID (HTML standard, server-sent events), so that header wins.
+static bool read_since(const ist_api_request *request, uint64_t *since, ist_api_response *response)
 {
     ist_strv value;
     *since = 0;
-    *timeout_s = WATCH_DEFAULT_S;
+    if (wants_stream(request) && ist_api_header(request, "last-event-id", &value) &&
+        ist_strv_to_u64(value, UINT64_MAX, since) == IST_OK) {
+        return true;
+    }
     if (ist_api_query(request, "revision", &value) && ist_strv_to_u64(value, UINT64_MAX, since) != IST_OK) {
         ist_api_problem(response, 400, "revision must be a whole number, as an earlier answer gave it");
+        return false;
+    }
+    return true;
+}
+
+static bool read_watch(const ist_api_request *request, uint64_t *since, uint64_t *timeout_s, ist_api_response *response)
+{
+    ist_strv value;
+    *timeout_s = WATCH_DEFAULT_S;
+    if (!rest_knows_parameters(request, "revision|timeout", response) || !read_since(request, since, response)) {
         return false;
     }
     if (ist_api_query(request, "timeout", &value) && ist_strv_to_u64(value, WATCH_MAX_S, timeout_s) != IST_OK) {
@@ -80,12 +101,6 @@ static bool read_watch(const ist_api_request *request, uint64_t *since, uint64_t
         return false;
     }
     return true;
-}
-
-static bool wants_stream(const ist_api_request *request)
-{
-    ist_strv accept;
-    return ist_api_header(request, "accept", &accept) && ist_strv_contains(accept, IST_STRV("text/event-stream"));
 }
 
 // One server-sent event, or a comment line that keeps the connection alive.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The admin door: health, readiness, metrics, log levels, drain, and the canonical dump of the view. Two sets of routes: the
-// public one (health and metrics, for probes and scrapers on the pod's address) and the private one (loopback).
+// The admin door: health, readiness, metrics, log levels, drain, and the canonical dump of the view. Two sets of
+// routes: the public one (health and metrics, for probes and scrapers on the pod's address) and the private one
+// (loopback).
 //
 // Threads: the HTTP thread.
 #pragma once

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Requests and responses of every HTTP door, free of any HTTP library: the adapter (api/http) fills the one and carries out
-// the other. A handler is a pure function of request and view; it may ask to be called again at a later revision.
+// Requests and responses of every HTTP door, free of any HTTP library: the adapter (api/http) fills the one and carries
+// out the other. A handler is a pure function of request and view; it may ask to be called again at a later revision.
 //
 // Ownership: a request lives for the call; its strings and its arena with it. The response's body is handed over.
 // Threads: the HTTP thread.
@@ -98,12 +98,14 @@ typedef struct ist_api_routes {
 const ist_api_route *ist_api_route_find(const ist_api_routes *const *sets, size_t set_count, ist_api_request *request,
                                         const ist_api_routes **ret_set, ist_api_response *response) IST_NONNULL;
 
-// Parses a request target as it came in, "PATH?QUERY" or "http://HOST/PATH?QUERY" (RFC 9112 section 3.2): percent-decodes
-// path and parameters ("+" in parameters is a space). IST_EPARSE for broken escapes, NUL bytes or a path that does not
-// start with "/", IST_ELIMIT for too many parameters, IST_ENOMEM. Views point into the arena and into `target`.
+// Parses a request target as it came in, "PATH?QUERY" or "http://HOST/PATH?QUERY" (RFC 9112 section 3.2):
+// percent-decodes path and parameters ("+" in parameters is a space). IST_EPARSE for broken escapes, NUL bytes or a
+// path that does not start with "/", IST_ELIMIT for too many parameters, IST_ENOMEM. Views point into the arena and
+// into `target`.
 ist_status ist_api_target_parse(ist_strv target, ist_arena *arena, ist_api_request *request, ist_err *err)
     IST_NONNULL_ARGS(2, 3) IST_MUSTCHECK;
-// Is this Host header one of a loopback client (localhost, 127.x.y.z, [::1], each with or without port, or none at all)?
+// Is this Host header one of a loopback client (localhost, 127.x.y.z, [::1], each with or without port, or none at
+// all)?
 bool ist_api_host_is_loopback(ist_strv host);
 // Is this Origin header one of a page that came from loopback, so that it may use a loopback port? "null" is not.
 bool ist_api_origin_is_loopback(ist_strv origin);

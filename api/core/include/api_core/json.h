@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // JSON writer over an ist_buf: values in order, commas and escapes by itself, nothing kept. `key` is the member's name
-// inside an object and NULL inside an array or at the top. Bytes that are no UTF-8 come out as U+FFFD. Depth at most 32.
+// inside an object and NULL inside an array or at the top. Bytes that are no UTF-8 come out as U+FFFD. At most 32
+// levels deep.
 #pragma once
 
 #include <stdbool.h>
@@ -26,7 +27,8 @@ void ist_json_strv(ist_json *json, const char *key, ist_strv value) IST_NONNULL_
 void ist_json_string(ist_json *json, const char *key, const char *value) IST_NONNULL_ARGS(1, 3);
 void ist_json_u64(ist_json *json, const char *key, uint64_t value) IST_NONNULL_ARGS(1);
 void ist_json_i64(ist_json *json, const char *key, int64_t value) IST_NONNULL_ARGS(1);
-void ist_json_double(ist_json *json, const char *key, double value) IST_NONNULL_ARGS(1); // shortest text that reads back
+// The shortest text that reads back; null for what JSON has no number for.
+void ist_json_double(ist_json *json, const char *key, double value) IST_NONNULL_ARGS(1);
 void ist_json_bool(ist_json *json, const char *key, bool value) IST_NONNULL_ARGS(1);
 void ist_json_null(ist_json *json, const char *key) IST_NONNULL_ARGS(1);
 // As ist_json_strv, but null where the text is empty.

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The HTTP adapter: libmicrohttpd carried by an ist_loop, and nothing else. It turns connections into ist_api_requests, finds
-// the route, and carries out the response, long polls and event streams included. The only code that sees libmicrohttpd.
+// The HTTP adapter: libmicrohttpd carried by an ist_loop, and nothing else. It turns connections into ist_api_requests,
+// finds the route, and carries out the response, long polls and event streams included. The only code that sees
+// libmicrohttpd.
 //
-// One server per HTTP thread, several listeners on it. Threads: created and freed while the loop does not run; all else on
-// the loop's thread.
+// One server per HTTP thread, several listeners on it. Threads: created and freed while the loop does not run; all else
+// on the loop's thread.
 #pragma once
 
 #include <stdbool.h>
@@ -38,9 +39,10 @@ typedef struct ist_http_listener_args {
 
 ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server **ret_server, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
-// Opens a listener. On a loopback address only loopback Host headers are accepted (DNS rebinding). *ret_port: the port in
-// use. IST_EBUSY, IST_EACCES, IST_EINVAL: the text names the address and the remedy.
-ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port, ist_err *err)
+// Opens a listener. On a loopback address only loopback Host headers are accepted (DNS rebinding). *ret_port: the port
+// in use. IST_EBUSY, IST_EACCES, IST_EINVAL: the text names the address and the remedy.
+ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port,
+                                  ist_err *err)
     IST_NONNULL_ARGS(1, 2, 3) IST_MUSTCHECK;
 // Ends every connection and listener. The loop has stopped.
 void ist_http_server_free(ist_http_server *server);
