@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Selection over hand-made services in a view: every basis, the policies, what is reported.
+// Selection: every basis, the policies, what is reported. Most tests use hand-made services in a view, which can have any
+// shape; one goes the whole way through the builder and the store.
 #include "ist_test.h"
 
 #include "../../../agent/mesh/view_priv.h"
 #include "base/random.h"
+#include "mesh/builder.h"
 #include "mesh/select.h"
 
 #include <math.h>
@@ -517,6 +519,87 @@ static void selection_without_memory_says_so_and_touches_nothing(void **state)
     close_world(w);
 }
 
+// --- The whole way --------------------------------------------------------------------------------------------------
+
+static void put_cluster(ist_mesh_builder *builder, const char *name, uint8_t last_byte, uint32_t count)
+{
+    ist_mesh_endpoint items[4];
+    for (uint32_t i = 0; i < count; i++) {
+        items[i] = (ist_mesh_endpoint){.weight = 1,
+                                       .port = 9080,
+                                       .family = 4,
+                                       .health = IST_MESH_HEALTHY,
+                                       .workload = IST_MESH_NO_INDEX,
+                                       .alternate = IST_MESH_NO_INDEX,
+                                       .address = {10, 2, 0, (uint8_t)(last_byte + i)}};
+    }
+    const ist_mesh_locality locality = {.region = S("r1"), .zone = S("z1"), .count = count};
+    const ist_mesh_endpoints endpoints = {.items = items, .localities = &locality, .count = count, .locality_count = 1};
+    const ist_mesh_cluster cluster = {
+        .name = ist_strv_from(name), .discovery = IST_MESH_DISCOVERY_EDS, .published = IST_MESH_PUBLISHED_NONE};
+    ist_err err = IST_ERR_NULL;
+    ist_status status = ist_mesh_builder_put_cluster(builder, &cluster, &err);
+    if (status == IST_OK) {
+        status = ist_mesh_builder_put_endpoints(builder, cluster.name, &endpoints, 0, &err);
+    }
+    if (status != IST_OK) {
+        fail_msg("%s", err.text);
+    }
+}
+
+static void view_of_the_builder_is_split_by_its_route(void **state)
+{
+    (void)state;
+    static const ist_mesh_policy policy = {
+        .namespace_ = S("prod"), .domain = S("cluster.local"), .identity = S("p.prod")};
+    static const ist_mesh_weighted to[] = {
+        {.cluster = S("outbound|9080|v1|reviews.prod.svc.cluster.local"), .weight = 75},
+        {.cluster = S("outbound|9080|v2|reviews.prod.svc.cluster.local"), .weight = 25},
+    };
+    static const ist_mesh_route routes[] = {
+        ROUTE(.path = {.kind = IST_MESH_MATCH_REGEX, .value = S("/api/v[0-9]+")}, .destinations = to,
+              .destination_count = 1),
+        ROUTE(.path = {.kind = IST_MESH_MATCH_PREFIX, .value = S("/")}, .destinations = to, .destination_count = 2),
+    };
+    static const ist_strv domains[] = {S("reviews.prod.svc.cluster.local")};
+    static const ist_mesh_virtual_host host = {.name = S("reviews.prod.svc.cluster.local:9080"),
+                                               .domains = domains,
+                                               .domain_count = 1,
+                                               .routes = routes,
+                                               .route_count = 2};
+    ist_mesh_store *store = ist_mesh_store_new();
+    assert_non_null(store);
+    ist_mesh_builder *builder = ist_mesh_builder_new(&(ist_mesh_builder_args){.store = store, .policy = &policy});
+    assert_non_null(builder);
+    put_cluster(builder, "outbound|9080||reviews.prod.svc.cluster.local", 1, 3);
+    put_cluster(builder, "outbound|9080|v1|reviews.prod.svc.cluster.local", 1, 2);
+    put_cluster(builder, "outbound|9080|v2|reviews.prod.svc.cluster.local", 3, 1);
+    assert_int_equal(ist_mesh_builder_put_virtual_host(builder, IST_STRV("9080"), &host, NULL), IST_OK);
+    assert_int_equal(ist_mesh_builder_commit(builder, NULL, NULL), IST_OK);
+    const ist_mesh_view *view = ist_mesh_store_acquire(store);
+    assert_non_null(view);
+    world *w = open_world();
+    ist_mesh_request request = {.path = S("/api/v1?x=1")};
+    ist_mesh_query query = {.service = ist_mesh_view_service(view, domains[0])};
+    assert_non_null(query.service);
+    assert_int_equal(ist_mesh_select(view, &query, w->arena, &w->got), IST_OK);
+    check(w);
+    assert_int_equal(w->got.basis, IST_MESH_BASIS_ROUTE);
+    assert_int_equal(w->got.route_index, 1);
+    assert_int_equal(w->got.pick_count, 3);
+    assert_int_equal(w->got.total_slots, 8);
+    assert_true(near(w->got.picks[0].share, 0.375));
+    assert_int_equal(w->got.picks[0].slots, 3);
+    query.request = &request;
+    assert_int_equal(ist_mesh_select(view, &query, w->arena, &w->got), IST_OK);
+    assert_int_equal(w->got.route_index, 0);
+    assert_int_equal(w->got.pick_count, 2);
+    close_world(w);
+    ist_mesh_store_release(store, view);
+    ist_mesh_builder_free(builder);
+    ist_mesh_store_free(store);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -534,6 +617,7 @@ int main(void)
         cmocka_unit_test(thousand_endpoints_need_memory_in_proportion),
         cmocka_unit_test(selections_of_random_worlds_keep_the_sum),
         cmocka_unit_test(selection_without_memory_says_so_and_touches_nothing),
+        cmocka_unit_test(view_of_the_builder_is_split_by_its_route),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
