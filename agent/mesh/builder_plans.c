@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Name plans: what DNS answers for a host in the default context (rules sections 6 and 8).
+#include "builder_priv.h"
+
+#include "base/hash.h"
+#include "mesh/select.h"
+
+// --- VIP or endpoints -----------------------------------------------------------------------------------------------
+
+static uint32_t usable_vips(const ist_mesh_service *service)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < service->vip_count; i++) {
+        count += ist_mesh_addr_is_class_e(&service->vips[i]) ? 0 : 1;
+    }
+    return count;
+}
+
+// Does every endpoint listen on the service's own port number? Only then can an address stand without a port.
+static bool ports_are_equal(const ist_mesh_service *service)
+{
+    for (uint32_t i = 0; i < service->port_count; i++) {
+        const ist_mesh_port *port = &service->ports[i];
+        for (uint32_t k = 0; k < port->destination_count; k++) {
+            const ist_mesh_endpoints *endpoints = port->destinations[k].endpoints;
+            for (uint32_t n = 0; n < endpoints->count; n++) {
+                if (endpoints->items[n].port != port->number) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
+static bool is_trivial_route(const ist_mesh_service *service, const ist_mesh_port *port, const ist_mesh_route *route)
+{
+    return route->action == IST_MESH_ACTION_FORWARD && route->destination_count == 1 &&
+           route->destinations[0].key.subset.n == 0 && route->destinations[0].key.port == port->number &&
+           ist_strv_equal(route->destinations[0].key.host, service->host);
+}
+
+static bool has_locality_policy(const ist_mesh_destination *destination)
+{
+    if (destination->cluster->locality_weighted) {
+        return true;
+    }
+    for (uint32_t i = 1; i < destination->endpoints->locality_count; i++) {
+        if (destination->endpoints->localities[i].priority != destination->endpoints->localities[0].priority) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool has_unequal_weights(const ist_mesh_endpoints *endpoints)
+{
+    for (uint32_t i = 1; i < endpoints->count; i++) {
+        if (endpoints->items[i].weight != endpoints->items[0].weight) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Do Istio's rules say more about this port than "the service's endpoints, evenly"?
+static bool port_has_rules(const ist_mesh_service *service, const ist_mesh_port *port)
+{
+    uint32_t routes = port->virtual_host != NULL ? port->virtual_host->route_count : 0;
+    if (routes > 1 || port->l4_route_count != 0 || port->destination_count > 1) {
+        return true;
+    }
+    if (routes == 1 && !is_trivial_route(service, port, &port->virtual_host->routes[0])) {
+        return true;
+    }
+    return port->destination_count == 1 && (has_locality_policy(&port->destinations[0]) ||
+                                            has_unequal_weights(port->destinations[0].endpoints));
+}
+
+static bool has_rules(const ist_mesh_service *service)
+{
+    for (uint32_t i = 0; i < service->port_count; i++) {
+        if (port_has_rules(service, &service->ports[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static ist_mesh_addresses configured(const ist_mesh_policy *policy, const ist_mesh_service *service)
+{
+    const ist_mesh_service_policy *own = ist_mesh_policy_service(policy, service->host);
+    return own != NULL && own->dns != IST_MESH_ADDRESSES_AUTO ? own->dns : policy->dns;
+}
+
+static bool wants_endpoints(const ist_mesh_policy *policy, const ist_mesh_service *service)
+{
+    if (service->kind == IST_MESH_HEADLESS || usable_vips(service) == 0) {
+        return true;
+    }
+    switch (configured(policy, service)) {
+    case IST_MESH_ADDRESSES_VIP:
+        return false;
+    case IST_MESH_ADDRESSES_ENDPOINT:
+        return true;
+    case IST_MESH_ADDRESSES_AUTO:
+        return ports_are_equal(service) && has_rules(service);
+    }
+    return false;
+}
+
+// --- Addresses ------------------------------------------------------------------------------------------------------
+
+static ist_status draft_vips(ist_mesh_builder *builder, const ist_mesh_addr *vips, uint32_t count, ist_mesh_name *draft)
+{
+    ist_mesh_name_addr *addrs = IST_ARENA_ARRAY(builder->arena, (size_t)count + 1, ist_mesh_name_addr);
+    if (addrs == NULL) {
+        return IST_ENOMEM;
+    }
+    uint32_t filled = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!ist_mesh_addr_is_class_e(&vips[i])) {
+            addrs[filled++] = (ist_mesh_name_addr){.addr = vips[i], .slots = 1};
+        }
+    }
+    ist_mesh_plan_set_addrs(draft, addrs, filled);
+    for (uint32_t i = 0; i < draft->v4_count + draft->v6_count; i++) {
+        addrs[i].slots = 1; // a repeated VIP is one VIP
+    }
+    draft->v4_slots = draft->v4_count;
+    draft->v6_slots = draft->v6_count;
+    return IST_OK;
+}
+
+// True where the endpoints of the selection listen on the port that was asked for.
+static bool picks_keep_port(const ist_mesh_selection *selection)
+{
+    for (uint32_t i = 0; i < selection->pick_count; i++) {
+        const ist_mesh_pick *pick = &selection->picks[i];
+        if (pick->destination->endpoints->items[pick->index].port != selection->port->number) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static uint16_t clamp_slots(uint32_t slots)
+{
+    return (uint16_t)(slots < UINT16_MAX ? slots : UINT16_MAX);
+}
+
+static ist_status draft_picks(ist_mesh_builder *builder, const ist_mesh_selection *selection, ist_mesh_name *draft)
+{
+    ist_mesh_name_addr *addrs =
+        IST_ARENA_ARRAY(builder->arena, 2 * (size_t)selection->pick_count + 1, ist_mesh_name_addr);
+    if (addrs == NULL) {
+        return IST_ENOMEM;
+    }
+    uint32_t filled = 0;
+    for (uint32_t i = 0; i < selection->pick_count; i++) {
+        const ist_mesh_pick *pick = &selection->picks[i];
+        for (uint8_t family = 4; family <= 6; family = (uint8_t)(family + 2)) {
+            ist_mesh_addr addr = ist_mesh_endpoint_addr(pick->destination->endpoints, pick->index, family);
+            if (addr.family != 0) {
+                addrs[filled++] = (ist_mesh_name_addr){.addr = addr, .slots = clamp_slots(pick->slots)};
+            }
+        }
+    }
+    ist_mesh_plan_set_addrs(draft, addrs, filled);
+    return IST_OK;
+}
+
+// What stands for a service that has no endpoint to give.
+static ist_mesh_answer_mode mode_when_empty(const ist_mesh_service *service)
+{
+    if (service->kind == IST_MESH_HEADLESS) {
+        return IST_MESH_ANSWER_ABSENT; // Kubernetes DNS specification 2.4
+    }
+    bool upstream_knows =
+        service->resolution_none || service->kind == IST_MESH_DNS || service->kind == IST_MESH_ROUTE_ONLY;
+    return upstream_knows ? IST_MESH_ANSWER_FORWARD : IST_MESH_ANSWER_ADDRESSES;
+}
+
+static ist_status draft_endpoints(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_service *service,
+                                  ist_mesh_name *draft)
+{
+    ist_mesh_query query = {.service = service};
+    ist_mesh_selection selection;
+    ist_status status = ist_mesh_select(view, &query, builder->arena, &selection);
+    if (status != IST_OK) {
+        return status;
+    }
+    uint32_t vips = service->kind != IST_MESH_HEADLESS ? usable_vips(service) : 0;
+    bool automatic = configured(builder->policy, service) == IST_MESH_ADDRESSES_AUTO;
+    if (vips != 0 && automatic && (selection.pick_count == 0 || !picks_keep_port(&selection))) {
+        draft->vip = true;
+        return draft_vips(builder, service->vips, service->vip_count, draft);
+    }
+    if (selection.pick_count == 0) {
+        draft->mode = mode_when_empty(service);
+        return IST_OK;
+    }
+    return draft_picks(builder, &selection, draft);
+}
+
+// --- The plan -------------------------------------------------------------------------------------------------------
+
+static ist_status draft_service(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_service *service,
+                                ist_mesh_name *draft)
+{
+    draft->host = service->host;
+    if (service->kind == IST_MESH_ALIAS) {
+        draft->mode = IST_MESH_ANSWER_ALIAS;
+        draft->target = service->alias_of;
+        return IST_OK;
+    }
+    if (service->resolution_none && usable_vips(service) == 0) {
+        draft->mode = IST_MESH_ANSWER_FORWARD;
+        return IST_OK;
+    }
+    if (wants_endpoints(builder->policy, service)) {
+        return draft_endpoints(builder, view, service, draft);
+    }
+    draft->vip = true;
+    return draft_vips(builder, service->vips, service->vip_count, draft);
+}
+
+ist_status ist_mesh_stage_plan(ist_mesh_builder *builder, const ist_mesh_view *view, ist_mesh_host *host,
+                               ist_mesh_plan **ret_plan)
+{
+    ist_strv name = ist_mesh_stage_host_name(host);
+    const ist_mesh_service *service = ist_mesh_view_service(view, name);
+    ist_mesh_name draft = {.mode = IST_MESH_ANSWER_ADDRESSES};
+    ist_status status = IST_OK;
+    ist_arena_clear(builder->arena);
+    if (service != NULL) {
+        status = draft_service(builder, view, service, &draft);
+    } else if (host->name != NULL) {
+        status = draft_vips(builder, host->name->addrs, host->name->addr_count, &draft);
+    } else {
+        *ret_plan = NULL;
+        return IST_OK;
+    }
+    if (status != IST_OK) {
+        return status;
+    }
+    ist_mesh_plan *old = ist_pmap_find(&view->names, name);
+    if (old != NULL && ist_mesh_plan_same(old, &draft)) {
+        old->refs++;
+        *ret_plan = old;
+        return IST_OK;
+    }
+    uint64_t seed = ist_hash_bytes(name.p, name.n, ist_hash_bytes(builder->policy->identity.p, builder->policy->identity.n, 0));
+    ist_mesh_plan *plan = ist_mesh_plan_make(&draft, host->text, old, (uint32_t)(seed ^ (seed >> 32)));
+    if (plan == NULL) {
+        return IST_ENOMEM;
+    }
+    *ret_plan = plan;
+    return IST_OK;
+}
