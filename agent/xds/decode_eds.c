@@ -23,7 +23,7 @@ typedef Envoy__Config__Endpoint__V3__LbEndpoint lb_endpoint_message;
 typedef Envoy__Config__Core__V3__Address address_message;
 
 // Everything of one assignment while it is put together.
-typedef struct assembly {
+typedef struct assembling {
     ist_xds_decoder *decoder;
     bool hostnames_allowed;
     ist_mesh_endpoint *items;
@@ -39,7 +39,7 @@ typedef struct assembly {
     uint16_t workload_count;
     uint16_t alternate_count;
     uint16_t hostname_count;
-} assembly;
+} assembling;
 
 static ist_status count_members(ist_strv assignment, uint32_t *ret_localities, uint32_t *ret_endpoints, ist_err *err)
 {
@@ -77,7 +77,7 @@ static ist_status no_memory(ist_err *err)
     return ist_err_set(err, IST_ENOMEM, "out of memory");
 }
 
-static ist_status assembly_init(assembly *assembly, uint32_t localities, uint32_t endpoints, ist_err *err)
+static ist_status assembly_init(assembling *assembly, uint32_t localities, uint32_t endpoints, ist_err *err)
 {
     ist_arena *arena = assembly->decoder->arena;
     uint32_t indexed = endpoints < MAX_INDEXED ? endpoints : MAX_INDEXED;
@@ -100,7 +100,7 @@ static ist_status assembly_init(assembly *assembly, uint32_t localities, uint32_
     return IST_OK;
 }
 
-static ist_status add_workload(assembly *assembly, ist_strv text, uint16_t *ret_index, ist_err *err)
+static ist_status add_workload(assembling *assembly, ist_strv text, uint16_t *ret_index, ist_err *err)
 {
     size_t at = (size_t)ist_hash_strv(text) & assembly->workload_mask;
     while (assembly->workload_slots[at] != 0) {
@@ -121,7 +121,7 @@ static ist_status add_workload(assembly *assembly, ist_strv text, uint16_t *ret_
 }
 
 // Arrays that most clusters do not need are made with their first member.
-static ist_status add_alternate(assembly *assembly, const ist_mesh_addr *addr, uint16_t *ret_index, ist_err *err)
+static ist_status add_alternate(assembling *assembly, const ist_mesh_addr *addr, uint16_t *ret_index, ist_err *err)
 {
     if (assembly->alternates == NULL) {
         assembly->alternates = IST_ARENA_ARRAY(assembly->decoder->arena, assembly->capacity, ist_mesh_addr);
@@ -137,7 +137,7 @@ static ist_status add_alternate(assembly *assembly, const ist_mesh_addr *addr, u
     return IST_OK;
 }
 
-static ist_status add_hostname(assembly *assembly, const char *text, uint16_t *ret_index, ist_err *err)
+static ist_status add_hostname(assembling *assembly, const char *text, uint16_t *ret_index, ist_err *err)
 {
     if (assembly->hostnames == NULL) {
         assembly->hostnames = IST_ARENA_ARRAY(assembly->decoder->arena, assembly->capacity, ist_strv);
@@ -159,7 +159,7 @@ static bool is_name(const char *text)
     return strchr(text, ':') == NULL && strchr(text, '%') == NULL && text[0] != '\0';
 }
 
-static ist_status set_address(assembly *assembly, const char *text, ist_mesh_endpoint *item, ist_err *err)
+static ist_status set_address(assembling *assembly, const char *text, ist_mesh_endpoint *item, ist_err *err)
 {
     ist_mesh_addr addr;
     ist_status status = ist_mesh_addr_parse(ist_strv_from(text), &addr, err);
@@ -176,7 +176,7 @@ static ist_status set_address(assembly *assembly, const char *text, ist_mesh_end
     return add_hostname(assembly, text, &item->alternate, err);
 }
 
-static ist_status set_socket(assembly *assembly, const Envoy__Config__Core__V3__SocketAddress *socket,
+static ist_status set_socket(assembling *assembly, const Envoy__Config__Core__V3__SocketAddress *socket,
                              ist_mesh_endpoint *item, ist_err *err)
 {
     if (socket->port_specifier_case != ENVOY__CONFIG__CORE__V3__SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE ||
@@ -190,7 +190,7 @@ static ist_status set_socket(assembly *assembly, const Envoy__Config__Core__V3__
 }
 
 // The first additional address of the other family (dual stack).
-static ist_status set_alternate(assembly *assembly, const Envoy__Config__Endpoint__V3__Endpoint *endpoint,
+static ist_status set_alternate(assembling *assembly, const Envoy__Config__Endpoint__V3__Endpoint *endpoint,
                                 ist_mesh_endpoint *item, ist_err *err)
 {
     for (size_t i = 0; i < endpoint->n_additional_addresses && i < MAX_ADDITIONAL && item->family != 0; i++) {
@@ -212,7 +212,7 @@ static ist_status set_alternate(assembly *assembly, const Envoy__Config__Endpoin
 }
 
 // What istiod says of an endpoint beside its address (facts: xds 3.2).
-static ist_status set_metadata(assembly *assembly, const ProtobufCBinaryData *bytes, ist_mesh_endpoint *item, ist_err *err)
+static ist_status set_metadata(assembling *assembly, const ProtobufCBinaryData *bytes, ist_mesh_endpoint *item, ist_err *err)
 {
     // The unpacked message lives in the unit arena; the text of the workload must outlive it.
     ist_strv metadata = ist_strv_make((const char *)bytes->data, bytes->len);
@@ -242,7 +242,7 @@ static ist_status set_metadata(assembly *assembly, const ProtobufCBinaryData *by
     return status;
 }
 
-static ist_status fill_endpoint(assembly *assembly, const lb_endpoint_message *message, ist_mesh_endpoint *item,
+static ist_status fill_endpoint(assembling *assembly, const lb_endpoint_message *message, ist_mesh_endpoint *item,
                                 ist_err *err)
 {
     const Envoy__Config__Endpoint__V3__Endpoint *endpoint = message->endpoint;
@@ -264,7 +264,7 @@ static ist_status fill_endpoint(assembly *assembly, const lb_endpoint_message *m
     return IST_OK;
 }
 
-static ist_status add_endpoint(assembly *assembly, ist_xds_span span, ist_err *err)
+static ist_status add_endpoint(assembling *assembly, ist_xds_span span, ist_err *err)
 {
     ist_xds_decoder *decoder = assembly->decoder;
     const ProtobufCMessage *base = NULL;
@@ -346,7 +346,7 @@ static ist_strv contiguous(ist_xds_span span)
                             : ist_strv_make((const char *)span.slice->bytes + span.offset, span.length);
 }
 
-static ist_status add_locality(assembly *assembly, ist_xds_span span, ist_err *err)
+static ist_status add_locality(assembling *assembly, ist_xds_span span, ist_err *err)
 {
     ist_mesh_locality *locality = &assembly->localities[assembly->locality_count];
     ist_xds_wire wire = ist_xds_wire_over(span);
@@ -378,7 +378,7 @@ static ist_status add_locality(assembly *assembly, ist_xds_span span, ist_err *e
 ist_status ist_xds_endpoints_unpack(ist_xds_decoder *decoder, ist_strv assignment, bool hostnames,
                                     ist_mesh_endpoints *ret_endpoints, ist_err *err)
 {
-    assembly assembly = {.decoder = decoder, .hostnames_allowed = hostnames};
+    assembling assembly = {.decoder = decoder, .hostnames_allowed = hostnames};
     uint32_t localities = 0;
     uint32_t endpoints = 0;
     ist_status status = count_members(assignment, &localities, &endpoints, err);

@@ -10,16 +10,16 @@
 #define BUDGET_BASE_BYTES 65536
 #define BUDGET_PER_BYTE 64
 
-typedef struct budget {
+typedef struct unpack_budget {
     ist_arena *arena;
     size_t left;
     bool exceeded;
     bool no_memory;
-} budget;
+} unpack_budget;
 
 static void *budget_alloc(void *ctx, size_t size)
 {
-    budget *budget = ctx;
+    unpack_budget *budget = ctx;
     if (size > budget->left) {
         budget->exceeded = true;
         return NULL;
@@ -116,7 +116,7 @@ ist_status ist_xds_message_unpack(const ProtobufCMessageDescriptor *type, ist_st
     if (status != IST_OK) {
         return status;
     }
-    budget budget = {.arena = arena, .left = BUDGET_BASE_BYTES + BUDGET_PER_BYTE * bytes.n};
+    unpack_budget budget = {.arena = arena, .left = BUDGET_BASE_BYTES + BUDGET_PER_BYTE * bytes.n};
     ProtobufCAllocator allocator = {.alloc = budget_alloc, .free = budget_free, .allocator_data = &budget};
     const ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, bytes.n, (const uint8_t *)bytes.p);
     if (message != NULL) {

@@ -10,17 +10,17 @@
 #define MAX_NAMES ((size_t)1000000)
 #define FIELD_OVERHEAD_BYTES 16 // tag and length
 
-typedef struct change {
+typedef struct name_change {
     char *text; // owned
     size_t length;
     bool joins;
-} change;
+} name_change;
 
 struct ist_xds_names {
     ist_map *wanted;      // name -> the round in which it was last wanted, as a number in the pointer
     uintptr_t round;      // never 0
     struct {
-        change *items;
+        name_change *items;
         size_t count;
         size_t capacity;
     } queue;
@@ -64,7 +64,7 @@ void ist_xds_names_free(ist_xds_names *names)
 
 static ist_status enqueue(ist_xds_names *names, ist_strv name, bool joins)
 {
-    change change = {.text = ist_strndup(name.p, name.n), .length = name.n, .joins = joins};
+    name_change change = {.text = ist_strndup(name.p, name.n), .length = name.n, .joins = joins};
     if (change.text == NULL) {
         return IST_ENOMEM;
     }
@@ -162,7 +162,7 @@ static size_t batch_end(const ist_xds_names *names, size_t max_bytes)
     size_t end = names->sent;
     bool leaving = false;
     while (end < names->queue.count) {
-        const change *change = &names->queue.items[end];
+        const name_change *change = &names->queue.items[end];
         bytes += change->length + FIELD_OVERHEAD_BYTES;
         if ((leaving && change->joins) || (bytes > max_bytes && end > names->sent)) {
             break;
@@ -179,7 +179,7 @@ void ist_xds_names_write_changes(ist_xds_names *names, ist_xds_name_fields field
     size_t end = batch_end(names, max_bytes);
     bool joins = false;
     for (size_t i = names->sent; i < end; i++) {
-        const change *change = &names->queue.items[i];
+        const name_change *change = &names->queue.items[i];
         joins |= change->joins;
         ist_xds_encode_text(out, change->joins ? fields.subscribe : fields.unsubscribe,
                             ist_strv_make(change->text, change->length));

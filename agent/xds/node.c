@@ -13,12 +13,12 @@ typedef Google__Protobuf__Struct__FieldsEntry entry_message;
 typedef Google__Protobuf__Value value_message;
 
 // A Struct under construction. `failed` is sticky.
-typedef struct fields {
+typedef struct field_list {
     ist_arena *arena;
     struct_message *message;
     size_t capacity;
     bool failed;
-} fields;
+} field_list;
 
 static struct_message *struct_new(ist_arena *arena, size_t capacity)
 {
@@ -31,7 +31,7 @@ static struct_message *struct_new(ist_arena *arena, size_t capacity)
     return message->fields != NULL ? message : NULL;
 }
 
-static value_message *add_field(fields *fields, ist_strv key)
+static value_message *add_field(field_list *fields, ist_strv key)
 {
     entry_message *entry = IST_ARENA_NEW(fields->arena, entry_message);
     value_message *value = IST_ARENA_NEW(fields->arena, value_message);
@@ -48,7 +48,7 @@ static value_message *add_field(fields *fields, ist_strv key)
     return value;
 }
 
-static void add_text(fields *fields, ist_strv key, ist_strv text)
+static void add_text(field_list *fields, ist_strv key, ist_strv text)
 {
     if (text.n == 0 || fields->failed) {
         return;
@@ -63,7 +63,7 @@ static void add_text(fields *fields, ist_strv key, ist_strv text)
     value->string_value = copy;
 }
 
-static void add_struct(fields *fields, ist_strv key, struct_message *structure)
+static void add_struct(field_list *fields, ist_strv key, struct_message *structure)
 {
     value_message *value = fields->failed ? NULL : add_field(fields, key);
     if (value == NULL || structure == NULL) {
@@ -74,12 +74,12 @@ static void add_struct(fields *fields, ist_strv key, struct_message *structure)
     value->struct_value = structure;
 }
 
-static void add_labels(fields *outer, const ist_xds_node *node)
+static void add_labels(field_list *outer, const ist_xds_node *node)
 {
     if (node->label_count == 0) {
         return;
     }
-    fields labels = {.arena = outer->arena, .capacity = node->label_count,
+    field_list labels = {.arena = outer->arena, .capacity = node->label_count,
                      .message = struct_new(outer->arena, node->label_count)};
     if (labels.message == NULL) {
         outer->failed = true;
@@ -100,7 +100,7 @@ static void add_labels(fields *outer, const ist_xds_node *node)
 
 static struct_message *metadata_new(const ist_xds_node *node, ist_arena *arena)
 {
-    fields fields = {.arena = arena, .capacity = MAX_FIELDS, .message = struct_new(arena, MAX_FIELDS)};
+    field_list fields = {.arena = arena, .capacity = MAX_FIELDS, .message = struct_new(arena, MAX_FIELDS)};
     if (fields.message == NULL) {
         return NULL;
     }

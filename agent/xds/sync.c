@@ -15,14 +15,14 @@ static ist_status no_memory(ist_err *err)
 
 // --- Subscriptions --------------------------------------------------------------------------------------------------
 
-typedef struct wanting {
+typedef struct want_state {
     ist_xds_names *names;
     ist_status status; // sticky
-} wanting;
+} want_state;
 
 static void want_cluster(void *ctx, ist_strv cluster)
 {
-    wanting *wanting = ctx;
+    want_state *wanting = ctx;
     if (wanting->status == IST_OK) {
         wanting->status = ist_xds_names_want(wanting->names, cluster);
     }
@@ -30,7 +30,7 @@ static void want_cluster(void *ctx, ist_strv cluster)
 
 static ist_status want_endpoints(ist_xds_client *client)
 {
-    wanting wanting = {.names = client->subs[IST_XDS_EDS].names};
+    want_state wanting = {.names = client->subs[IST_XDS_EDS].names};
     ist_xds_names_update_begin(wanting.names);
     ist_mesh_builder_each_eds_cluster(client->builder, want_cluster, &wanting);
     return wanting.status == IST_OK ? ist_xds_names_update_end(wanting.names, NULL, NULL) : wanting.status;
