@@ -2,36 +2,16 @@
 //
 // The deck of a name: position -> address, computed without a stored deck.
 //
-// Two steps. (1) The smooth order: the slots of a deck stand in a row, address by address; stepping through the row with a
-// stride near the golden section, coprime to the number of slots, visits each slot once per deck and each address at
-// nearly even distances. (2) The shuffle: inside windows of at most 32 positions, which never cross the end of a block of
-// two decks, positions are permuted by a key made of seed, family and window, so that clients that take turns do not
-// see the same phase for ever.
+// Two steps. (1) The smooth order: the addresses are cut into halves again and again; at each cut the positions go left and
+// right in turn, in the proportion of the halves' slots, as evenly as whole numbers allow (after j positions the left half
+// has had floor(j * left / total)). So each address has its slots in every deck, at nearly even distances. (2) The shuffle:
+// inside windows of at most 16 positions, which never cross the end of a block of two decks, positions are permuted by a
+// key made of seed, family and window, so that clients that take turns do not see the same phase for ever.
 #include "mesh/name.h"
 
 #include "base/hash.h"
 
-enum { WINDOW = 32, SHUFFLE_ROUNDS = 3 };
-
-static uint32_t gcd(uint32_t a, uint32_t b)
-{
-    while (b != 0) {
-        uint32_t rest = a % b;
-        a = b;
-        b = rest;
-    }
-    return a;
-}
-
-// The first integer above total / golden ratio that shares no divisor with `total`.
-static uint32_t stride_of(uint32_t total)
-{
-    uint32_t stride = (uint32_t)((uint64_t)total * 2654435769u >> 32); // 2^32 / golden ratio
-    do {
-        stride++;
-    } while (gcd(total, stride) != 1); // total + 1 would do at the latest
-    return stride;
-}
+enum { WINDOW = 16, SHUFFLE_ROUNDS = 3 };
 
 // One keyed permutation of the numbers below a power of two.
 static uint32_t scramble(uint32_t x, uint32_t bits, uint64_t key)
@@ -55,7 +35,8 @@ static uint32_t shuffle(uint32_t x, uint32_t size, uint64_t key)
     return x;
 }
 
-static uint32_t slot_of(uint32_t position, uint32_t total, uint64_t seed)
+// The position in the smooth order, below `total`.
+static uint32_t shuffled(uint32_t position, uint32_t total, uint64_t seed)
 {
     uint32_t block_size = total * 2;
     uint32_t block = position / block_size;
@@ -65,8 +46,31 @@ static uint32_t slot_of(uint32_t position, uint32_t total, uint64_t seed)
     uint32_t size = block_size - start < WINDOW ? block_size - start : WINDOW;
     uint64_t key = ist_hash_u64(seed ^ ((uint64_t)block << 32 | window));
     uint32_t place = start + shuffle(offset - start, size, key);
-    uint32_t first = (uint32_t)(seed >> 32) % total; // names begin at different slots
-    return (uint32_t)(((uint64_t)place * stride_of(total) + first) % total);
+    uint32_t first = (uint32_t)(seed >> 32) % total; // names begin at different places
+    return (uint32_t)(((uint64_t)place + first) % total);
+}
+
+// Who has the `place`-th card of a deck, among addrs [begin, end) with `total` slots.
+static uint32_t holder(const ist_mesh_name_addr *addrs, uint32_t begin, uint32_t end, uint32_t total, uint32_t place)
+{
+    while (end - begin > 1) {
+        uint32_t middle = begin + (end - begin) / 2;
+        uint64_t left = 0;
+        for (uint32_t i = begin; i < middle; i++) {
+            left += addrs[i].slots;
+        }
+        uint32_t before = (uint32_t)(place * left / total);
+        if ((place + 1) * left / total > before) {
+            end = middle;
+            total = (uint32_t)left;
+            place = before;
+        } else {
+            begin = middle;
+            total -= (uint32_t)left;
+            place -= before;
+        }
+    }
+    return begin;
 }
 
 uint32_t ist_mesh_name_card(const ist_mesh_name *name, uint8_t family, uint32_t position)
@@ -78,12 +82,7 @@ uint32_t ist_mesh_name_card(const ist_mesh_name *name, uint8_t family, uint32_t 
         return index;
     }
     uint64_t seed = ist_hash_u64((uint64_t)name->dealer->seed << 8 | family);
-    uint32_t slot = slot_of(position, total, seed);
-    while (index + 1 < end && slot >= name->addrs[index].slots) {
-        slot -= name->addrs[index].slots;
-        index++;
-    }
-    return index;
+    return holder(name->addrs, index, end, total, shuffled(position, total, seed));
 }
 
 uint32_t ist_mesh_name_deal(const ist_mesh_name *name, uint8_t family)
