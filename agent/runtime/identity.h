@@ -6,6 +6,8 @@
 #include "config/agent.h"
 #include "xds/client.h"
 
+#include "base/arena.h"
+
 typedef struct identity {
     ist_arena *arena; // owns every string below
     ist_xds_node node;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy.h"
 
-ist_mesh_policy policy_from_options(const ist_options *options, const identity *identity)
+ist_mesh_policy policy_from_options(const ist_options *options, const identity *who)
 {
     // The choices in the option table stand in the order of the enums.
     return (ist_mesh_policy){
-        .namespace_ = identity->node.pod_namespace,
-        .domain = identity->node.domain,
-        .identity = identity->pod_dot_namespace,
+        .namespace_ = who->node.pod_namespace,
+        .domain = who->node.domain,
+        .identity = who->pod_dot_namespace,
         .unmatched = (ist_mesh_unmatched)ist_options_choice(options, IST_OPT_UNMATCHED),
         .empty_subset = (ist_mesh_empty_subset)ist_options_choice(options, IST_OPT_EMPTY_SUBSET),
         .dns = (ist_mesh_addresses)ist_options_choice(options, IST_OPT_DNS_ANSWER),

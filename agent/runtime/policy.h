@@ -8,4 +8,4 @@
 #include "mesh/policy.h"
 
 // Borrows from both; valid as long as they are.
-ist_mesh_policy policy_from_options(const ist_options *options, const identity *identity);
+ist_mesh_policy policy_from_options(const ist_options *options, const identity *who);

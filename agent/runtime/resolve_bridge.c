@@ -61,14 +61,14 @@ static void message_free(message *old)
 }
 
 // Appends; false (and the message is freed) where the queue is full.
-static bool push(resolve_bridge *bridge, queue *queue, message *new)
+static bool push(resolve_bridge *bridge, queue *to, message *new)
 {
     (void)pthread_mutex_lock(&bridge->lock);
-    bool room = queue->length < QUEUE_MAX;
+    bool room = to->length < QUEUE_MAX;
     if (room) {
-        *queue->end = new;
-        queue->end = &new->next;
-        queue->length++;
+        *to->end = new;
+        to->end = &new->next;
+        to->length++;
     }
     (void)pthread_mutex_unlock(&bridge->lock);
     if (!room) {
@@ -77,15 +77,15 @@ static bool push(resolve_bridge *bridge, queue *queue, message *new)
     return room;
 }
 
-static message *pop(resolve_bridge *bridge, queue *queue)
+static message *pop(resolve_bridge *bridge, queue *from)
 {
     (void)pthread_mutex_lock(&bridge->lock);
-    message *first = queue->first;
+    message *first = from->first;
     if (first != NULL) {
-        queue->first = first->next;
-        queue->length--;
-        if (queue->first == NULL) {
-            queue->end = &queue->first;
+        from->first = first->next;
+        from->length--;
+        if (from->first == NULL) {
+            from->end = &from->first;
         }
     }
     (void)pthread_mutex_unlock(&bridge->lock);
@@ -218,9 +218,9 @@ ist_status resolve_bridge_new(worker *writer, worker *dns, ist_resolve_result_fn
     return IST_OK;
 }
 
-static void drop_all(resolve_bridge *bridge, queue *queue)
+static void drop_all(resolve_bridge *bridge, queue *from)
 {
-    for (message *left = pop(bridge, queue); left != NULL; left = pop(bridge, queue)) {
+    for (message *left = pop(bridge, from); left != NULL; left = pop(bridge, from)) {
         message_free(left);
     }
 }

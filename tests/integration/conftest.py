@@ -43,3 +43,11 @@ def start_istiod():
 def bookinfo(tmp_path):
     """A private copy of the example mesh."""
     return harness.copy_tree(harness.ROOT / "docs/examples/bookinfo", tmp_path / "mesh")
+
+
+@pytest.fixture
+def upstream():
+    """A scripted upstream name server on loopback."""
+    server = harness.Upstream()
+    yield server
+    server.stop()

@@ -9,6 +9,7 @@ import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -21,6 +22,7 @@ import dns.message
 import dns.query
 import dns.rcode
 import dns.rdatatype
+import dns.rrset
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEADLINE_S = 30.0
@@ -228,3 +230,44 @@ class Istiod(Process):
 def copy_tree(source, target):
     shutil.copytree(source, target, dirs_exist_ok=True)
     return target
+
+
+class Upstream:
+    """A name server that answers A records from a table; unknown names are NXDOMAIN. Counts what it was asked."""
+
+    def __init__(self):
+        self.records = {}
+        self.asked = []
+        self.silent = False
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.bind(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self.running = True
+        self.thread = threading.Thread(target=self._serve, daemon=True)
+        self.thread.start()
+
+    def _serve(self):
+        self.socket.settimeout(0.2)
+        while self.running:
+            try:
+                packet, peer = self.socket.recvfrom(4096)
+            except socket.timeout:
+                continue
+            query = dns.message.from_wire(packet)
+            name, rdtype = query.question[0].name.to_text().lower(), query.question[0].rdtype
+            self.asked.append((name, dns.rdatatype.to_text(rdtype)))
+            if not self.silent:
+                self.socket.sendto(self._reply(query, name, rdtype).to_wire(), peer)
+
+    def _reply(self, query, name, rdtype):
+        reply = dns.message.make_response(query, recursion_available=True)
+        if name not in self.records:
+            reply.set_rcode(dns.rcode.NXDOMAIN)
+        elif rdtype == dns.rdatatype.A:
+            reply.answer.append(dns.rrset.from_text_list(query.question[0].name, 60, "IN", "A", self.records[name]))
+        return reply
+
+    def stop(self):
+        self.running = False
+        self.thread.join(5)
+        self.socket.close()

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns_source.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static ist_mesh_addr addr_from_socket(const struct sockaddr *socket)
+{
+    ist_mesh_addr addr = IST_MESH_ADDR_NONE;
+    if (socket != NULL && socket->sa_family == AF_INET) {
+        struct sockaddr_in v4;
+        memcpy(&v4, socket, sizeof(v4));
+        addr.family = 4;
+        memcpy(addr.bytes, &v4.sin_addr, 4);
+    } else if (socket != NULL && socket->sa_family == AF_INET6) {
+        struct sockaddr_in6 v6;
+        memcpy(&v6, socket, sizeof(v6));
+        addr.family = 6;
+        memcpy(addr.bytes, &v6.sin6_addr, 16);
+    }
+    return addr;
+}
+
+// The address that packets to the outside would carry: connecting a UDP socket asks the routing table and sends nothing.
+static ist_mesh_addr sending_address(int family)
+{
+    struct sockaddr_storage to = {.ss_family = (sa_family_t)family};
+    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xC0000201)}; // TEST-NET-1
+    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(53)};
+    (void)inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr); // a constant of the right form
+    socklen_t length = family == AF_INET ? sizeof(v4) : sizeof(v6);
+    memcpy(&to, family == AF_INET ? (const void *)&v4 : (const void *)&v6, length);
+    ist_mesh_addr found = IST_MESH_ADDR_NONE;
+    int fd = socket(family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) {
+        return found;
+    }
+    if (connect(fd, (const struct sockaddr *)&to, length) == 0 && getsockname(fd, (struct sockaddr *)&to, &length) == 0) {
+        found = addr_from_socket((const struct sockaddr *)&to);
+    }
+    (void)close(fd);
+    return found;
+}
+
+static uint32_t leading_ones(const ist_mesh_addr *mask)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; i < sizeof(mask->bytes) && mask->bytes[i] != 0; i++) {
+        bits += (uint32_t)__builtin_popcount(mask->bytes[i]);
+    }
+    return bits;
+}
+
+// Prefix of the interface that has this address; 32 where none has it.
+static uint32_t interface_prefix(const ist_mesh_addr *addr)
+{
+    struct ifaddrs *list = NULL;
+    uint32_t bits = 32;
+    if (getifaddrs(&list) != 0) {
+        return bits;
+    }
+    for (const struct ifaddrs *at = list; at != NULL; at = at->ifa_next) {
+        ist_mesh_addr own = addr_from_socket(at->ifa_addr);
+        if (own.family == addr->family && ist_mesh_addr_equal(&own, addr)) {
+            ist_mesh_addr mask = addr_from_socket(at->ifa_netmask);
+            bits = leading_ones(&mask);
+        }
+    }
+    freeifaddrs(list);
+    return bits;
+}
+
+static ist_status read_prefix(ist_strv text, ist_dns_source *source, ist_err *err)
+{
+    ist_strv bits_text = text;
+    bool slash = false;
+    ist_strv addr_text = ist_strv_cut(&bits_text, '/', &slash);
+    ist_mesh_addr addr;
+    uint64_t bits = 0;
+    ist_status status = ist_mesh_addr_parse(addr_text, &addr, err);
+    if (status != IST_OK) {
+        ist_err_prefix(err, "--dns-prefix");
+        return IST_EINVAL;
+    }
+    if (!slash || ist_strv_to_u64(bits_text, addr.family == 4 ? 32 : 128, &bits) != IST_OK) {
+        return ist_err_set(err, IST_EINVAL, "--dns-prefix: \"%.*s\" is not ADDRESS/BITS", IST_STRV_ARG(text));
+    }
+    if (addr.family == 4) {
+        source->v4 = addr;
+        source->v4_prefix_bits = (uint32_t)bits;
+    } else {
+        source->v6 = addr;
+    }
+    return IST_OK;
+}
+
+static void read_pod_ip(const ist_options *options, ist_dns_source *source)
+{
+    ist_strv part;
+    for (size_t i = 0; ist_options_part(options, IST_OPT_POD_IP, i, &part); i++) {
+        ist_mesh_addr addr;
+        if (ist_mesh_addr_parse(part, &addr, NULL) == IST_OK) {
+            *(addr.family == 4 ? &source->v4 : &source->v6) = addr;
+        }
+    }
+}
+
+ist_status dns_source_find(const ist_options *options, ist_dns_source *ret_source, ist_err *err)
+{
+    ist_dns_source source = {0};
+    ist_strv part;
+    for (size_t i = 0; ist_options_part(options, IST_OPT_DNS_PREFIX, i, &part); i++) {
+        ist_status status = read_prefix(part, &source, err);
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    if (!ist_options_is_set(options, IST_OPT_DNS_PREFIX)) {
+        read_pod_ip(options, &source);
+        source.v4 = source.v4.family != 0 ? source.v4 : sending_address(AF_INET);
+        source.v6 = source.v6.family != 0 ? source.v6 : sending_address(AF_INET6);
+        source.v4_prefix_bits = source.v4.family != 0 ? interface_prefix(&source.v4) : 0;
+    }
+    *ret_source = source;
+    return IST_OK;
+}
