@@ -8,7 +8,7 @@ import lint
 BANNED = {
     r"strcpy|strcat|stpcpy|sprintf|vsprintf|gets|strncpy|strncat": "unbounded or unterminated: use base/buf.h",
     r"strtok|strtok_r": "writes into its input: use base/strv.h",
-    r"atoi|atol|atoll|atof|strtol|strtoul|strtoll|strtoull|sscanf": "hides bad input: use the parsers of base/strv.h",
+    r"atoi|atol|atoll|atof|strtol|strtoul|strtoll|strtoull": "hides bad input: use the parsers of base/strv.h",
     r"alloca": "no bound: use base/arena.h",
     r"rand|srand|random|drand48": "use base/random.h",
     r"sleep|usleep|nanosleep": "use a timer of loop/loop.h",

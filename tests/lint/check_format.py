@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """The code has the shape of .clang-format. Lines that clang-format 14 would write otherwise are rare: a table or a
-condition that was set by hand for its reader."""
+condition that was set by hand for its reader. Headers are tables for the most part and count only in the whole."""
 import difflib
 import shutil
 import subprocess
@@ -26,7 +26,7 @@ for path in lint.files(".c", ".h", under=("agent", "dns", "api")):
                .get_opcodes() if tag != "equal" for _ in range(max(1, a2 - a1))]
     total += len(ours)
     differing += len(changed)
-    if len(changed) > max(FEW, len(ours) * FILE_PERCENT / 100):
+    if path.endswith(".c") and len(changed) > max(FEW, len(ours) * FILE_PERCENT / 100):
         lint.report(path, changed[0], f"{len(changed)} of {len(ours)} lines differ from clang-format-14 --style=file")
 if differing * 100 > total * TREE_PERCENT:
     lint.report(".", 1, f"{differing} of {total} lines differ from clang-format-14, at most {TREE_PERCENT} per cent may")

@@ -6,15 +6,11 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 command -v shellcheck >/dev/null || { echo "tests/lint/check_shell.sh:1: shellcheck is not installed"; exit 1; }
 
-mapfile -t scripts < <(
-  { git ls-files --cached --others --exclude-standard 2>/dev/null || find . -path ./build -prune -o -type f -print |
-    sed 's,^\./,,'; } | sort -u | while read -r name; do
-    [ -f "$name" ] || continue
-    case $name in
-    *.sh | .ci/run) echo "$name" ;;
-    esac
-  done
-)
+if [ -e .git ]; then
+  mapfile -t scripts < <(git -c safe.directory='*' ls-files --cached --others --exclude-standard '*.sh' .ci/run)
+else
+  mapfile -t scripts < <(find . -path ./build -prune -o -name '*.sh' -printf '%P\n')
+fi
 failed=0
 shellcheck --severity=style --external-sources --source-path=SCRIPTDIR --format=gcc "${scripts[@]}" || failed=1
 for script in "${scripts[@]}"; do

@@ -14,7 +14,8 @@ fi
 cmake --build "$build" --target ist_proto >/dev/null
 extra=()
 if [ "${1:-}" = --long ]; then
-  extra=(--checks='clang-analyzer-*,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling')
+  # Left out: a false report in clang 14 (va_start is not seen), and the demand for Annex K functions.
+  extra=(--checks='clang-analyzer-*,-clang-analyzer-valist.*,-clang-analyzer-security.insecureAPI.*')
 fi
 # Findings look like /path/file.c:12:3: warning: text [check]; the head of the path is cut off.
 jq -r '.[].file' "$build/compile_commands.json" | grep -E "^$PWD/(agent|dns|api)/.*\.c$" | sort -u |

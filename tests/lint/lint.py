@@ -13,9 +13,8 @@ _found = []
 def _all():
     """Tracked and new files; in an exported tree without git everything but what was built."""
     if (ROOT / ".git").exists():
-        out = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-                             check=True, capture_output=True, text=True).stdout
-        names = out.split("\0")
+        command = ["git", "-c", "safe.directory=*", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others"]
+        names = subprocess.run([*command, "--exclude-standard"], check=True, capture_output=True, text=True).stdout.split("\0")
     else:
         names = [str(p.relative_to(ROOT)) for p in ROOT.rglob("*") if not _SKIPPED & set(p.relative_to(ROOT).parts)]
     return sorted({n for n in names if n and (ROOT / n).is_file() and not (ROOT / n).is_symlink()})

@@ -126,6 +126,6 @@ plant check_python.py tests/x.py 'F401' <<<'import os'
 plant check_python.py tests/x.py 'invalid syntax' <<<'def ('
 plant check_cppcheck.sh dns/wire/one.c '[memleak]' \
   <<<$'int f(int x)\n{\n    char *p = malloc(4);\n    if (x) { return 1; }\n    free(p);\n    return 0;\n}'
-plant check_tidy.sh agent/base/one.c 'bugprone-sizeof-expression' \
-  <<<'int f(char *p); int f(char *p) { return (int)sizeof(sizeof(p)); }'
+plant check_tidy.sh agent/base/one.c 'bugprone-suspicious-semicolon' \
+  <<<$'int f(int x);\nint f(int x)\n{\n    if (x);\n        x = 2;\n    return x;\n}'
 exit $failed

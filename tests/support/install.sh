@@ -1,0 +1,119 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs by name what Isthmus needs on Debian 12. Quick and silent where everything is there.
+#
+#   install.sh build    what cmake --preset release needs, and dig, curl and jq to look at the result
+#   install.sh test     that, and what the tests need
+#   install.sh venv     makes the Python environment of the tests; prints its bin folder as the last line
+#   install.sh go       prints the folder of a go command that can build tests/istiod (downloads it if there is none)
+#
+# Packages need root or sudo. Everything else goes to ${XDG_CACHE_HOME:-~/.cache}/isthmus.
+set -euo pipefail
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/isthmus
+
+BUILD=(
+  ca-certificates cmake curl g++ gcc git ninja-build pkg-config
+  libabsl-dev libc-ares-dev libgrpc-dev libjansson-dev libmicrohttpd-dev libprotobuf-c-dev libprotobuf-dev libre2-dev
+  libssl-dev libxxhash-dev libyaml-dev zlib1g-dev protobuf-c-compiler protobuf-compiler
+  dnsutils jq
+)
+TEST=(
+  clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 libcmocka-dev
+  cppcheck dnsperf iproute2 procps prometheus python3 shellcheck universal-ctags util-linux
+)
+
+say() { echo "install: $*" >&2; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    say "not root and no sudo: run as root: $*"
+    return 1
+  fi
+}
+
+installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
+
+# Installs the packages that are missing. No service is started (Debian starts Prometheus, which we want for promtool).
+packages() {
+  local missing=() package status=0 guard=/usr/sbin/policy-rc.d made_guard=
+  for package in "$@"; do
+    installed "$package" || missing+=("$package")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  say "apt: ${missing[*]}"
+  mkdir -p "$cache"
+  if [ ! -e $guard ]; then
+    as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$guard && chmod 755 $guard" || return
+    made_guard=1
+  fi
+  {
+    as_root apt-get update -qq -o Acquire::Retries=3 &&
+      as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+        -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "${missing[@]}"
+  } >"$cache/apt.log" 2>&1 </dev/null || status=$?
+  [ -z "$made_guard" ] || as_root rm -f $guard
+  if [ $status -ne 0 ]; then
+    tail -n 20 "$cache/apt.log" >&2
+    say "apt-get failed ($cache/apt.log)"
+  fi
+  return $status
+}
+
+# One environment for each set of requirements; old ones go after a week.
+venv() {
+  local files=("$top"/tests/*/requirements.txt) target
+  target=$cache/venv-$({ cat "${files[@]}" && python3 --version; } | sha256sum | cut -c1-16)
+  mkdir -p "$cache"
+  exec 8>"$cache/venv.lock"
+  flock 8
+  if [ ! -e "$target/complete" ]; then
+    python3 -c 'import ensurepip, venv' 2>/dev/null || packages python3-venv
+    say "python: $target"
+    rm -rf "$target"
+    python3 -m venv "$target" >&2
+    # shellcheck disable=SC2046 # one -r for each file
+    "$target/bin/pip" install --quiet --disable-pip-version-check --retries 5 $(printf -- '-r %s ' "${files[@]}") >&2
+    touch "$target/complete"
+    find "$cache" -maxdepth 1 -name 'venv-*' ! -path "$target" -mtime +7 -exec rm -rf {} +
+  fi
+  flock -u 8
+  echo "$target/bin"
+}
+
+# The go that is there if it is new enough or can fetch its own successor (1.21 on), else the one that go.mod names.
+go_folder() {
+  local wanted found folder
+  wanted=$(sed -n 's/^go //p' "$top/tests/istiod/go.mod")
+  for found in "$(command -v go || true)" /usr/local/go/bin/go "$cache/go-$wanted/go/bin/go"; do
+    [ -x "$found" ] || continue
+    if "$found" version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])|go[2-9]'; then
+      dirname "$found"
+      return 0
+    fi
+  done
+  say "go: downloading $wanted"
+  folder=$cache/go-$wanted
+  mkdir -p "$folder"
+  curl -fsSL --retry 3 "https://go.dev/dl/go$wanted.linux-$(dpkg --print-architecture).tar.gz" | tar -xz -C "$folder" || {
+    say "go $wanted cannot be downloaded: install Go 1.21 or newer and put it into PATH"
+    return 1
+  }
+  echo "$folder/go/bin"
+}
+
+case ${1:-} in
+build) packages "${BUILD[@]}" ;;
+test) packages "${BUILD[@]}" "${TEST[@]}" ;;
+venv) venv ;;
+go) go_folder ;;
+*)
+  sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
+  exit 2
+  ;;
+esac
