@@ -271,7 +271,7 @@ Istio__Networking__Nds__V1__NameTable *make_names(ist_arena *arena, const char *
     return table;
 }
 
-static ist_strv delta_bytes(ist_arena *arena, const make_response *response)
+static ist_strv delta_bytes(ist_arena *arena, const made_response *response)
 {
     Envoy__Service__Discovery__V3__DeltaDiscoveryResponse *message =
         MAKE(arena, Envoy__Service__Discovery__V3__DeltaDiscoveryResponse,
@@ -294,7 +294,7 @@ static ist_strv delta_bytes(ist_arena *arena, const make_response *response)
     return make_packed(arena, message);
 }
 
-static ist_strv sotw_bytes(ist_arena *arena, const make_response *response)
+static ist_strv sotw_bytes(ist_arena *arena, const made_response *response)
 {
     Envoy__Service__Discovery__V3__DiscoveryResponse *message =
         MAKE(arena, Envoy__Service__Discovery__V3__DiscoveryResponse,
@@ -310,7 +310,7 @@ static ist_strv sotw_bytes(ist_arena *arena, const make_response *response)
     return make_packed(arena, message);
 }
 
-ist_strv make_response_bytes(ist_arena *arena, const make_response *response)
+ist_strv make_response_bytes(ist_arena *arena, const made_response *response)
 {
     return response->mode == IST_XDS_DELTA ? delta_bytes(arena, response) : sotw_bytes(arena, response);
 }

@@ -50,19 +50,19 @@ Envoy__Config__Listener__V3__Listener *make_listener(ist_arena *arena, const cha
 // Name table: host, ip, host, ip, ..., NULL.
 Istio__Networking__Nds__V1__NameTable *make_names(ist_arena *arena, const char *host, ...);
 
-typedef struct make_resource {
+typedef struct made_resource {
     const char *name;
     ist_strv bytes;
-} make_resource;
+} made_resource;
 
-typedef struct make_response {
+typedef struct made_response {
     ist_xds_mode mode;
     ist_xds_type type;
     const char *nonce;
-    const make_resource *resources;
+    const made_resource *resources;
     size_t count;
     const char *const *removed;
     size_t removed_count;
-} make_response;
+} made_response;
 
-ist_strv make_response_bytes(ist_arena *arena, const make_response *response);
+ist_strv make_response_bytes(ist_arena *arena, const made_response *response);
