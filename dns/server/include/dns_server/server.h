@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The DNS server: sockets on a loop, the answerer for our names, the forwarder for the rest.
+//
+// UDP: batches of 16, answered from the address the query came to. TCP (RFC 7766): pipelining, answers in any order, half
+// close, 30 s idle; 256 connections, where a new one takes the place of the one that was idle longest. Nothing is allocated
+// for TCP before the first connection, nor for forwarding before the first forwarded query.
+//
+// Life: new (binds, so that chosen ports are known), start (adds itself to the loop), stop, free. new before the loop runs;
+// start and stop on the loop's thread or while it does not run; the store's writer must have ended, or never publish again,
+// before stop returns. The server holds one ist_mesh_reader; the loop is woken when a view is published, so that an
+// idle server lets the old one go.
+#pragma once
+
+#include <stddef.h>
+
+#include "base/attr.h"
+#include "base/metric.h"
+#include "base/status.h"
+#include "dns_answer/answer.h"
+#include "dns_forward/forward.h"
+#include "dns_wire/address.h"
+#include "loop/loop.h"
+#include "mesh/store.h"
+
+typedef struct ist_dns_server ist_dns_server;
+
+typedef enum ist_dns_mode {
+    IST_DNS_MODE_SERVE = 0,
+    IST_DNS_MODE_OBSERVE, // upstream answers; where we would have said something else is counted
+    IST_DNS_MODE_FORWARD, // upstream answers
+    _IST_DNS_MODE_MAX
+} ist_dns_mode;
+
+#define IST_DNS_LISTEN_MAX 8
+
+typedef struct ist_dns_server_args {
+    ist_loop *loop;
+    ist_mesh_store *store;
+    ist_dns_forwarder *forwarder;  // outlives the server; its upstreams that are our own addresses are dropped
+    ist_metrics *metrics;          // NULL = none
+    const ist_dns_address *listen; // port 0: any, the same for UDP and TCP
+    size_t listen_count;           // 1 to IST_DNS_LISTEN_MAX
+    ist_dns_mode mode;
+    ist_dns_answerer_config answer;
+} ist_dns_server_args;
+
+// IST_EBUSY and IST_EACCES name the address and what to do; IST_EINVAL, IST_EIO, IST_ENOMEM.
+ist_status ist_dns_server_new(const ist_dns_server_args *args, ist_dns_server **ret_server, ist_err *err)
+    IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
+ist_status ist_dns_server_start(ist_dns_server *server, ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+// What it listens on, with the chosen ports; borrowed.
+const ist_dns_address *ist_dns_server_addresses(const ist_dns_server *server, size_t *ret_count) IST_NONNULL
+    IST_RETURNS_NONNULL;
+void ist_dns_server_stop(ist_dns_server *server) IST_NONNULL; // closes everything; queries under way stay unanswered
+void ist_dns_server_free(ist_dns_server *server);             // stops first where that was not done

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "dns_server/server.h"
+
+#include "server_priv.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+
+#include <string.h>
+
+// A view was published (any thread): the loop's thread looks, and so lets the old one go.
+static void on_published(void *ctx)
+{
+    ist_dns_server *server = ctx;
+
+    ist_loop_post(server->args.loop, &server->refresh);
+}
+
+static void run_refresh(void *ctx)
+{
+    ist_dns_server *server = ctx;
+
+    if (server->started) {
+        ist_dns_serve_refresh_view(server);
+    }
+}
+
+static ist_status open_listeners(ist_dns_server *server, ist_err *err)
+{
+    if (server->args.listen_count == 0 || server->args.listen_count > IST_DNS_LISTEN_MAX) {
+        return ist_err_set(err, IST_EINVAL, "%zu addresses are given to --dns-listen; it takes 1 to %d",
+                           server->args.listen_count, IST_DNS_LISTEN_MAX);
+    }
+    for (size_t i = 0; i < server->args.listen_count; i++) {
+        server->addresses[i] = server->args.listen[i];
+        server->listeners[i].server = server;
+        ist_status status = ist_dns_listen_open(&server->listeners[i], &server->addresses[i], err);
+        if (status != IST_OK) {
+            return status;
+        }
+        server->listener_count++;
+    }
+    return IST_OK;
+}
+
+ist_status ist_dns_server_new(const ist_dns_server_args *args, ist_dns_server **ret_server, ist_err *err)
+{
+    ist_status status = IST_ENOMEM;
+    ist_dns_server *server = IST_NEW(ist_dns_server);
+
+    if (server == NULL) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    server->args = *args;
+    server->refresh = (ist_loop_job){.run = run_refresh, .ctx = server};
+    server->idle_timer = (ist_loop_timer){.fire = ist_dns_tcp_expire, .ctx = server};
+    server->batch = IST_NEW(ist_dns_batch);
+    server->answerer = ist_dns_answerer_new(&args->answer);
+    if (server->batch == NULL || server->answerer == NULL) {
+        (void)ist_err_set(err, IST_ENOMEM, "out of memory");
+        goto out;
+    }
+    ist_dns_stats_init(&server->stats, args->metrics);
+    status = open_listeners(server, err);
+    if (status != IST_OK) {
+        goto out;
+    }
+    server->args.listen = NULL; // only for the call
+    size_t dropped = ist_dns_forwarder_refuse(args->forwarder, server->addresses, server->listener_count);
+    if (dropped > 0) {
+        IST_NOTICE(IST_LOG_DNS, "%zu upstream name servers are our own addresses and are not asked", dropped);
+    }
+    *ret_server = server;
+    return IST_OK;
+out:
+    ist_dns_server_free(server);
+    return status;
+}
+
+static ist_status add_listener(ist_dns_server *server, ist_dns_listener *listener, ist_err *err)
+{
+    ist_status status = ist_loop_add(server->args.loop, &listener->udp, err);
+
+    if (status == IST_OK) {
+        status = ist_loop_add(server->args.loop, &listener->tcp, err);
+    }
+    return status;
+}
+
+ist_status ist_dns_server_start(ist_dns_server *server, ist_err *err)
+{
+    ist_mesh_reader_init(&server->reader, server->args.store, on_published, server);
+    server->started = true;
+    for (size_t i = 0; i < server->listener_count; i++) {
+        ist_status status = add_listener(server, &server->listeners[i], err);
+        if (status != IST_OK) {
+            ist_dns_server_stop(server);
+            return status;
+        }
+    }
+    return IST_OK;
+}
+
+const ist_dns_address *ist_dns_server_addresses(const ist_dns_server *server, size_t *ret_count)
+{
+    *ret_count = server->listener_count;
+    return server->addresses;
+}
+
+void ist_dns_server_stop(ist_dns_server *server)
+{
+    if (!server->started) {
+        return;
+    }
+    server->started = false;
+    ist_dns_pending_done(server); // first: nothing answers any more
+    for (size_t i = 0; i < server->listener_count; i++) {
+        ist_dns_listener *listener = &server->listeners[i];
+        ist_loop_remove(server->args.loop, &listener->udp);
+        ist_loop_remove(server->args.loop, &listener->tcp);
+        ist_loop_disarm(server->args.loop, &listener->accept_timer);
+        ist_dns_listen_close(listener);
+    }
+    ist_dns_tcp_done(server);
+    server->view = NULL;
+    ist_mesh_reader_done(&server->reader);
+}
+
+void ist_dns_server_free(ist_dns_server *server)
+{
+    if (server == NULL) {
+        return;
+    }
+    ist_dns_server_stop(server);
+    for (size_t i = 0; i < server->listener_count; i++) {
+        ist_dns_listen_close(&server->listeners[i]);
+    }
+    ist_dns_answerer_free(server->answerer);
+    ist_free(server->scratch);
+    ist_free(server->batch);
+    ist_free(server);
+}

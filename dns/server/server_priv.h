@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The parts of the server. serve.c decides what becomes of a query, udp.c and tcp.c move bytes, pending.c keeps queries
+// that wait for an upstream, listen.c makes sockets, stats.c counts. All on the loop's thread.
+#pragma once
+
+#include "dns_server/server.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+enum {
+    UDP_BATCH = 16,
+    UDP_QUERY_MAX = 2048,
+    TCP_QUERY_MAX = 4096,
+    TCP_CONNECTIONS_MAX = 256,
+    TCP_IDLE_MS = 30000,
+    PENDING_MAX = 2048,
+    CONTROL_BYTES = 64,
+};
+
+typedef enum ist_dns_answer_source { SOURCE_MESH = 0, SOURCE_UPSTREAM, SOURCE_REFUSED, SOURCE_COUNT } ist_dns_answer_source;
+enum { TYPE_COUNT = 9, RCODE_COUNT = 7 };
+
+// Series are made when they are first needed.
+typedef struct ist_dns_stats {
+    ist_metric_family *requests_family;
+    ist_metric_family *responses_family;
+    ist_metric_family *duration_family;
+    ist_metric_family *observed_family;
+    ist_metric *requests[2][2][TYPE_COUNT]; // UDP, TCP; IPv4, IPv6; type
+    ist_metric *responses[RCODE_COUNT][SOURCE_COUNT];
+    ist_metric *observed[3];
+    ist_histogram *duration[SOURCE_COUNT];
+} ist_dns_stats;
+
+typedef struct ist_dns_listener {
+    ist_dns_server *server;
+    ist_loop_io udp;
+    ist_loop_io tcp;
+    ist_loop_timer accept_timer; // accepting pauses while there are no file descriptors left
+    bool any_address;            // bound to all addresses: replies must say which one was asked
+    bool v6;
+} ist_dns_listener;
+
+// Buffers of one batch; one for the whole server.
+typedef struct ist_dns_batch {
+    struct mmsghdr in[UDP_BATCH];
+    struct mmsghdr out[UDP_BATCH];
+    struct iovec in_vectors[UDP_BATCH];
+    struct iovec out_vectors[UDP_BATCH];
+    struct sockaddr_storage peers[UDP_BATCH];
+    _Alignas(16) uint8_t controls[UDP_BATCH][CONTROL_BYTES];
+    uint8_t in_bytes[UDP_BATCH][UDP_QUERY_MAX];
+    uint8_t out_bytes[UDP_BATCH][IST_DNS_UDP_MAX];
+} ist_dns_batch;
+
+typedef struct ist_dns_connection {
+    ist_dns_server *server;
+    ist_loop_io io;
+    struct ist_dns_connection *previous;  // by last activity, oldest first
+    struct ist_dns_connection *next;      // of the active or of the free list
+    uint64_t generation;          // of this use of the struct: late replies compare it
+    int64_t active_ms;
+    uint32_t pending;             // queries that wait for an upstream
+    bool v6;
+    bool read_closed;
+    size_t in_length;
+    ist_buf out;
+    uint8_t in[2 + TCP_QUERY_MAX];
+} ist_dns_connection;
+
+// Where a reply goes.
+typedef struct ist_dns_client {
+    ist_dns_listener *listener;           // UDP
+    struct sockaddr_storage peer;
+    socklen_t peer_bytes;
+    size_t control_bytes;
+    _Alignas(16) uint8_t control[CONTROL_BYTES];
+    ist_dns_connection *connection;       // TCP, else NULL
+    uint64_t generation;
+} ist_dns_client;
+
+typedef struct ist_dns_pending {
+    ist_dns_request request;
+    ist_dns_server *server;
+    struct ist_dns_pending *previous;     // of the active list
+    struct ist_dns_pending *next;         // of the active or of the free list
+    ist_dns_query query;          // its packet is `packet`
+    ist_dns_client client;
+    int64_t started_us;
+    uint8_t packet[IST_DNS_HEADER_BYTES + IST_DNS_QUESTION_MAX];
+} ist_dns_pending;
+
+struct ist_dns_server {
+    ist_dns_server_args args;
+    ist_dns_answerer *answerer;
+    ist_mesh_reader reader;
+    const ist_mesh_view *view;    // of this turn
+    ist_loop_job refresh;
+    ist_dns_stats stats;
+    bool started;
+    bool warned_no_upstream;
+    ist_dns_listener listeners[IST_DNS_LISTEN_MAX];
+    ist_dns_address addresses[IST_DNS_LISTEN_MAX];
+    size_t listener_count;
+    ist_dns_batch *batch;
+    uint8_t *scratch;             // IST_DNS_TCP_MAX bytes, made on first use
+    ist_dns_connection *connections_oldest;
+    ist_dns_connection *connections_newest;
+    ist_dns_connection *connections_free;
+    uint32_t connection_count;    // active
+    ist_loop_timer idle_timer;
+    ist_dns_pending *pending_active;
+    ist_dns_pending *pending_free;
+    uint32_t pending_count;       // active
+};
+
+// --- listen.c
+ist_status ist_dns_listen_open(ist_dns_listener *listener, ist_dns_address *address, ist_err *err);
+void ist_dns_listen_close(ist_dns_listener *listener);
+
+// --- serve.c
+// What the transport needs to know of one query.
+typedef struct ist_dns_served {
+    size_t length; // of the reply; 0 = none (now)
+    ist_dns_answer_source source;
+} ist_dns_served;
+// `client` says where a later reply would go; it is copied only where the query is forwarded.
+ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packet, size_t length, const ist_dns_client *client, ist_dns_output *output);
+// An upstream's reply, or the lack of one, turned into the reply to the client. Returns its length.
+size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pending, ist_status status, ist_strv packet, ist_dns_output *output);
+void ist_dns_serve_refresh_view(ist_dns_server *server);
+uint8_t *ist_dns_serve_scratch(ist_dns_server *server); // NULL on ENOMEM
+
+// --- pending.c
+// IST_ELIMIT, IST_ENOMEM, IST_ENOTFOUND (no upstream).
+ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client) IST_MUSTCHECK;
+void ist_dns_pending_done(ist_dns_server *server);
+
+// --- udp.c
+void ist_dns_udp_ready(void *listener, uint32_t events);
+void ist_dns_udp_send(const ist_dns_client *client, const uint8_t *bytes, size_t length);
+
+// --- tcp.c
+void ist_dns_tcp_accept(void *listener, uint32_t events);
+void ist_dns_tcp_resume(void *listener);
+void ist_dns_tcp_expire(void *server);
+void ist_dns_tcp_reply(const ist_dns_client *client, const uint8_t *bytes, size_t length); // length 0: only counts it as answered
+void ist_dns_tcp_done(ist_dns_server *server);
+
+// --- stats.c
+void ist_dns_stats_init(ist_dns_stats *stats, ist_metrics *metrics);
+void ist_dns_stats_request(ist_dns_stats *stats, bool tcp, bool v6, uint16_t type);
+void ist_dns_stats_response(ist_dns_stats *stats, uint16_t rcode, ist_dns_answer_source source);
+void ist_dns_stats_duration(ist_dns_stats *stats, ist_dns_answer_source source, double seconds, uint32_t times);
+void ist_dns_stats_observed(ist_dns_stats *stats, size_t result); // 0 same, 1 differs, 2 not ours

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "server_priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { ROUNDS_MAX = 8 }; // batches of one socket before others get their turn
+
+static void prepare_batch(ist_dns_batch *batch, bool any_address)
+{
+    for (size_t i = 0; i < UDP_BATCH; i++) {
+        batch->in_vectors[i] = (struct iovec){.iov_base = batch->in_bytes[i], .iov_len = UDP_QUERY_MAX};
+        batch->in[i].msg_hdr = (struct msghdr){.msg_name = &batch->peers[i],
+                                               .msg_namelen = sizeof(batch->peers[i]),
+                                               .msg_iov = &batch->in_vectors[i],
+                                               .msg_iovlen = 1,
+                                               .msg_control = any_address ? batch->controls[i] : NULL,
+                                               .msg_controllen = any_address ? CONTROL_BYTES : 0};
+    }
+}
+
+// The address that was asked becomes the one that answers; the way out is left to the routing table.
+static void keep_only_address(struct msghdr *message)
+{
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+            struct in_pktinfo *info = (void *)CMSG_DATA(c); // aligned by the kernel
+            info->ipi_ifindex = 0;
+            info->ipi_spec_dst = info->ipi_addr;
+        } else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+            struct in6_pktinfo *info = (void *)CMSG_DATA(c);
+            if (!IN6_IS_ADDR_LINKLOCAL(&info->ipi6_addr)) {
+                info->ipi6_ifindex = 0;
+            }
+        }
+    }
+}
+
+static void send_batch(int fd, ist_dns_batch *batch, unsigned count)
+{
+    unsigned sent = 0;
+
+    while (sent < count) {
+        int done = sendmmsg(fd, batch->out + sent, count - sent, 0);
+        if (done > 0) {
+            sent += (unsigned)done;
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS) {
+            return; // the client asks again
+        } else if (errno != EINTR) {
+            sent++; // this client cannot be reached
+        }
+    }
+}
+
+static void fill_client(ist_dns_client *client, const struct msghdr *message)
+{
+    client->peer_bytes = message->msg_namelen;
+    memcpy(&client->peer, message->msg_name, message->msg_namelen);
+    client->control_bytes = message->msg_controllen;
+    if (message->msg_controllen > 0) {
+        memcpy(client->control, message->msg_control, message->msg_controllen);
+    }
+}
+
+// Serves one batch; returns how many queries there were.
+static unsigned serve_batch(ist_dns_listener *listener)
+{
+    ist_dns_server *server = listener->server;
+    ist_dns_batch *batch = server->batch;
+    unsigned replies = 0;
+    unsigned from_mesh = 0;
+    ist_dns_client client;
+
+    int count = recvmmsg(listener->udp.fd, batch->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+    if (count <= 0) {
+        return 0;
+    }
+    int64_t started_us = ist_clock_now_us();
+    client.listener = listener;
+    client.connection = NULL;
+    for (int i = 0; i < count; i++) {
+        struct msghdr *in = &batch->in[i].msg_hdr;
+        ist_dns_output output = {.buffer = batch->out_bytes[replies], .limit = IST_DNS_UDP_MAX};
+        if (listener->any_address) {
+            keep_only_address(in);
+        }
+        fill_client(&client, in);
+        ist_dns_served served = ist_dns_serve_packet(server, batch->in_bytes[i], batch->in[i].msg_len, &client, &output);
+        if (served.length > 0) {
+            batch->out_vectors[replies] = (struct iovec){.iov_base = output.buffer, .iov_len = served.length};
+            batch->out[replies].msg_hdr = *in;
+            batch->out[replies].msg_hdr.msg_iov = &batch->out_vectors[replies];
+            batch->out[replies].msg_hdr.msg_flags = 0;
+            replies++;
+            from_mesh += served.source == SOURCE_MESH ? 1 : 0;
+        }
+        in->msg_namelen = sizeof(batch->peers[i]);
+        in->msg_controllen = listener->any_address ? CONTROL_BYTES : 0;
+    }
+    send_batch(listener->udp.fd, batch, replies);
+    if (from_mesh > 0) {
+        ist_dns_stats_duration(&server->stats, SOURCE_MESH, (double)(ist_clock_now_us() - started_us) / 1e6, from_mesh);
+    }
+    return (unsigned)count;
+}
+
+void ist_dns_udp_ready(void *ctx, uint32_t events)
+{
+    ist_dns_listener *listener = ctx;
+
+    (void)events; // an error is reported by recvmmsg and cleared
+    ist_dns_serve_refresh_view(listener->server);
+    prepare_batch(listener->server->batch, listener->any_address);
+    for (int round = 0; round < ROUNDS_MAX && serve_batch(listener) == UDP_BATCH; round++) {
+    }
+}
+
+void ist_dns_udp_send(const ist_dns_client *client, const uint8_t *bytes, size_t length)
+{
+    uint8_t copy[IST_DNS_UDP_MAX];
+    struct sockaddr_storage peer = client->peer;
+    _Alignas(16) uint8_t control[CONTROL_BYTES];
+    struct iovec vector = {.iov_base = copy, .iov_len = length};
+    struct msghdr message = {.msg_name = &peer, .msg_namelen = client->peer_bytes, .msg_iov = &vector, .msg_iovlen = 1};
+
+    memcpy(copy, bytes, length);
+    if (client->control_bytes > 0) {
+        memcpy(control, client->control, client->control_bytes);
+        message.msg_control = control;
+        message.msg_controllen = client->control_bytes;
+    }
+    (void)sendmsg(client->listener->udp.fd, &message, MSG_DONTWAIT); // lost like any datagram: the client asks again
+}
