@@ -1,0 +1,326 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# tests/run.sh [TIER...] [--long]
+#
+# Installs what the tests need (Debian 12), builds, and runs every tier or those named:
+#
+#   lint         the rules of tests/lint, one test each, and their own test
+#   unit         gcc and clang builds without a warning, public headers that compile alone, cmocka tests, replayed corpora
+#   asan         the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
+#   tsan         the same tests under ThreadSanitizer, after it has found a planted race
+#   fuzz         each libFuzzer target for a moment over a copy of its corpus
+#   integration  pytest: the release binary driven from outside
+#   istiod       pytest: the release binary on the real control plane (tests/istiod, built with Go)
+#   demo         agent/demo.sh --once
+#   bench        tests/bench/run.sh, short form
+#
+# --long: the analyzer, 10 minutes of each fuzz target, tests marked `long`, the sanitized binary in the integration
+# tests, the long form of the benches. Logs: build/logs/TIER.log. Very last line: `N passed, N failed`. A tier whose files
+# are missing has failed. Exit code 0: everything that was asked for ran and passed.
+# shellcheck disable=SC2317 # tiers are called by name
+set -uo pipefail
+exec </dev/null
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+top=$PWD
+ALL=(lint unit asan tsan fuzz integration istiod demo bench)
+LOGS=$top/build/logs
+long=
+short_only=' and not long' # pytest markers
+
+finish() { # the closing line, which machines read
+  echo "$1 passed, $2 failed"
+  [ "$2" = 0 ] && [ "$1" -gt 0 ]
+  exit
+}
+
+usage() {
+  sed -n '4,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  exit "$1"
+}
+
+tiers=()
+for word in "$@"; do
+  case $word in
+  --long) long=1 short_only= ;;
+  -h | --help) usage 0 ;;
+  *)
+    [[ " ${ALL[*]} " == *" $word "* ]] || { echo "tests/run.sh: no tier \"$word\"" >&2; usage 2 >&2; }
+    tiers+=("$word")
+    ;;
+  esac
+done
+[ ${#tiers[@]} -gt 0 ] || tiers=("${ALL[@]}")
+wants() { [[ " ${tiers[*]} " == *" $1 "* ]]; }
+
+# --- Counting -------------------------------------------------------------------------------------------------------
+# Inside a tier $tier is its name. Results are lines `pass|fail|skip NAME` in TIER.results, what failed shows in TIER.failures.
+
+record() { echo "$1 $2" >>"$LOGS/$tier.results"; }
+
+# failed NAME < text: counts a failure and keeps the end of the text for the screen.
+failed() {
+  record fail "$1"
+  { echo "--- $1"; tail -n 40; } >>"$LOGS/$tier.failures"
+}
+
+# check NAME COMMAND...: one test.
+check() {
+  local name=$1 output
+  shift
+  echo "+ $*"
+  output=$(mktemp "$LOGS/$tier.XXXXXX")
+  if "$@" 2>&1 | tee "$output"; then
+    record pass "$name"
+  else
+    failed "$name" <"$output"
+  fi
+  rm -f "$output"
+  [ "$(tail -n 1 "$LOGS/$tier.results")" = "pass $name" ]
+}
+
+# need NAME COMMAND...: no test, but nothing goes on without it.
+need() {
+  check "$@" || return
+  sed -i '$d' "$LOGS/$tier.results"
+}
+
+# reported XML PREFIX CODE: takes the counts of a tool's own report; its exit code must agree.
+reported() {
+  local before
+  before=$(grep -c '^fail' "$LOGS/$tier.results")
+  if ! python3 tests/support/junit.py "$1" "$2" >>"$LOGS/$tier.results" 2>>"$LOGS/$tier.failures"; then
+    failed "${2}report" <<<"no readable report $1 (exit code $3)"
+  elif [ "$3" != 0 ] && [ "$(grep -c '^fail' "$LOGS/$tier.results")" = "$before" ]; then
+    failed "${2}exit code $3" < <(tail -n 40 "$LOGS/$tier.log")
+  fi
+}
+
+build() { # build PRESET [TARGET...]
+  local preset=$1
+  shift
+  need "$preset: configure" cmake --preset "$preset" &&
+    need "$preset: build" cmake --build --preset "$preset" ${1:+--target "$@"}
+}
+
+run_ctest() { # run_ctest PRESET [WRAPPER...]
+  local preset=$1 code=0
+  shift
+  "$@" ctest --test-dir "build/$preset" --output-junit "$LOGS/$tier-$preset.xml" --no-tests=error --output-on-failure \
+    --timeout 300 --parallel "$(nproc)" || code=$?
+  reported "$LOGS/$tier-$preset.xml" "$preset: " "$code"
+}
+
+run_pytest() { # run_pytest LABEL MARKERS
+  local code=0
+  if [ -z "$(find tests/integration -name 'test_*.py' 2>/dev/null)" ]; then
+    failed "$1" <<<"tests/integration has no test_*.py"
+    return
+  fi
+  "$venv/pytest" tests/integration -c tests/integration/pytest.ini --rootdir tests/integration -m "$2" --timeout 300 \
+    --junitxml "$LOGS/$tier-$1.xml" || code=$?
+  reported "$LOGS/$tier-$1.xml" "" "$code"
+}
+
+# --- Tiers ----------------------------------------------------------------------------------------------------------
+
+tier_lint() {
+  local rule name
+  for rule in tests/lint/check_*; do
+    name=${rule##*/check_}
+    if [ "$name" = tidy.sh ]; then
+      check "${name%.*}" "$rule" ${long:+--long}
+    else
+      check "${name%.*}" "$rule"
+    fi
+  done
+  check 'selftest of the rules' tests/lint/selftest.sh
+}
+
+tier_unit() {
+  build dev && run_ctest dev
+  check 'dev: public headers compile alone' cmake --build --preset dev --target all_verify_interface_header_sets
+  build clang && run_ctest clang
+}
+
+tier_asan() {
+  export ASAN_OPTIONS=abort_on_error=0:detect_stack_use_after_return=1 UBSAN_OPTIONS=print_stacktrace=1
+  build asan && run_ctest asan
+}
+
+# race_is_seen [WRAPPER...]: the planted race must be reported.
+race_is_seen() {
+  local program=build/tsan/planted_race output
+  gcc -std=c11 -O1 -g -fsanitize=thread -pthread tests/support/planted_race.c -o "$program" || return
+  output=$("$@" "$program" 2>&1)
+  echo "$output"
+  grep -q 'WARNING: ThreadSanitizer: data race' <<<"$output"
+}
+
+tier_tsan() {
+  local wrapper=()
+  export TSAN_OPTIONS=ignore_noninstrumented_modules=1:halt_on_error=1:second_deadlock_stack=1
+  build tsan || return
+  # Kernels with much address randomisation need it switched off for the runtime of gcc 12.
+  if race_is_seen env 2>&1 | grep -q 'unexpected memory mapping'; then
+    wrapper=(setarch "$(uname -m)" --addr-no-randomize)
+  fi
+  check 'tsan: a planted race is seen' race_is_seen "${wrapper[@]}" || return
+  run_ctest tsan "${wrapper[@]}"
+}
+
+run_fuzzer() { # run_fuzzer NAME
+  local name=$1 program corpus=build/fuzz/corpus/$1
+  program=$(find build/fuzz -type f -name "fuzz_$name" -perm -u+x | head -n 1)
+  [ -n "$program" ] || { echo "ist_fuzz($name ...) builds no fuzz_$name"; return 1; }
+  rm -rf "$corpus"
+  mkdir -p "$corpus"
+  if [ -d "tests/fuzz/corpus/$name" ]; then
+    cp -r "tests/fuzz/corpus/$name/." "$corpus/"
+  else
+    echo "tests/fuzz/corpus/$name is missing"
+    return 1
+  fi
+  local limits=(-runs=20000 -max_total_time=20)
+  [ -z "$long" ] || limits=(-max_total_time=600)
+  "$program" "${limits[@]}" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$LOGS/crash-$name-" "$corpus"
+}
+
+tier_fuzz() {
+  local file names=()
+  for file in tests/fuzz/fuzz_*.c; do
+    [ -e "$file" ] || { failed fuzz <<<'tests/fuzz has no fuzz_*.c'; return; }
+    file=${file##*/fuzz_}
+    names+=("${file%.c}")
+  done
+  build fuzz "${names[@]/#/fuzz_}" || return
+  for file in "${names[@]}"; do
+    check "$file" run_fuzzer "$file"
+  done
+}
+
+tier_integration() {
+  build release isthmus || return
+  ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "not istiod$short_only"
+  if [ -n "$long" ]; then
+    build asan isthmus && ISTHMUS_BIN=$top/build/asan/isthmus run_pytest asan 'not istiod'
+  fi
+}
+
+tier_istiod() {
+  local code
+  echo "+ tests/istiod/build.sh (since the start, in the background)"
+  while [ ! -e "$LOGS/istiod-build.code" ]; do sleep 1; done
+  cat "$LOGS/istiod-build.log"
+  read -r code <"$LOGS/istiod-build.code"
+  if [ "$code" != 0 ]; then
+    failed 'tests/istiod/build.sh' <"$LOGS/istiod-build.log"
+    return
+  fi
+  build release isthmus || return
+  ISTHMUS_ISTIOD_DIR=$(cat "$LOGS/istiod-build.folder")
+  export ISTHMUS_ISTIOD_DIR
+  ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "istiod$short_only"
+}
+
+run_file() { # run_file FILE ARGUMENT...
+  [ -f "$1" ] || { echo "$1 is missing"; return 1; }
+  bash "$@"
+}
+
+tier_demo() { check 'agent/demo.sh --once' run_file agent/demo.sh --once; }
+
+tier_bench() { check 'tests/bench/run.sh' run_file tests/bench/run.sh ${long:+--long}; }
+
+# --- Running --------------------------------------------------------------------------------------------------------
+
+declare -A ours=() # process groups that are running
+kill_group() { kill -"$1" -- "-$2" 2>/dev/null; }
+stop_all() {
+  local group
+  [ ${#ours[@]} -gt 0 ] || return 0
+  for group in "${!ours[@]}"; do kill_group TERM "$group"; done
+  sleep 0.5
+  for group in "${!ours[@]}"; do kill_group KILL "$group"; done
+}
+trap stop_all EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+start_istiod_build() {
+  local folder
+  rm -f "$LOGS"/istiod-build.*
+  {
+    folder=$(bash tests/support/install.sh go) && folder=$(env PATH="$folder:$PATH" bash tests/istiod/build.sh)
+    echo $? >"$LOGS/istiod-build.code.new"
+    tail -n 1 <<<"$folder" >"$LOGS/istiod-build.folder"
+    mv "$LOGS/istiod-build.code.new" "$LOGS/istiod-build.code"
+  } >"$LOGS/istiod-build.log" 2>&1 &
+  ours[$!]=1
+}
+
+left_behind() { ps -eo pgid=,stat=,pid=,args= | awk -v group="$1" '$1 == group && $2 !~ /^Z/'; }
+
+# A tier runs in a process group of its own; what it leaves behind is a failure, and is ended.
+run_tier() {
+  tier=$1
+  local started=$SECONDS limit=2400 group watchdog code=0 left
+  [ -z "$long" ] || limit=$((8 * 3600))
+  rm -f "$LOGS/$tier".* "$LOGS/$tier"-*.xml
+  : >"$LOGS/$tier.results"
+  "tier_$tier" >"$LOGS/$tier.log" 2>&1 &
+  group=$!
+  { sleep "$limit" && echo "took more than $limit s" >>"$LOGS/$tier.failures" && kill_group KILL "$group"; } &
+  watchdog=$!
+  ours[$group]=1 ours[$watchdog]=1
+  wait "$group" || code=$?
+  kill_group KILL "$watchdog"
+  wait "$watchdog"
+  left=$(left_behind "$group")
+  if [ -n "$left" ]; then
+    failed 'leaves no process behind' <<<"$left"
+    kill_group KILL "$group"
+  fi
+  unset "ours[$group]" "ours[$watchdog]"
+  [ "$code" -lt 128 ] || failed 'runs to its end' <<<"ended by signal $((code - 128))"
+  [ -s "$LOGS/$tier.results" ] || failed 'runs at least one test' < <(tail -n 40 "$LOGS/$tier.log")
+  summary $((SECONDS - started))
+} 2>/dev/null # the shell's own remarks on what was ended
+
+count() { grep -c "^$1 " "$LOGS/$tier.results"; }
+
+summary() {
+  local skipped
+  skipped=$(count skip)
+  printf '%-12s %4d passed, %d failed%s, %d s\n' "$tier" "$(count pass)" "$(count fail)" \
+    "$([ "$skipped" = 0 ] || echo ", $skipped skipped")" "$1"
+  passed_total=$((passed_total + $(count pass)))
+  failed_total=$((failed_total + $(count fail)))
+}
+
+mkdir -p "$LOGS"
+passed_total=0
+failed_total=0
+install() {
+  bash tests/support/install.sh test && venv=$(bash tests/support/install.sh venv) && PATH=$venv:$PATH
+}
+venv=
+if ! install; then
+  echo 'tests/run.sh: the installation failed' >&2
+  finish 0 1
+fi
+export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
+set -m # each background job gets a process group
+if wants istiod; then
+  start_istiod_build
+fi
+for tier in "${tiers[@]}"; do
+  run_tier "$tier"
+done
+for tier in "${tiers[@]}"; do
+  if [ -s "$LOGS/$tier.failures" ]; then
+    printf '\n=== %s failed (build/logs/%s.log)\n' "$tier" "$tier"
+    head -n 200 "$LOGS/$tier.failures"
+  fi
+done
+finish "$passed_total" "$failed_total"
