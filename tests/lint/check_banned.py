@@ -16,15 +16,15 @@ BANNED = {
     r"isalpha|isdigit|isalnum|isspace|isxdigit|isupper|islower|isprint|ispunct|tolower|toupper|strcasecmp|strncasecmp":
         "depends on the locale: use base/strv.h",
     r"strerror|localtime|gmtime|ctime|asctime|inet_ntoa|gethostbyname": "not thread-safe: use the _r form or base",
-    r"getaddrinfo|getnameinfo": "would ask our own DNS server: use mesh/resolve.h",
-    r"setenv|putenv|unsetenv|setlocale": "changes the whole process under other threads",
+    r"putenv|unsetenv|setlocale": "changes the whole process under other threads",
 }
 CONFINED = {  # calls that have their place: pattern -> (paths, reason)
     r"malloc|calloc|realloc|reallocarray|free|strdup|strndup|asprintf|vasprintf|getline":
         (("agent/base/",), "use base/alloc.h, whose failures are tested"),
     r"exit|_exit|quick_exit|atexit": (("agent/main.c",), "return a status: only main ends the process"),
     r"abort": (("agent/base/",), "an assertion, or a status"),
-    r"getaddrinfo": (("agent/cli/",), "would ask our own DNS server"),
+    r"getaddrinfo|getnameinfo": (("agent/cli/",), "would ask our own DNS server: use mesh/resolve.h"),
+    r"setenv": (("agent/xds_grpc/",), "changes the whole process under other threads (gRPC's settings are made before)"),
 }
 GLOBALS = {  # mutable at file scope, each with its reason
     "agent/base/alloc.c": "failure injection of the tests",
@@ -38,8 +38,6 @@ VARIABLE = re.compile(r"^(?:static|_Atomic|_Thread_local|extern|[A-Za-z_]\w*(?=[
 
 def check_calls(name, text):
     for pattern, why in BANNED.items():
-        if name.startswith("agent/cli/") and "getaddrinfo" in pattern:
-            continue  # a command for people, outside the agent
         for call in re.finditer(rf"(?<![\w.>])({pattern})\s*\(", text):
             lint.report(name, lint.line_of(text, call.start()), f"{call[1]}() is banned: {why}")
     for pattern, (paths, why) in CONFINED.items():

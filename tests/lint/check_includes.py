@@ -11,18 +11,18 @@ MAY = {  # module -> modules it may use
     "base": "", "proto": "", "regex": "base", "loop": "base", "config": "base", "dns_wire": "base",
     "mesh": "base regex", "xds": "base mesh proto", "xds_grpc": "base loop mesh xds", "files": "base loop mesh",
     "snapshot": "base mesh",
-    "dns_answer": "base mesh dns_wire", "dns_forward": "base loop dns_wire",
+    "dns_answer": "base mesh dns_wire", "dns_forward": "base loop mesh dns_wire",
     "dns_server": "base loop mesh dns_wire dns_answer dns_forward",
     "api_core": "base mesh", "api_http": "base loop mesh api_core", "api_grpc": "base loop mesh api_core",
     **{dialect: "base mesh api_core" for dialect in DIALECTS},
-    "cli": "base config",
+    "cli": "base config version", "main": "base config runtime cli version",
 }
-MAY["runtime"] = " ".join(name for name in MAY if name not in ("cli", "proto"))
-MAY["main"] = "base config runtime cli"
-ONLY = {  # our headers that are one side of a seam: (header, modules that may include it)
+MAY["runtime"] = " ".join([*(name for name in MAY if name not in ("cli", "main", "proto")), "version"])
+ONLY = {  # one side of a seam: header -> modules that may include it
     "mesh/builder.h": "mesh xds files snapshot runtime",
-    "mesh/resolve.h": "mesh xds_grpc runtime",
+    "mesh/resolve.h": "mesh xds_grpc dns_forward runtime",
 }
+NARROW = {"dns_forward": ["mesh/resolve.h", "mesh/types.h"]}  # all that a module may include of the mesh
 LIBRARIES = {  # third party: header pattern, CMake target pattern, modules
     "gRPC": (r"grpc(pp)?/", r"PkgConfig::GRPC|gRPC::", "xds_grpc api_grpc"),
     "c-ares": (r"ares", r"PkgConfig::CARES", "dns_forward"),
@@ -34,22 +34,19 @@ LIBRARIES = {  # third party: header pattern, CMake target pattern, modules
     "xxHash": (r"xxh", r"PkgConfig::XXHASH", "base"),
     "zlib": (r"zlib\.h", r"ZLIB::ZLIB|PkgConfig::ZLIB", "api_core api_http snapshot"),
 }
-SYSTEM = set("""arpa/inet assert cerrno cstring endian errno exception fcntl float grp ifaddrs inttypes limits locale
-    malloc math memory net/if netinet/in netinet/tcp netinet/udp new poll pthread pwd sched semaphore signal stdalign
-    stdarg stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/epoll sys/eventfd sys/file
-    sys/inotify sys/ioctl sys/mman sys/prctl sys/random sys/resource sys/signalfd sys/socket sys/stat sys/statfs
-    sys/syscall sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/wait sysexits termios time unistd utility
-    dirent""".split())
+SYSTEM = set("""arpa/inet assert cerrno cstring dirent endian errno exception fcntl float grp ifaddrs inttypes limits
+    malloc math memory net/if netinet/in netinet/tcp netinet/udp new poll pthread sched semaphore signal stdalign stdarg
+    stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/epoll sys/eventfd sys/file sys/inotify
+    sys/ioctl sys/mman sys/prctl sys/random sys/resource sys/signalfd sys/socket sys/stat sys/statfs sys/syscall
+    sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/wait termios time unistd utility""".split())
 IO = r"(poll|sys/(epoll|eventfd|inotify|signalfd|socket|timerfd|un))\.h"
 ENGINES = ["mesh", "regex", "xds", "proto", "dns_wire", "dns_answer", "api_core", *DIALECTS]  # bytes in, bytes out
 GENERATED = {"openapi.h", "version.h"}
 
 
 def module_of(name):
-    top, sub = (name.split("/") + [""])[:2]
-    if top in ("dns", "api"):
-        return f"{top}_{sub}"
-    return "main" if top == "agent" and sub.endswith((".c", ".txt", ".in")) else "proto" if top == "proto" else sub
+    top, sub = name.split("/")[:2]
+    return "main" if name == "agent/main.c" else sub if top == "agent" else f"{top}_{sub}"
 
 
 def check_ours(name, number, module, header):
@@ -62,6 +59,8 @@ def check_ours(name, number, module, header):
         lint.report(name, number, f"{module} may not use {folder} (tests/lint/check_includes.py has the table)")
     elif header in ONLY and module not in ONLY[header].split():
         lint.report(name, number, f"{module} may not use {header}: only {ONLY[header]} may")
+    elif folder == "mesh" and header not in NARROW.get(module, [header]):
+        lint.report(name, number, f"{module} may use {' and '.join(NARROW[module])} only of the mesh")
 
 
 def check_system(name, number, module, header):
