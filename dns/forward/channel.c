@@ -72,7 +72,10 @@ static void on_socket_state(void *data, ares_socket_t fd, int readable, int writ
         return;
     }
     if (socket->used) {
-        (void)ist_loop_modify(channel->loop, &socket->io, events, NULL); // failing means that queries time out
+        if (ist_loop_modify(channel->loop, &socket->io, events, NULL) != IST_OK) { // its queries time out
+            ist_loop_remove(channel->loop, &socket->io);
+            socket->used = false;
+        }
         return;
     }
     socket->channel = channel;

@@ -65,8 +65,9 @@ static void publish(watched_host *entry, ist_status status, int64_t delay_ms)
 {
     ist_dns_resolver *resolver = entry->resolver;
 
-    // Without memory for the timer the name stays as it is until it is watched again.
-    (void)ist_loop_arm(resolver->args.loop, &entry->timer, delay_ms);
+    if (ist_loop_arm(resolver->args.loop, &entry->timer, delay_ms) != IST_OK) {
+        status = IST_ENOMEM; // what was known stays until the name is watched again
+    }
     resolver->args.on_result(resolver->args.ctx, host_of(entry), status, entry->addrs, status == IST_OK ? entry->count : 0);
 }
 

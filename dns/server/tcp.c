@@ -5,6 +5,7 @@
 #include "server_priv.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -264,12 +265,14 @@ static void add_connection(ist_dns_listener *listener, int fd)
 
 static void arm_idle_timer(ist_dns_server *server)
 {
-    const ist_dns_connection *oldest = server->connections_oldest;
+    ist_dns_connection *oldest = server->connections_oldest;
 
-    if (oldest != NULL) {
-        int64_t left_ms = oldest->active_ms + TCP_IDLE_MS - ist_loop_now_ms(server->args.loop);
-        // Without memory for the timer idle connections stay until the next one is accepted.
-        (void)ist_loop_arm(server->args.loop, &server->idle_timer, left_ms > 0 ? left_ms : 0);
+    if (oldest == NULL) {
+        return;
+    }
+    int64_t left_ms = oldest->active_ms + TCP_IDLE_MS - ist_loop_now_ms(server->args.loop);
+    if (ist_loop_arm(server->args.loop, &server->idle_timer, left_ms > 0 ? left_ms : 0) != IST_OK) {
+        close_connection(oldest); // no memory for the timer, so none for connections
     }
 }
 
@@ -292,8 +295,9 @@ static void on_accept_failed(ist_dns_listener *listener)
 
     if (victim != NULL) {
         close_connection(victim);
-    } else if (ist_loop_arm(server->args.loop, &listener->accept_timer, ACCEPT_PAUSE_MS) == IST_OK) {
-        (void)ist_loop_modify(server->args.loop, &listener->tcp, 0, NULL); // else it is tried again at once
+    } else if (ist_loop_arm(server->args.loop, &listener->accept_timer, ACCEPT_PAUSE_MS) == IST_OK &&
+               ist_loop_modify(server->args.loop, &listener->tcp, 0, NULL) != IST_OK) {
+        ist_loop_disarm(server->args.loop, &listener->accept_timer); // no pause: it is tried again at once
     }
 }
 
@@ -301,8 +305,11 @@ void ist_dns_tcp_resume(void *ctx)
 {
     ist_dns_listener *listener = ctx;
 
-    if (ist_loop_modify(listener->server->args.loop, &listener->tcp, EPOLLIN, NULL) != IST_OK) {
-        (void)ist_loop_arm(listener->server->args.loop, &listener->accept_timer, ACCEPT_PAUSE_MS); // just fired: has room
+    ist_loop *loop = listener->server->args.loop;
+
+    if (ist_loop_modify(loop, &listener->tcp, EPOLLIN, NULL) != IST_OK &&
+        ist_loop_arm(loop, &listener->accept_timer, ACCEPT_PAUSE_MS) != IST_OK) {
+        IST_ERROR(IST_LOG_DNS, "no memory left to accept DNS connections by TCP; UDP goes on");
     }
 }
 
