@@ -230,6 +230,8 @@ void resolve_bridge_free(resolve_bridge *bridge)
     if (bridge == NULL) {
         return;
     }
+    ist_loop_cancel(bridge->dns->loop, &bridge->to_dns);
+    ist_loop_cancel(bridge->writer->loop, &bridge->to_writer);
     drop_all(bridge, &bridge->requests);
     drop_all(bridge, &bridge->results);
     ist_map_free(bridge->watches);

@@ -14,7 +14,7 @@ typedef struct resolve_bridge resolve_bridge;
 // `on_result` is called on the writer's loop for every result.
 ist_status resolve_bridge_new(worker *writer, worker *dns, ist_resolve_result_fn on_result, void *ctx,
                               resolve_bridge **ret_bridge, ist_err *err);
-// Both threads have ended.
+// Both threads have ended; their loops are still there.
 void resolve_bridge_free(resolve_bridge *bridge);
 // Before the DNS thread starts: who does the work.
 void resolve_bridge_attach(resolve_bridge *bridge, ist_dns_resolver *resolver);

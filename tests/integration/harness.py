@@ -223,7 +223,7 @@ class Istiod(Process):
         wanted = f"&clients={clients}" if clients is not None else ""
         return self.call(f"/quiesce?deadline=30s{wanted}", method="GET")
 
-    def token(self, namespace="default", sa="default", audience="istio-ca", expires_in="1h"):
+    def token(self, namespace="default", sa="default", audience="istio-ca", expires_in=3600):
         return self.call(f"/token?namespace={namespace}&sa={sa}&audience={audience}&expires_in={expires_in}")
 
 

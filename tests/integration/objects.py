@@ -24,13 +24,14 @@ def external_name(name, target, namespace="default", port=80):
 
 
 def endpoint_slice(name, addresses, namespace="default", ports=((8080, "http"),), suffix="1", hostnames=(), ready=None,
-                   nodes=()):
+                   nodes=(), pods=()):
     ready = ready or {}
     endpoints = []
     for i, address in enumerate(addresses):
         fine = ready.get(address, True)
         endpoint = {"addresses": [address], "conditions": {"ready": fine, "serving": fine, "terminating": False},
-                    "targetRef": {"kind": "Pod", "name": pod_name(name, address), "namespace": namespace}}
+                    "targetRef": {"kind": "Pod", "name": pods[i] if i < len(pods) else pod_name(name, address),
+                                  "namespace": namespace}}
         if i < len(hostnames):
             endpoint["hostname"] = hostnames[i]
         if i < len(nodes):
@@ -46,7 +47,8 @@ def pod_name(app, address):
     return f"{app}-" + address.replace(".", "-").replace(":", "-").strip("-")
 
 
-def pod(app, address, namespace="default", version="v1", labels=None, node="node-a", hostname=None, subdomain=None):
+def pod(app, address, namespace="default", version="v1", labels=None, node="node-a", hostname=None, subdomain=None,
+        also=()):
     spec = {"nodeName": node, "containers": [{"name": "app", "image": "app"}]}
     if hostname:
         spec.update(hostname=hostname, subdomain=subdomain)
@@ -54,7 +56,7 @@ def pod(app, address, namespace="default", version="v1", labels=None, node="node
             "metadata": {"name": pod_name(app, address), "namespace": namespace,
                          "labels": {"app": app, "version": version, **(labels or {})}},
             "spec": spec,
-            "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": address}],
+            "status": {"phase": "Running", "podIP": address, "podIPs": [{"ip": ip} for ip in (address, *also)],
                        "conditions": [{"type": "Ready", "status": "True"}]}}
 
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent on the real istiod: first view, live changes, both protocol variants, identity, and everything that breaks."""
-import json
 import re
 
 import dns.rcode
@@ -65,10 +64,7 @@ def write_token(istiod, path, **kwargs):
 def test_first_view_is_what_istiod_says(start_agent, istiod, mode):
     agent = start_agent(*plaintext(istiod, "--xds-mode", mode))
     assert agent.shares("reviews") == pytest.approx({"10.2.0.1:8080": 0.45, "10.2.0.2:8080": 0.45, "10.2.0.3:8080": 0.1})
-    table = istiod.call("/debug/ndsz?proxyID=client-1.default", method="GET")
-    if isinstance(table, str):
-        table = json.loads(table)
-    names = (table.get("resource") or table)["table"]
+    names = istiod.call("/debug/ndsz?proxyID=client-1.default", method="GET")["configs"][0]["table"]
     for host, info in names.items():
         if host.startswith("*"):
             continue
@@ -142,15 +138,17 @@ def test_several_ports_and_dual_stack(start_agent, start_istiod, tmp_path):
     directory = mesh(tmp_path, objects.service("multi", ip="10.96.1.1", ports=((80, 8080, "http"), (9000, 9001, "grpc")),
                                                ips=["10.96.1.1", "fd00::1:1"]),
                      objects.endpoint_slice("multi", ["10.2.5.1"], ports=((8080, "http"), (9001, "grpc"))),
-                     objects.endpoint_slice("multi", ["fd00::2:1"], ports=((8080, "http"), (9001, "grpc")), suffix="2"),
-                     objects.pod("multi", "10.2.5.1"))
-    istiod = start_istiod("--dir", str(directory))
+                     objects.endpoint_slice("multi", ["fd00::2:1"], ports=((8080, "http"), (9001, "grpc")), suffix="2",
+                                            pods=[objects.pod_name("multi", "10.2.5.1")]),
+                     objects.pod("multi", "10.2.5.1", also=["fd00::2:1"]))
+    istiod = start_istiod("--dir", str(directory), env={"ISTIO_DUAL_STACK": "true"})
     agent = start_agent(*plaintext(istiod, "--pod-ip", "10.9.0.1,fd00::9"))
     assert agent.addresses("multi.default.svc.cluster.local") == ["10.96.1.1"]
     assert agent.addresses("multi.default.svc.cluster.local", "AAAA") == ["fd00::1:1"]
     assert {p["number"] for p in agent.get("/v1/services/multi")["ports"]} == {80, 9000}
-    assert "10.2.5.1:9001" in agent.shares("multi:9000")
-    assert "fd00::2:1:8080" in agent.shares("multi:80")
+    assert agent.shares("multi:9000") == {"10.2.5.1:9001": 1.0}
+    (endpoint,) = agent.endpoints("multi:80")["endpoints"]
+    assert endpoint["alternate_address"] == "fd00::2:1"
 
 
 def test_service_entry_with_dns_resolves_through_upstream(start_agent, start_istiod, tmp_path, upstream):
@@ -193,7 +191,7 @@ def test_tls_with_token_gives_the_view(start_agent, secure_istiod, tmp_path):
 def test_wrong_identity_is_its_own_clear_error_and_no_data(start_agent, secure_istiod, tmp_path, fault, text):
     token = tmp_path / "token"
     if fault == "expired":
-        write_token(secure_istiod, token, expires_in="-1h")
+        write_token(secure_istiod, token, expires_in=-3600)
     elif fault == "audience":
         write_token(secure_istiod, token, audience="somebody-else")
     elif fault == "namespace":
@@ -211,7 +209,7 @@ def test_wrong_identity_is_its_own_clear_error_and_no_data(start_agent, secure_i
 
 
 def test_token_is_read_again_for_every_stream(start_agent, secure_istiod, tmp_path):
-    token = write_token(secure_istiod, tmp_path / "token", expires_in="-1h")
+    token = write_token(secure_istiod, tmp_path / "token", expires_in=-3600)
     agent = start_agent(*tls(secure_istiod, token), wait="listening")
     harness.wait_for(lambda: agent.status()["source"]["last_error"], "the refusal")
     write_token(secure_istiod, token)

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "doors.h"
+
+#include "dns_source.h"
+
+#include "api_admin/admin.h"
+#include "api_http/server.h"
+#include "api_rest/rest.h"
+#include "base/alloc.h"
+#include "base/log.h"
+#include "dns_forward/forward.h"
+#include "dns_server/server.h"
+
+static const char RESOLV_CONF[] = "/etc/resolv.conf";
+
+enum { ADMIN = 0, HEALTH, HTTP_DOORS };
+
+typedef struct http_door {
+    const char *name;     // on the ready line
+    ist_agent_option option;
+    bool private_routes;  // REST and admin too, not just health and metrics
+    ist_strv host;        // of the listener
+    uint16_t port;        // 0 = not open
+} http_door;
+
+struct doors {
+    doors_args args;
+    ist_metric_family *up;
+    ist_dns_forwarder *forwarder;
+    ist_dns_resolver *resolver;
+    ist_dns_server *dns;
+    ist_http_server *http;
+    ist_api_rest rest;
+    ist_api_admin admin;
+    http_door https[HTTP_DOORS];
+    ist_dns_address upstreams[IST_DNS_SERVERS_MAX];
+    size_t upstream_count;
+};
+
+static void record(const doors *self, const char *listener, bool up)
+{
+    ist_metric_set(ist_metric_series(self->up, listener, NULL, NULL), up ? 1 : 0);
+}
+
+// --- DNS ------------------------------------------------------------------------------------------------------------
+
+static ist_status read_addresses(const ist_options *options, ist_agent_option option, uint16_t default_port, size_t max,
+                                 ist_dns_address *addresses, size_t *ret_count, ist_err *err)
+{
+    ist_strv part;
+    size_t count = 0;
+    for (; ist_options_part(options, option, count, &part); count++) {
+        if (count == max) {
+            return ist_err_set(err, IST_ELIMIT, "--%s: at most %zu addresses", ist_agent_option_table()->rows[option].name, max);
+        }
+        ist_status status = ist_dns_address_parse(part, default_port, &addresses[count], err);
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    *ret_count = count;
+    return IST_OK;
+}
+
+// --dns-upstream, else the name servers of resolv.conf.
+static ist_status find_upstreams(doors *self, ist_dns_resolv_conf *conf, ist_err *err)
+{
+    const ist_options *options = self->args.options;
+    ist_err why = IST_ERR_NULL;
+    if (ist_dns_resolv_conf_load(RESOLV_CONF, conf, &why) != IST_OK) {
+        *conf = (ist_dns_resolv_conf){.ndots = 1};
+    }
+    if (ist_options_is_set(options, IST_OPT_DNS_UPSTREAM)) {
+        return read_addresses(options, IST_OPT_DNS_UPSTREAM, 53, IST_DNS_SERVERS_MAX, self->upstreams, &self->upstream_count, err);
+    }
+    if (why.code != IST_OK) {
+        IST_WARN(IST_LOG_DNS, "%s; without --dns-upstream other names cannot be forwarded", why.text);
+    }
+    for (size_t i = 0; i < conf->server_count; i++) {
+        self->upstreams[i] = conf->servers[i];
+    }
+    self->upstream_count = conf->server_count;
+    return IST_OK;
+}
+
+// The resolver works with the DNS door off: it needs the forwarder only.
+static ist_status new_forwarder(doors *self, ist_err *err)
+{
+    ist_dns_resolv_conf conf;
+    ist_status status = find_upstreams(self, &conf, err);
+    if (status != IST_OK) {
+        return status;
+    }
+    ist_dns_forwarder_args forwarder = {.loop = self->args.dns->loop,
+                                        .upstreams = self->upstreams,
+                                        .upstream_count = self->upstream_count,
+                                        .metrics = self->args.metrics};
+    status = ist_dns_forwarder_new(&forwarder, &self->forwarder, err);
+    if (status != IST_OK) {
+        return status;
+    }
+    ist_dns_resolver_args resolver = {.loop = self->args.dns->loop,
+                                      .forwarder = self->forwarder,
+                                      .conf = &conf,
+                                      .on_result = resolve_bridge_result,
+                                      .ctx = self->args.bridge};
+    self->resolver = ist_dns_resolver_new(&resolver);
+    if (self->resolver == NULL) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    resolve_bridge_attach(self->args.bridge, self->resolver);
+    return IST_OK;
+}
+
+static ist_status open_dns(doors *self, ist_err *err)
+{
+    ist_dns_address listen[IST_DNS_LISTEN_MAX];
+    ist_dns_server_args args = {.loop = self->args.dns->loop,
+                                .store = self->args.store,
+                                .forwarder = self->forwarder,
+                                .metrics = self->args.metrics,
+                                .listen = listen,
+                                .mode = (ist_dns_mode)ist_options_choice(self->args.options, IST_OPT_DNS_MODE),
+                                .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT};
+    ist_status status = read_addresses(self->args.options, IST_OPT_DNS_LISTEN, 53, IST_DNS_LISTEN_MAX, listen, &args.listen_count, err);
+    if (status == IST_OK) {
+        status = dns_source_find(self->args.options, &args.answer.source, err);
+    }
+    if (status == IST_OK) {
+        status = ist_dns_server_new(&args, &self->dns, err);
+    }
+    return status == IST_OK ? ist_dns_server_start(self->dns, err) : status;
+}
+
+// --- HTTP -----------------------------------------------------------------------------------------------------------
+
+static ist_status open_http(doors *self, http_door *door, ist_err *err)
+{
+    ist_http_listener_args args = {0};
+    ist_strv text;
+    if (!ist_options_part(self->args.options, door->option, 0, &text)) {
+        return ist_err_set(err, IST_EINVAL, "no address"); // the option table has checked its form
+    }
+    ist_status status = ist_hostport_parse(text, 0, &args.host, &args.port, err);
+    if (status != IST_OK) {
+        return status;
+    }
+    args.sets[args.set_count++] = ist_api_admin_public_routes(&self->admin);
+    if (door->private_routes) {
+        args.sets[args.set_count++] = ist_api_rest_routes(&self->rest);
+        args.sets[args.set_count++] = ist_api_admin_private_routes(&self->admin);
+    }
+    door->host = args.host;
+    return ist_http_server_listen(self->http, &args, &door->port, err);
+}
+
+static ist_status new_http(doors *self, ist_err *err)
+{
+    ist_http_server_args args = {.loop = self->args.http->loop, .store = self->args.store, .metrics = self->args.metrics};
+    self->rest.status = self->args.status;
+    self->https[ADMIN] = (http_door){.name = "admin", .option = IST_OPT_ADMIN_LISTEN, .private_routes = true};
+    self->https[HEALTH] = (http_door){.name = "health", .option = IST_OPT_HEALTH_LISTEN};
+    if (ist_api_admin_init(&self->admin, self->args.status, self->args.metrics) != IST_OK) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    return ist_http_server_new(&args, &self->http, err);
+}
+
+// --- All ------------------------------------------------------------------------------------------------------------
+
+// A door that cannot be opened is reported; returns whether it is open.
+static bool open_door(doors *self, const char *name, ist_status status, const ist_err *err)
+{
+    record(self, name, status == IST_OK);
+    if (status != IST_OK) {
+        IST_ERROR(IST_LOG_AGENT, "the %s door stays closed: %s", name, err->text);
+    }
+    return status == IST_OK;
+}
+
+static ist_status open_all(doors *self, ist_err *err)
+{
+    const ist_options *options = self->args.options;
+    size_t wanted = 0;
+    size_t open = 0;
+    if (!ist_options_off(options, IST_OPT_DNS_LISTEN)) {
+        wanted++;
+        open += open_door(self, "dns", open_dns(self, err), err) ? 1 : 0;
+    }
+    for (size_t i = 0; i < HTTP_DOORS; i++) {
+        if (!ist_options_off(options, self->https[i].option)) {
+            wanted++;
+            open += open_door(self, self->https[i].name, open_http(self, &self->https[i], err), err) ? 1 : 0;
+        }
+    }
+    if (wanted == 0) {
+        return ist_err_set(err, IST_EINVAL, "every door is off: nobody could ask this agent anything");
+    }
+    return open != 0 ? IST_OK : IST_EBUSY; // *err tells of the last one
+}
+
+ist_status doors_new(const doors_args *args, doors **ret_doors, ist_err *err)
+{
+    static const ist_metric_def UP = {.kind = IST_METRIC_GAUGE,
+                                      .name = "isthmus_listener_up",
+                                      .help = "1 while the listener is open.",
+                                      .label_1 = "listener"};
+    doors *self = IST_NEW(doors);
+    if (self == NULL) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    self->args = *args;
+    self->up = ist_metrics_family(args->metrics, &UP);
+    ist_status status = self->up != NULL ? new_forwarder(self, err) : ist_err_set(err, IST_ENOMEM, "out of memory");
+    if (status == IST_OK) {
+        status = new_http(self, err);
+    }
+    if (status == IST_OK) {
+        status = open_all(self, err);
+    }
+    if (status != IST_OK) {
+        doors_free(self);
+        return status;
+    }
+    *ret_doors = self;
+    return IST_OK;
+}
+
+void doors_free(doors *self)
+{
+    if (self == NULL) {
+        return;
+    }
+    ist_http_server_free(self->http);
+    ist_dns_server_free(self->dns);
+    ist_dns_resolver_free(self->resolver);
+    ist_dns_forwarder_free(self->forwarder);
+    ist_free(self);
+}
+
+// --- Showing --------------------------------------------------------------------------------------------------------
+
+static void append_http(const http_door *door, ist_buf *out)
+{
+    bool v6 = ist_strv_find(door->host, ':') < door->host.n;
+    ist_buf_printf(out, "%s%.*s%s:%u", v6 ? "[" : "", IST_STRV_ARG(door->host), v6 ? "]" : "", door->port);
+}
+
+void doors_write_line(const doors *self, ist_buf *out)
+{
+    char text[IST_DNS_ADDRESS_TEXT_SIZE];
+    const char *separator = "";
+    size_t count = 0;
+    const ist_dns_address *addresses = self->dns != NULL ? ist_dns_server_addresses(self->dns, &count) : NULL;
+    for (size_t i = 0; i < count; i++) {
+        ist_buf_printf(out, "%sdns=%s", separator, ist_dns_address_format(&addresses[i], text));
+        separator = " ";
+    }
+    for (size_t i = 0; i < HTTP_DOORS; i++) {
+        if (self->https[i].port != 0) {
+            ist_buf_printf(out, "%s%s=", separator, self->https[i].name);
+            append_http(&self->https[i], out);
+            separator = " ";
+        }
+    }
+}
+
+static void write_addresses(ist_json *json, const char *key, const ist_dns_address *addresses, size_t count)
+{
+    char text[IST_DNS_ADDRESS_TEXT_SIZE];
+    ist_json_begin_array(json, key);
+    for (size_t i = 0; i < count; i++) {
+        ist_json_string(json, NULL, ist_dns_address_format(&addresses[i], text));
+    }
+    ist_json_end_array(json);
+}
+
+void doors_write_status(const doors *self, ist_json *json)
+{
+    size_t count = 0;
+    const ist_dns_address *addresses = self->dns != NULL ? ist_dns_server_addresses(self->dns, &count) : NULL;
+    ist_json_begin_object(json, "listeners");
+    if (addresses != NULL) {
+        write_addresses(json, "dns", addresses, count);
+    }
+    for (size_t i = 0; i < HTTP_DOORS; i++) {
+        ist_buf text = IST_BUF_INIT;
+        if (self->https[i].port != 0) {
+            append_http(&self->https[i], &text);
+            ist_json_strv(json, self->https[i].name, ist_buf_view(&text));
+        }
+        ist_buf_done(&text);
+    }
+    ist_json_end_object(json);
+    write_addresses(json, "upstreams", self->upstreams, self->upstream_count);
+}
