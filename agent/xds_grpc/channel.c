@@ -32,16 +32,13 @@ static void add_int(arg_list *list, const char *key, int value)
 
 static void add_text(arg_list *list, const char *key, const char *value)
 {
-    if (value != NULL) {
-        list->items[list->count++] =
-            (grpc_arg){.type = GRPC_ARG_STRING, .key = unconst(key), .value = {.string = unconst(value)}};
-    }
+    list->items[list->count++] =
+        (grpc_arg){.type = GRPC_ARG_STRING, .key = unconst(key), .value = {.string = unconst(value)}};
 }
 
 static void fill(arg_list *list, const ist_xds_grpc_stream_args *args)
 {
     add_text(list, GRPC_ARG_DEFAULT_AUTHORITY, args->authority);
-    add_text(list, GRPC_SSL_TARGET_NAME_OVERRIDE_ARG, args->root_pem != NULL ? args->expected_name : NULL);
     add_int(list, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, MAX_MESSAGE_BYTES);
     add_int(list, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MS); // also the deadline of one attempt
     add_int(list, GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS);

@@ -18,6 +18,7 @@ typedef struct ist_xds_grpc_situation {
     bool opened;               // the connection stood, the headers were out
 } ist_xds_grpc_situation;
 
-// Why a stream ended with this gRPC status and these details, into a buffer of IST_XDS_GRPC_EXPLAIN_SIZE.
-void ist_xds_grpc_explain(const ist_xds_grpc_situation *situation, int grpc_status, ist_strv details, char *text)
-    IST_NONNULL;
+// Why a stream ended with this gRPC status and these details, into a buffer of IST_XDS_GRPC_EXPLAIN_SIZE. Returns the
+// status to report: a certificate that we refuse is UNAUTHENTICATED, which gRPC calls UNAVAILABLE.
+int ist_xds_grpc_explain(const ist_xds_grpc_situation *situation, int grpc_status, ist_strv details, char *text)
+    IST_NONNULL IST_MUSTCHECK;

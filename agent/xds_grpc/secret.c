@@ -30,7 +30,8 @@ static ist_status append_file(ist_buf *buf, int fd, size_t max_bytes, const char
         }
         ist_buf_commit(buf, (size_t)got);
         if (buf->length - before > max_bytes) {
-            return ist_err_set(err, IST_ELIMIT, "%s has more than %zu bytes: it is not the right file", file, max_bytes);
+            return ist_err_set(err, IST_ELIMIT, "%s has more than %zu bytes: it is not the right file", file,
+                               max_bytes);
         }
     }
 }
@@ -82,7 +83,8 @@ static void wipe(ist_buf *buf)
 
 ist_status ist_xds_grpc_read_bearer(const char *file, char **ret_text, ist_err *err)
 {
-    static const char advice[] = "mount the projected service account token there (audience istio-ca), or set --xds-token";
+    static const char advice[] =
+        "mount the projected service account token there (audience istio-ca), or set --xds-token";
     ist_buf raw;
     ist_buf header;
     ist_buf_init(&raw, IST_XDS_GRPC_MAX_TOKEN_BYTES + 2 * CHUNK_BYTES);
@@ -97,7 +99,8 @@ ist_status ist_xds_grpc_read_bearer(const char *file, char **ret_text, ist_err *
         goto out;
     }
     if (!is_header_value(token)) {
-        status = ist_err_set(err, IST_EINVAL, "%s is no token: it holds spaces, line ends or bytes that are not ASCII", file);
+        status = ist_err_set(err, IST_EINVAL, "%s is no token: it holds spaces, line ends or bytes that are not ASCII",
+                             file);
         goto out;
     }
     ist_buf_append_str(&header, BEARER);

@@ -12,7 +12,8 @@
 
 // "Bearer TOKEN", spaces and line ends around the token dropped. What is missing, empty, too long or no header value is
 // an error that names the file and what to do.
-ist_status ist_xds_grpc_read_bearer(const char *file, char **ret_text, ist_err *err) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
+ist_status ist_xds_grpc_read_bearer(const char *file, char **ret_text, ist_err *err)
+    IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 // A file with at least one PEM certificate.
 ist_status ist_xds_grpc_read_root(const char *file, char **ret_text, ist_err *err) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 void ist_xds_grpc_secret_free(char *text);

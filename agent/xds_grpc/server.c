@@ -62,7 +62,8 @@ void ist_xds_grpc_server_done(ist_xds_grpc_server *server)
     *server = (ist_xds_grpc_server){0};
 }
 
-void ist_xds_grpc_server_resolved(ist_xds_grpc_server *server, ist_status status, const ist_mesh_addr *addrs, size_t count)
+void ist_xds_grpc_server_resolved(ist_xds_grpc_server *server, ist_status status, const ist_mesh_addr *addrs,
+                                  size_t count)
 {
     if (server->literal) {
         return;

@@ -28,7 +28,8 @@ ist_status ist_xds_grpc_server_init(ist_xds_grpc_server *server, ist_strv addres
     IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 void ist_xds_grpc_server_done(ist_xds_grpc_server *server) IST_NONNULL;
 // A result of ist_resolve. A failed one keeps the addresses that are known.
-void ist_xds_grpc_server_resolved(ist_xds_grpc_server *server, ist_status status, const ist_mesh_addr *addrs, size_t count)
+void ist_xds_grpc_server_resolved(ist_xds_grpc_server *server, ist_status status, const ist_mesh_addr *addrs,
+                                  size_t count)
     IST_NONNULL_ARGS(1);
 // Writes gRPC's target for the next address in turn, numeric. false = no address is known.
 bool ist_xds_grpc_server_target(ist_xds_grpc_server *server, char *target) IST_NONNULL IST_MUSTCHECK;

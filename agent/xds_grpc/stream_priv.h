@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One ADS stream on a channel of its own. The writer thread starts gRPC's operations; the queue thread (pump) posts what
-// has completed to the loop, so every function here, and every event, is on the writer thread and there is no lock.
+// One ADS stream on a channel of its own. The writer thread starts gRPC's operations; the queue thread (pump) posts
+// what has completed to the loop, so every function here, and every event, is on the writer thread and there is no lock.
 //
-// The owner is told `opened` once the connection stands and the headers are out, `sent`, `message`, and at last `closed`
-// (unless it gave the stream up before). `gone` comes after everything else, when gRPC has let go of the last operation:
-// there the owner frees the stream.
+// The owner is told `opened` once the connection stands and the headers are out, `sent`, `message`, and at last
+// `closed` (unless it gave the stream up before). `gone` comes after everything else, when gRPC has let go of the last
+// operation: there the owner frees the stream.
 #pragma once
 
 #include <grpc/grpc.h>
@@ -30,9 +30,8 @@ typedef struct ist_xds_grpc_stream_args { // all borrowed for the call, but for 
     const ist_xds_grpc_stream_events *events;
     void *ctx;
     const char *target;        // numeric
-    const char *authority;     // HOST:PORT as configured
+    const char *authority;     // HOST[:PORT]; with TLS the certificate must bear the host
     const char *root_pem;      // NULL = plaintext
-    const char *expected_name; // with TLS: the name that the certificate must bear; NULL = the authority's host
     const char *authorization; // NULL = no token
     const char *cluster_id;    // NULL = not sent
     ist_xds_mode mode;
@@ -44,8 +43,8 @@ void ist_xds_grpc_stream_send(ist_xds_grpc_stream *stream, const void *bytes, si
 // Ends the stream with this status, as if the server had.
 void ist_xds_grpc_stream_cancel(ist_xds_grpc_stream *stream, int grpc_status, const char *text) IST_NONNULL;
 void ist_xds_grpc_stream_abandon(ist_xds_grpc_stream *stream) IST_NONNULL; // ends it; only `gone` is still told
-// Completes in place what the queue thread has posted and the loop will not run any more: after the loop has stopped and
-// the queue thread has ended. `gone` is told.
+// Completes in place what the queue thread has posted and the loop will not run any more: after the loop has stopped
+// and the queue thread has ended. `gone` is told.
 void ist_xds_grpc_stream_finish(ist_xds_grpc_stream *stream) IST_NONNULL;
 void ist_xds_grpc_stream_free(ist_xds_grpc_stream *stream); // in `gone` only
 // The queue thread's part: an operation's tag and outcome become a job of the loop.

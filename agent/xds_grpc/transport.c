@@ -33,6 +33,7 @@ typedef struct attempt {
     ist_xds_grpc_stream *stream; // NULL before CONNECTING
     char target[IST_XDS_GRPC_TARGET_SIZE];
     ist_err failure;
+    int failure_status;          // gRPC's
 } attempt;
 
 struct ist_xds_grpc {
@@ -96,13 +97,14 @@ static void report_failure(void *ctx)
 {
     ist_xds_grpc *grpc = ctx;
     ist_err failure = grpc->attempt.failure;
-    report_closed(grpc, GRPC_STATUS_UNAVAILABLE, failure.text);
+    report_closed(grpc, grpc->attempt.failure_status, failure.text);
 }
 
 // open() returns before its result is told.
-static void fail_later(ist_xds_grpc *grpc)
+static void fail_later(ist_xds_grpc *grpc, int grpc_status)
 {
     grpc->attempt.phase = PHASE_FAILED;
+    grpc->attempt.failure_status = grpc_status;
     ist_loop_post(grpc->loop, &grpc->fail_job);
 }
 
@@ -113,10 +115,11 @@ static void on_connect_deadline(void *ctx)
     attempt *now = &grpc->attempt;
     const ist_xds_grpc_server *server = &grpc->servers[now->server];
     if (now->phase == PHASE_RESOLVING) {
-        ist_err_set(&now->failure, IST_ETIMEOUT,
+        ist_err failure = IST_ERR_NULL;
+        ist_err_set(&failure, IST_ETIMEOUT,
                     "the name %s has not been resolved within %d s; check --dns-upstream and that a server answers",
                     server->host, CONNECT_DEADLINE_MS / 1000);
-        report_failure(grpc);
+        report_closed(grpc, GRPC_STATUS_UNAVAILABLE, failure.text);
     } else if (now->phase == PHASE_CONNECTING) {
         ist_xds_grpc_stream_cancel(now->stream, GRPC_STATUS_DEADLINE_EXCEEDED, "no connection");
     }
@@ -177,10 +180,10 @@ static void on_closed(void *ctx, ist_xds_grpc_stream *stream, int grpc_status, i
         .opened = now->phase == PHASE_OPEN,
     };
     char text[IST_XDS_GRPC_EXPLAIN_SIZE];
-    ist_xds_grpc_explain(&situation, grpc_status, details, text);
+    int status = ist_xds_grpc_explain(&situation, grpc_status, details, text);
     IST_DEBUG(IST_LOG_XDS, "stream to %s ended, status=%d details=\"%.*s\"", now->target, grpc_status,
               IST_STRV_ARG(details));
-    report_closed(grpc, grpc_status, text);
+    report_closed(grpc, status, text);
 }
 
 static void on_gone(void *ctx, ist_xds_grpc_stream *stream)
@@ -211,9 +214,9 @@ static ist_status open_stream(ist_xds_grpc *grpc, const char *root_pem, const ch
         .events = &stream_events,
         .ctx = grpc,
         .target = now->target,
-        .authority = server->authority,
+        // gRPC checks the authority against the certificate, so another expected name must be the authority too.
+        .authority = grpc->tls && grpc->server_name != NULL ? grpc->server_name : server->authority,
         .root_pem = root_pem,
-        .expected_name = grpc->server_name,
         .authorization = authorization,
         .cluster_id = authorization != NULL ? grpc->cluster_id : NULL,
         .mode = now->mode,
@@ -261,8 +264,9 @@ static void connect_or_wait(ist_xds_grpc *grpc)
         return;
     }
     now->phase = PHASE_CONNECTING;
-    if (connect_now(grpc) != IST_OK) {
-        fail_later(grpc);
+    ist_status status = connect_now(grpc);
+    if (status != IST_OK) { // no file, no identity; or no memory
+        fail_later(grpc, status == IST_ENOMEM ? GRPC_STATUS_RESOURCE_EXHAUSTED : GRPC_STATUS_UNAUTHENTICATED);
     }
 }
 
@@ -302,7 +306,7 @@ static void transport_open(void *ctx, uint32_t server_index, ist_xds_mode mode, 
     if (status != IST_OK && server->addr_count == 0) {
         ist_err_set(&grpc->attempt.failure, status, "cannot ask for the addresses of %s: %s", server->host,
                     ist_status_name(status));
-        fail_later(grpc);
+        fail_later(grpc, GRPC_STATUS_UNAVAILABLE);
         return;
     }
     set_timer_at(grpc, &grpc->connect_timer, CONNECT_DEADLINE_MS);
@@ -337,7 +341,8 @@ void ist_xds_grpc_attach(ist_xds_grpc *grpc, ist_xds_client *client)
     grpc->client = client;
 }
 
-void ist_xds_grpc_resolved(ist_xds_grpc *grpc, ist_strv host, ist_status status, const ist_mesh_addr *addrs, size_t count)
+void ist_xds_grpc_resolved(ist_xds_grpc *grpc, ist_strv host, ist_status status, const ist_mesh_addr *addrs,
+                           size_t count)
 {
     for (uint32_t i = 0; i < grpc->server_count; i++) {
         if (ist_strv_equal_nocase(ist_strv_from(grpc->servers[i].host), host)) {
@@ -351,9 +356,10 @@ void ist_xds_grpc_resolved(ist_xds_grpc *grpc, ist_strv host, ist_status status,
     if (server->addr_count != 0) {
         connect_or_wait(grpc);
     } else if (server->resolved != IST_EAGAIN) {
-        ist_err_set(&grpc->attempt.failure, server->resolved, "the name %s cannot be resolved (%s); check --xds-address",
-                    server->host, ist_status_name(server->resolved));
-        fail_later(grpc);
+        ist_err_set(&grpc->attempt.failure, server->resolved,
+                    "the name %s cannot be resolved (%s); check --xds-address", server->host,
+                    ist_status_name(server->resolved));
+        fail_later(grpc, GRPC_STATUS_UNAVAILABLE);
     }
 }
 
@@ -371,7 +377,8 @@ static bool copy_text(ist_strv text, char **ret_copy)
 
 static ist_status copy_settings(ist_xds_grpc *grpc, const ist_xds_grpc_args *args, ist_err *err)
 {
-    bool copied = copy_text(args->root_ca_file, &grpc->root_ca_file) && copy_text(args->server_name, &grpc->server_name) &&
+    bool copied = copy_text(args->root_ca_file, &grpc->root_ca_file) &&
+                  copy_text(args->server_name, &grpc->server_name) &&
                   copy_text(args->token_file, &grpc->token_file) && copy_text(args->cluster_id, &grpc->cluster_id);
     grpc->servers = ist_calloc(args->server_count, sizeof(*grpc->servers));
     if (!copied || grpc->servers == NULL) {
