@@ -100,7 +100,7 @@ build() { # build PRESET [TARGET...]
   local preset=$1
   shift
   need "$preset: configure" cmake --preset "$preset" &&
-    need "$preset: build" cmake --build --preset "$preset" ${1:+--target "$@"}
+    need "$preset: build" cmake --build --preset "$preset" ${1:+--target "$@"} -- --quiet
 }
 
 run_ctest() { # run_ctest PRESET [WRAPPER...]
