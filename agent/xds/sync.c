@@ -87,6 +87,10 @@ ist_status ist_xds_sync_begin(ist_xds_client *client, ist_err *err)
     client->subs[IST_XDS_EDS].wanted = true;
     client->subs[IST_XDS_RDS].wanted = true;
     client->subs[IST_XDS_NDS].wanted = true;
+    // Before there is a view nobody knows whether some port has no virtual host; so listeners are asked for, which saves the
+    // first view from being published without its TCP routes.
+    client->subs[IST_XDS_LDS].wanted =
+        !ist_xds_sync_has_view(client) || ist_mesh_builder_wants_listeners(client->builder);
     return ist_xds_sync_subscriptions(client, err);
 }
 
@@ -147,7 +151,7 @@ ist_status ist_xds_sync_step(ist_xds_client *client, int64_t now_ms, ist_err *er
     if (!client->up || !all_settled(client)) {
         return IST_OK;
     }
-    // Only now it is known which ports have virtual hosts; the others need their listeners.
+    // Ports that have come later without a virtual host of their own need their listeners.
     ist_xds_sub *listeners = &client->subs[IST_XDS_LDS];
     if (!listeners->wanted && ist_mesh_builder_wants_listeners(client->builder)) {
         listeners->wanted = true;

@@ -183,6 +183,14 @@ void script_tick(xds_script *script, int64_t ms)
     script->now_ms = end_ms;
 }
 
+void script_reopen(xds_script *script)
+{
+    assert_int_equal(script_status(script).state, IST_XDS_BACKOFF);
+    script_tick(script, script->timer_ms - script->now_ms);
+    assert_int_equal(script_status(script).state, IST_XDS_CONNECTING);
+    script_opened(script);
+}
+
 void script_close(xds_script *script, int grpc_status)
 {
     ist_xds_close why = {.grpc_status = grpc_status, .message = IST_STRV("gone")};
@@ -324,6 +332,7 @@ void script_sync(xds_script *script)
     SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, "a.b", 80, 2));
     SCRIPT_SEND(script, IST_XDS_RDS, script_table(script, 80, "a.b"));
     SCRIPT_SEND(script, IST_XDS_NDS, script_names(script, "a.b", "10.96.0.1"));
+    script_send(script, IST_XDS_LDS, NULL, 0);
     assert_int_equal(script_status(script).state, IST_XDS_SYNCED);
     script->request_count = 0;
     script->request_next = 0;

@@ -63,6 +63,7 @@ void script_done(xds_script *script);
 
 void script_connect(xds_script *script);     // start and on_open of the newest stream
 void script_opened(xds_script *script);      // on_open of the newest stream
+void script_reopen(xds_script *script);      // waits for the back-off to end, and opens
 void script_settle(xds_script *script);      // on_sent until nothing is on its way
 void script_tick(xds_script *script, int64_t ms); // time passes; the timer fires when it is due
 void script_close(xds_script *script, int grpc_status);
