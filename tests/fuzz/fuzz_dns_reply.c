@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Any packet an upstream may send, in answer to a fixed question: fitted for three kinds of clients, and read for addresses.
+// What we pass on must itself be fit to be passed on.
+#include "dns_wire/message.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void fit(const ist_dns_query *query, const uint8_t *data, size_t size, size_t limit)
+{
+    static uint8_t first[IST_DNS_TCP_MAX];
+    static uint8_t second[IST_DNS_TCP_MAX];
+    size_t length = ist_dns_message_fit(query, data, size, first, limit);
+
+    if (length > limit || (length > 0 && ist_dns_message_fit(query, first, length, second, limit) != length)) {
+        __builtin_trap();
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const uint8_t plain[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1};
+    static const uint8_t with_opt[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 'a', 0, 0, 1,
+                                       0, 1, 0, 0, 41, 4, 0xD0, 0, 0, 0, 0, 0, 0};
+    ist_dns_addresses addresses;
+    ist_dns_query query;
+
+    if (ist_dns_query_parse(plain, sizeof(plain), &query) == IST_DNS_QUERY_OK) {
+        fit(&query, data, size, IST_DNS_UDP_MIN);
+        fit(&query, data, size, IST_DNS_TCP_MAX);
+    }
+    if (ist_dns_query_parse(with_opt, sizeof(with_opt), &query) == IST_DNS_QUERY_OK) {
+        fit(&query, data, size, IST_DNS_UDP_MAX);
+    }
+    if (ist_dns_message_addresses(data, size, &addresses) == IST_OK && addresses.count > IST_DNS_ADDRESSES_MAX) {
+        __builtin_trap();
+    }
+    return 0;
+}
