@@ -32,6 +32,7 @@ struct http_listener {
     const ist_api_routes *set_refs[IST_HTTP_SETS_MAX];
     size_t set_count;
     uint32_t max_connections;
+    unsigned connections;          // at the end of the last run
     bool loopback;
     http_listener *next;
 };

@@ -91,10 +91,24 @@ void http_arm(ist_http_server *server, ist_loop_timer *timer, int64_t delay_ms)
     }
 }
 
+static unsigned count_connections(const http_listener *listener)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(listener->daemon, MHD_DAEMON_INFO_CURRENT_CONNECTIONS);
+    return info != NULL ? info->num_connections : 0;
+}
+
 void http_listener_run(http_listener *listener)
 {
     MHD_UNSIGNED_LONG_LONG timeout_ms = 0;
+    unsigned before = listener->connections;
     (void)MHD_run(listener->daemon); // fails only for a daemon of another mode
+    listener->connections = count_connections(listener);
+    if (listener->connections < before) {
+        // At the limit of connections or descriptors libmicrohttpd stops listening; when one has ended, it starts again,
+        // but only at its next run, for which it does not ask.
+        (void)MHD_run(listener->daemon);
+        listener->connections = count_connections(listener);
+    }
     if (MHD_get_timeout(listener->daemon, &timeout_ms) == MHD_YES) {
         http_arm(listener->server, &listener->timer, (int64_t)timeout_ms);
     } else {

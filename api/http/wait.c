@@ -18,8 +18,9 @@ static void on_hangup(void *ctx, uint32_t events)
     http_exchange *exchange = ctx;
     (void)events;
     exchange->gone = true;
+    http_listener *listener = exchange->listener; // the exchange may end in the first run
     resume(exchange);
-    http_listener_run(exchange->listener);
+    http_listener_run(listener);
 }
 
 static void watch_hangup(http_exchange *exchange)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A small mesh for the tests of the HTTP doors, made through the builder as every source makes it. Failures end the test.
-// Single-threaded.
+// A small mesh for the tests of the HTTP doors, made through the builder as every source makes it. Failures end the
+// test. Single-threaded.
 #pragma once
 
 #include "ist_test.h"
@@ -20,7 +20,7 @@ void mesh_world_close(mesh_world *world);
 void mesh_world_cluster(mesh_world *world, const char *name, uint8_t net, uint32_t count);
 // A Kubernetes name with a VIP.
 void mesh_world_name(mesh_world *world, const char *host, const char *name, const char *namespace_, const char *vip);
-// On port 80: with header "who: tester" all to SUBSET_B, else `percent_a` per cent to SUBSET_A and the rest to SUBSET_B.
+// On port 80: with header "who: tester" all to subset v2, else `percent_a` per cent to v1 and the rest to v2.
 void mesh_world_split(mesh_world *world, const char *host, uint32_t percent_a);
 // Commits; the revision that is current then.
 uint64_t mesh_world_publish(mesh_world *world);

@@ -248,8 +248,8 @@ static void services_are_sorted_and_filtered(void **state)
 
 static void service_is_found_by_every_name(void **state)
 {
-    static const char *const NAMES[] = {"reviews", "reviews.prod", "reviews.prod.svc", "Reviews.Prod.svc.cluster.local.",
-                                        "reviews%2Eprod"};
+    static const char *const NAMES[] = {"reviews", "reviews.prod", "reviews.prod.svc",
+                                        "Reviews.Prod.svc.cluster.local.", "reviews%2Eprod"};
     (void)state;
     mesh_world world = mesh_world_open();
     mesh_world_fill(&world);
@@ -300,7 +300,8 @@ static void endpoints_follow_the_rules(void **state)
         json_t *endpoints = json_object_get(answer, "endpoints");
         json_t *route = json_object_get(answer, "route");
         assert_string_equal(text(answer, "basis"), CASES[i].basis);
-        assert_string_equal(json_is_null(route) ? "" : text(route, "name"), CASES[i].route != NULL ? CASES[i].route : "");
+        const char *name = json_is_null(route) ? "" : text(route, "name");
+        assert_string_equal(name, CASES[i].route != NULL ? CASES[i].route : "");
         assert_int_equal(json_array_size(endpoints), CASES[i].count);
         double share = json_real_value(json_object_get(json_array_get(endpoints, 0), "share"));
         assert_true(fabs(share - CASES[i].first_share) < 1e-9);
