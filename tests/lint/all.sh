@@ -16,6 +16,7 @@ for argument in "$@"; do
   esac
 done
 export PYTHONDONTWRITEBYTECODE=1
+PATH=$(bash ../support/install.sh venv):$PATH
 failed=0
 for rule in check_*; do
   name=${rule#check_}

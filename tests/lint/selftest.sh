@@ -3,8 +3,10 @@
 #
 # The lint, tested: a small tree that keeps every rule must pass, and one planted violation at a time must be found, at
 # its file and line. Prints `ok CASE` or `not ok CASE`.
+# shellcheck disable=SC2016 # backticks are Markdown's
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+PATH=$(bash "$here/../support/install.sh" venv):$PATH
 tree=$(mktemp -d)
 failed=0
 
