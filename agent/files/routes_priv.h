@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What HTTP and TCP/TLS routes share inside the translation. All results live in world->scratch.
+#pragma once
+
+#include "translate_priv.h"
+
+typedef struct ist_weighted_list {
+    const ist_mesh_weighted *items;
+    uint32_t count;
+} ist_weighted_list;
+
+typedef struct ist_route_list {
+    const ist_mesh_route *items;
+    uint32_t count;
+} ist_route_list;
+
+// ist_route_to items -> clusters; several: those with weight 0 are left out; one: weight 1. IST_ENOMEM.
+ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv namespace_, uint16_t listen_port,
+                           ist_weighted_list *out) IST_NONNULL_ARGS(1, 5) IST_MUSTCHECK;
+// gateways (mesh or none), sourceLabels and sourceNamespace of a match, for our identity.
+bool ist_source_matches(const ist_world *world, ist_files_list gateways, ist_files_list labels, ist_strv namespace_);
+// The routes of a VirtualService at one port, in order, up to the first that catches all. IST_ENOMEM.
+ist_status ist_routes_make(ist_world *world, const ist_vs *vs, uint16_t port, ist_route_list *out) IST_NONNULL IST_MUSTCHECK;

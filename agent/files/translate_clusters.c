@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Clusters and their endpoints for one service: one cluster per port, and one more per port and subset.
+// istiod: cluster_builder.go, endpoint_builder.go, ep_filters.go.
+#include "translate_priv.h"
+
+#include <string.h>
+
+ist_strv ist_cluster_name(ist_arena *arena, uint32_t port, ist_strv subset, ist_strv host)
+{
+    ist_strv name = IST_STRV_NULL;
+    (void)ist_world_print(arena, &name, "outbound|%u|%.*s|%.*s", port, IST_STRV_ARG(subset), IST_STRV_ARG(host)); // .p tells
+    return name;
+}
+
+// --- Endpoints of one cluster ---------------------------------------------------------------------------------------------------
+
+static bool subset_has(const ist_world *world, const ist_subset *subset, const ist_instance *instance)
+{
+    const ist_files_label *labels = subset->labels.items;
+    for (uint32_t i = 0; i < subset->labels.count; i++) {
+        ist_strv value = ist_instance_label(world, instance, labels[i].key);
+        if (value.p == NULL || !ist_strv_equal(value, labels[i].value)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static const ist_network *find_network(const ist_world *world, ist_strv name)
+{
+    const ist_network *networks = world->mesh != NULL ? world->mesh->networks.items : NULL;
+    for (uint32_t i = 0; networks != NULL && i < world->mesh->networks.count; i++) {
+        if (ist_strv_equal(networks[i].key, name) && networks[i].gateways.count != 0) {
+            return &networks[i];
+        }
+    }
+    return NULL;
+}
+
+static ist_status push(ist_instances *out, const ist_instance *instance)
+{
+    return IST_VEC_PUSH(out, *instance, 50000U);
+}
+
+// An endpoint of another network is reached through that network's gateways, with mTLS only. Endpoints behind one gateway
+// become one, with their weights summed.
+static ist_status push_gateways(const ist_network *network, const ist_instance *instance, ist_instances *out)
+{
+    const ist_network_gateway *gateways = network->gateways.items;
+    for (uint32_t i = 0; i < network->gateways.count; i++) {
+        ist_instance gateway = {.weight = instance->weight, .health = IST_MESH_HEALTHY, .locality = instance->locality,
+                                .network = instance->network, .labels = instance->labels, .mtls = true, .gateway = true,
+                                .port_name = instance->port_name, .workload = IST_STRV("")};
+        gateway.port = (uint16_t)(gateways[i].port != 0 ? gateways[i].port : 15443);
+        if (ist_mesh_addr_parse(gateways[i].address, &gateway.addr, NULL) != IST_OK) {
+            continue; // a name, or a registryServiceName: ist_translate reports it
+        }
+        bool merged = false;
+        for (uint32_t j = 0; j < out->count && !merged; j++) {
+            ist_instance *have = &out->items[j];
+            merged = have->gateway && have->port == gateway.port && ist_mesh_addr_equal(&have->addr, &gateway.addr) &&
+                     ist_strv_equal(have->locality, gateway.locality);
+            have->weight += merged ? gateway.weight : 0;
+        }
+        ist_status status = merged ? IST_OK : push(out, &gateway);
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    return IST_OK;
+}
+
+typedef struct selection {
+    const ist_svc *service;
+    const ist_svc_port *port;
+    const ist_subset *subset;
+    const ist_policy *policy;
+    bool names;   // DNS cluster: host names wanted too
+} selection;
+
+static bool selected(const ist_world *world, const selection *want, const ist_instance *instance)
+{
+    if (!ist_strv_equal(instance->port_name, want->port->name) || (instance->addr.family == 0 && !want->names)) {
+        return false;
+    }
+    if (want->subset != NULL && !subset_has(world, want->subset, instance)) {
+        return false;
+    }
+    if (want->service->node_local && !ist_strv_equal(instance->node, world->identity->node_name)) {
+        return false;
+    }
+    bool only_healthy = want->policy->outlier != NULL && want->policy->outlier->min_health_percent > 0;
+    return instance->health == IST_MESH_HEALTHY || !only_healthy;
+}
+
+static ist_status select_instances(const ist_world *world, const selection *want, const ist_instances *all, ist_instances *out)
+{
+    bool may_mtls = want->policy->tls == NULL || want->policy->tls->mode == IST_TLS_ISTIO_MUTUAL;
+    ist_strv ours = world->identity->network;
+    for (uint32_t i = 0; i < all->count; i++) {
+        ist_instance instance = all->items[i];
+        if (!selected(world, want, &instance)) {
+            continue;
+        }
+        instance.mtls = instance.mtls && may_mtls;
+        bool away = instance.network.n != 0 && !ist_strv_equal(instance.network, ours) && ours.n != 0;
+        const ist_network *network = away ? find_network(world, instance.network) : NULL;
+        ist_status status = IST_OK;
+        if (network == NULL) {
+            status = push(out, &instance);
+        } else if (instance.mtls) {
+            status = push_gateways(network, &instance, out);
+        }
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    return IST_OK;
+}
+
+// --- In the mesh's form -----------------------------------------------------------------------------------------------------------
+
+typedef struct tables {
+    ist_mesh_endpoint *items;
+    ist_strv *workloads;
+    ist_strv *hostnames;
+    ist_mesh_addr *alternates;
+    ist_mesh_endpoints *spec;
+} tables;
+
+static uint16_t workload_index(tables *out, ist_strv workload)
+{
+    ist_mesh_endpoints *spec = out->spec;
+    if (workload.n == 0 || spec->workload_count >= IST_MESH_NO_INDEX - 1) {
+        return IST_MESH_NO_INDEX;
+    }
+    for (uint16_t i = spec->workload_count; i > 0; i--) {
+        if (ist_strv_equal(out->workloads[i - 1], workload)) {
+            return (uint16_t)(i - 1);
+        }
+    }
+    out->workloads[spec->workload_count] = workload;
+    return spec->workload_count++;
+}
+
+static void fill_endpoint(tables *out, const ist_instance *from, uint16_t locality)
+{
+    ist_mesh_endpoints *spec = out->spec;
+    ist_mesh_endpoint *to = &out->items[spec->count++];
+    *to = (ist_mesh_endpoint){.weight = from->weight, .port = from->port, .locality = locality, .family = from->addr.family,
+                              .health = (uint8_t)from->health, .alternate = IST_MESH_NO_INDEX};
+    to->flags = (uint8_t)((from->mtls ? IST_MESH_ENDPOINT_MTLS : 0) | (from->gateway ? IST_MESH_ENDPOINT_GATEWAY : 0));
+    memcpy(to->address, from->addr.bytes, sizeof(to->address));
+    to->workload = workload_index(out, from->workload);
+    if (from->addr.family == 0 && spec->hostname_count < IST_MESH_NO_INDEX) {
+        to->alternate = spec->hostname_count;
+        out->hostnames[spec->hostname_count++] = from->hostname;
+    } else if (from->alternate.family != 0 && spec->alternate_count < IST_MESH_NO_INDEX) {
+        to->alternate = spec->alternate_count;
+        out->alternates[spec->alternate_count++] = from->alternate;
+    }
+}
+
+static ist_status make_spec(ist_world *world, const ist_localities *localities, ist_mesh_endpoints *spec)
+{
+    size_t count = localities->count + 1U;
+    ist_mesh_locality *places = IST_ARENA_ARRAY(world->scratch, localities->locality_count + 1U, ist_mesh_locality);
+    tables out = {.items = IST_ARENA_ARRAY(world->scratch, count, ist_mesh_endpoint),
+                  .workloads = IST_ARENA_ARRAY(world->scratch, count, ist_strv),
+                  .hostnames = IST_ARENA_ARRAY(world->scratch, count, ist_strv),
+                  .alternates = IST_ARENA_ARRAY(world->scratch, count, ist_mesh_addr),
+                  .spec = spec};
+    *spec = (ist_mesh_endpoints){.count = 0};
+    if (places == NULL || out.items == NULL || out.workloads == NULL || out.hostnames == NULL || out.alternates == NULL) {
+        return IST_ENOMEM;
+    }
+    for (uint32_t i = 0; i < localities->locality_count && i < IST_MESH_NO_INDEX; i++) {
+        places[i] = localities->localities[i];
+        places[i].first = spec->count;
+        for (uint32_t j = 0; j < localities->localities[i].count; j++) {
+            fill_endpoint(&out, localities->items[localities->localities[i].first + j], (uint16_t)i);
+        }
+        spec->locality_count++;
+    }
+    spec->items = out.items;
+    spec->localities = places;
+    spec->workloads = out.workloads;
+    spec->alternates = out.alternates;
+    spec->hostnames = out.hostnames;
+    return IST_OK;
+}
+
+// --- Cluster ------------------------------------------------------------------------------------------------------------------------
+
+static ist_mesh_lb lb_of(const ist_policy *policy, ist_mesh_cluster *spec)
+{
+    const ist_load_balancer *lb = policy->lb;
+    if (lb != NULL && lb->hash != NULL) {
+        const ist_consistent_hash *hash = lb->hash;
+        spec->ring_size = hash->maglev != NULL ? hash->maglev->table_size
+                          : hash->ring_hash != NULL && hash->ring_hash->minimum_ring_size != 0 ? hash->ring_hash->minimum_ring_size
+                          : hash->minimum_ring_size != 0 ? hash->minimum_ring_size : 1024;
+        return hash->maglev != NULL ? IST_MESH_LB_MAGLEV : IST_MESH_LB_RING_HASH;
+    }
+    switch (lb != NULL ? lb->simple : 0) {
+    case IST_LB_RANDOM: return IST_MESH_LB_RANDOM;
+    case IST_LB_ROUND_ROBIN: return IST_MESH_LB_ROUND_ROBIN;
+    case IST_LB_PASSTHROUGH: return IST_MESH_LB_CLUSTER_PROVIDED;
+    default: return IST_MESH_LB_LEAST_REQUEST; // LEAST_REQUEST, LEAST_CONN, UNSPECIFIED, absent
+    }
+}
+
+static void publish(const ist_policy *policy, ist_mesh_published *out)
+{
+    const ist_outlier *outlier = policy->outlier;
+    const ist_pool_tcp *tcp = policy->pool != NULL ? policy->pool->tcp : NULL;
+    const ist_pool_http *http = policy->pool != NULL ? policy->pool->http : NULL;
+    *out = IST_MESH_PUBLISHED_NONE;
+    out->connect_timeout_ms = tcp != NULL && tcp->connect_timeout_ms != IST_ABSENT ? tcp->connect_timeout_ms : 10000;
+    if (outlier != NULL) {
+        out->consecutive_5xx = outlier->consecutive_5xx;
+        out->consecutive_gateway_failure = outlier->consecutive_gateway;
+        out->outlier_interval_ms = outlier->interval_ms;
+        out->base_ejection_ms = outlier->base_ejection_ms;
+        out->max_ejection_percent = outlier->max_ejection_percent;
+    }
+    out->max_connections = tcp != NULL ? tcp->max_connections : IST_ABSENT;
+    out->max_pending_requests = http != NULL ? http->max_pending : IST_ABSENT;
+    out->max_requests = http != NULL ? http->max_requests : IST_ABSENT;
+    out->max_retries = http != NULL ? http->max_retries : IST_ABSENT;
+    if (policy->lb != NULL && (policy->lb->warmup != NULL || policy->lb->warmup_ms != 0)) {
+        out->slow_start_ms = policy->lb->warmup != NULL ? policy->lb->warmup->duration_ms : policy->lb->warmup_ms;
+    }
+}
+
+static ist_mesh_discovery discovery_of(ist_resolution resolution)
+{
+    switch (resolution) {
+    case IST_RESOLUTION_EDS: return IST_MESH_DISCOVERY_EDS;
+    case IST_RESOLUTION_NONE: return IST_MESH_DISCOVERY_ORIGINAL_DST;
+    case IST_RESOLUTION_DNS: return IST_MESH_DISCOVERY_STRICT_DNS;
+    case IST_RESOLUTION_DNS_RR: return IST_MESH_DISCOVERY_LOGICAL_DNS;
+    case IST_RESOLUTION_DYNAMIC_DNS: return IST_MESH_DISCOVERY_DYNAMIC_DNS;
+    case IST_RESOLUTION_ALIAS:
+    case _IST_RESOLUTION_MAX: break;
+    }
+    return IST_MESH_DISCOVERY_EDS;
+}
+
+static ist_status describe(ist_world *world, const selection *want, const ist_dr *rule, ist_mesh_cluster *spec)
+{
+    const ist_policy *policy = want->policy;
+    spec->service_name = want->service->name;
+    spec->service_namespace = want->service->namespace_;
+    spec->discovery = discovery_of(want->service->resolution);
+    spec->lb = lb_of(policy, spec);
+    if (spec->lb == IST_MESH_LB_CLUSTER_PROVIDED) {
+        spec->discovery = IST_MESH_DISCOVERY_ORIGINAL_DST;
+    } else if (spec->discovery == IST_MESH_DISCOVERY_ORIGINAL_DST || spec->discovery == IST_MESH_DISCOVERY_DYNAMIC_DNS) {
+        spec->lb = IST_MESH_LB_CLUSTER_PROVIDED;
+    }
+    const ist_pool_http *http = policy->pool != NULL ? policy->pool->http : NULL;
+    bool upgrade = http != NULL && http->h2_upgrade == IST_H2_UPGRADE && want->port->proto == IST_PROTO_HTTP;
+    spec->http2 = want->port->proto == IST_PROTO_HTTP2 || upgrade;
+    spec->external = want->service->external;
+    spec->tls_origination = policy->tls != NULL && (policy->tls->mode == IST_TLS_SIMPLE || policy->tls->mode == IST_TLS_MUTUAL);
+    spec->panic_percent = policy->outlier != NULL ? (double)policy->outlier->min_health_percent : 0.0;
+    publish(policy, &spec->published);
+    if (rule == NULL) {
+        return IST_OK;
+    }
+    const ist_meta *meta = &rule->object->object.meta;
+    char *config = ist_world_print(world->scratch, &spec->config, "/apis/networking.istio.io/v1/namespaces/%.*s/destination-rule/%.*s",
+                                   IST_STRV_ARG(meta->namespace_), IST_STRV_ARG(meta->name));
+    return config != NULL ? IST_OK : IST_ENOMEM;
+}
+
+static ist_status put(ist_world *world, ist_mesh_cluster *spec, const ist_mesh_endpoints *endpoints)
+{
+    bool inline_ = spec->discovery == IST_MESH_DISCOVERY_STRICT_DNS || spec->discovery == IST_MESH_DISCOVERY_LOGICAL_DNS;
+    ist_err err = IST_ERR_NULL;
+    if (inline_ && endpoints->count == 0) {
+        return IST_OK; // istiod leaves such clusters out
+    }
+    spec->inline_endpoints = inline_ ? endpoints : NULL;
+    spec->hash = ist_hash_cluster(spec);
+    if (!ist_mesh_builder_keep_cluster(world->builder, spec->name, spec->hash)) {
+        ist_status status = ist_mesh_builder_put_cluster(world->builder, spec, &err);
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    if (inline_ || spec->discovery == IST_MESH_DISCOVERY_DYNAMIC_DNS) {
+        return IST_OK;
+    }
+    uint64_t hash = ist_hash_endpoints(endpoints);
+    if (ist_mesh_builder_keep_endpoints(world->builder, spec->name, hash)) {
+        return IST_OK;
+    }
+    return ist_mesh_builder_put_endpoints(world->builder, spec->name, endpoints, hash, &err);
+}
+
+static ist_status put_cluster(ist_world *world, const selection *want, const ist_dr *rule, const ist_instances *all)
+{
+    ist_instances chosen = {.count = 0};
+    ist_localities localities;
+    ist_mesh_endpoints endpoints;
+    ist_mesh_cluster spec = {.discovery = IST_MESH_DISCOVERY_EDS};
+    spec.name = ist_cluster_name(world->scratch, want->port->number, want->subset != NULL ? want->subset->name : IST_STRV(""),
+                                 want->service->host);
+    ist_status status = spec.name.p != NULL ? select_instances(world, want, all, &chosen) : IST_ENOMEM;
+    status = status == IST_OK ? ist_localities_make(world, want->service, want->policy, &chosen, &localities) : status;
+    status = status == IST_OK ? make_spec(world, &localities, &endpoints) : status;
+    status = status == IST_OK ? describe(world, want, rule, &spec) : status;
+    if (status == IST_OK) {
+        spec.locality_weighted = localities.weighted;
+        status = put(world, &spec, &endpoints);
+    }
+    IST_VEC_DONE(&chosen);
+    return status;
+}
+
+// A refused cluster is a finding, no reason to stop: everything else goes on.
+static ist_status put_or_report(ist_world *world, const selection *want, const ist_dr *rule, const ist_instances *all)
+{
+    ist_status status = put_cluster(world, want, rule, all);
+    if (status == IST_OK || status == IST_ENOMEM) {
+        return status;
+    }
+    const ist_object *object = want->service->service != NULL ? &want->service->service->object
+                                                              : &want->service->entries->entry->object;
+    object = want->subset != NULL ? &rule->object->object : object;
+    return ist_world_finding(world, object, IST_FILES_ERROR, "cluster of port %u of %.*s, subset \"%.*s\", was refused: %s",
+                             want->port->number, IST_STRV_ARG(want->service->host),
+                             IST_STRV_ARG(want->subset != NULL ? want->subset->name : IST_STRV("")), ist_status_name(status));
+}
+
+ist_status ist_put_clusters(ist_world *world, const ist_svc *service, ist_instances *instances)
+{
+    const ist_dr *rule = ist_world_rule_of(world, service);
+    bool names = service->resolution == IST_RESOLUTION_DNS || service->resolution == IST_RESOLUTION_DNS_RR;
+    for (uint32_t i = 0; i < service->port_count; i++) {
+        ist_policy policy;
+        selection want = {.service = service, .port = &service->ports[i], .policy = &policy, .names = names};
+        ist_policy_of_port(rule, NULL, want.port->number, &policy);
+        ist_status status = put_or_report(world, &want, rule, instances);
+        for (uint32_t j = 0; rule != NULL && j < rule->subset_count && status == IST_OK; j++) {
+            want.subset = rule->subsets[j];
+            ist_policy_of_port(rule, want.subset, want.port->number, &policy);
+            status = put_or_report(world, &want, rule, instances);
+        }
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    return IST_OK;
+}
