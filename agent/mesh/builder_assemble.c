@@ -20,6 +20,11 @@ typedef struct assembly {
         size_t count;
         size_t capacity;
     } listeners;
+    struct {
+        ist_strv *items;
+        size_t count;
+        size_t capacity;
+    } aliases;
     ist_mesh_host_vec refers;
 } assembly;
 
@@ -258,25 +263,23 @@ static void draft_names(assembly *a)
 // Is `domain` another host that leads here?
 static bool is_alias(const assembly *a, ist_strv domain)
 {
-    if (ist_strv_find(domain, '*') < domain.n || ist_strv_equal(domain, ist_mesh_stage_host_name(a->host))) {
-        return false;
-    }
     const ist_mesh_host *host = ist_mesh_stage_find_host(a->builder, domain);
-    if (host == NULL || host->clusters != NULL) {
+    if (host == NULL || host == a->host || host->clusters != NULL) {
         return false;
     }
     ist_mesh_class class_ = ist_mesh_stage_classify(a->builder, host);
     return class_.role == IST_MESH_ROLE_ALIAS && class_.source == a->host;
 }
 
-static bool listed(const ist_strv *texts, uint32_t count, ist_strv text)
+static ist_status add_alias(void *ctx, ist_strv domain)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        if (ist_strv_equal(texts[i], text)) {
-            return true;
+    assembly *a = ctx;
+    for (size_t i = 0; i < a->aliases.count; i++) {
+        if (ist_strv_equal(a->aliases.items[i], domain)) {
+            return IST_OK;
         }
     }
-    return false;
+    return is_alias(a, domain) ? IST_VEC_PUSH(&a->aliases, domain, SIZE_MAX) : IST_OK;
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -288,27 +291,15 @@ static int compare_texts(const void *a, const void *b)
 
 static ist_status draft_aliases(assembly *a)
 {
-    size_t most = 0;
-    for (uint32_t i = 0; i < a->draft.port_count; i++) {
-        most += a->ports[i].virtual_host != NULL ? a->ports[i].virtual_host->domain_count : 0;
+    ist_status status = ist_mesh_stage_each_domain(a->builder, ist_mesh_stage_host_name(a->host), add_alias, a);
+    if (status != IST_OK) {
+        return status;
     }
-    ist_strv *aliases = IST_ARENA_ARRAY(a->builder->arena, most + 1, ist_strv);
-    if (aliases == NULL) {
-        return IST_ENOMEM;
+    if (a->aliases.count > 1) {
+        qsort(a->aliases.items, a->aliases.count, sizeof(ist_strv), compare_texts);
     }
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < a->draft.port_count; i++) {
-        const ist_mesh_virtual_host *virtual_host = a->ports[i].virtual_host;
-        for (uint32_t k = 0; virtual_host != NULL && k < virtual_host->domain_count; k++) {
-            ist_strv domain = virtual_host->domains[k];
-            if (!listed(aliases, count, domain) && is_alias(a, domain)) {
-                aliases[count++] = domain;
-            }
-        }
-    }
-    qsort(aliases, count, sizeof(*aliases), compare_texts);
-    a->draft.aliases = aliases;
-    a->draft.alias_count = count;
+    a->draft.aliases = a->aliases.items;
+    a->draft.alias_count = (uint32_t)a->aliases.count;
     return IST_OK;
 }
 
@@ -360,6 +351,7 @@ ist_status ist_mesh_stage_assemble(ist_mesh_builder *builder, const ist_mesh_vie
     *ret_service = service;
 out:
     IST_VEC_DONE(&a.listeners);
+    IST_VEC_DONE(&a.aliases);
     IST_VEC_DONE(&a.refers);
     return status;
 }

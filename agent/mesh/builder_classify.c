@@ -7,6 +7,15 @@
 
 // --- Role -----------------------------------------------------------------------------------------------------------
 
+static bool has_port(const ist_mesh_host *host, uint16_t port)
+{
+    const ist_mesh_entry *entry = host->clusters;
+    while (entry != NULL && entry->cluster->key.port != port) {
+        entry = entry->next;
+    }
+    return entry != NULL;
+}
+
 // The service that `host` is another domain of, by the table of the lowest port that says so; NULL = none.
 static const ist_mesh_host *alias_target(const ist_mesh_builder *builder, ist_strv host)
 {
@@ -21,7 +30,7 @@ static const ist_mesh_host *alias_target(const ist_mesh_builder *builder, ist_st
         const ist_mesh_virtual_host_object *object = ist_mesh_stage_find_domain(table, host);
         ist_strv primary = object != NULL ? ist_mesh_stage_primary_host(&object->body, table->port) : IST_STRV_NULL;
         const ist_mesh_host *owner = primary.n != 0 ? ist_mesh_stage_find_host(builder, primary) : NULL;
-        if (owner != NULL && owner->clusters != NULL) {
+        if (owner != NULL && has_port(owner, table->port)) {
             target = owner;
             target_port = table->port;
         }
@@ -42,7 +51,10 @@ static ist_mesh_role role_of(const ist_mesh_builder *builder, const ist_mesh_hos
         return IST_MESH_ROLE_CLUSTERS;
     }
     ist_strv name = ist_mesh_stage_host_name(host);
-    const ist_mesh_host *target = ist_strv_starts_with(name, IST_STRV("*")) ? NULL : alias_target(builder, name);
+    if (ist_strv_starts_with(name, IST_STRV("*"))) {
+        return IST_MESH_ROLE_NONE; // routes for many names do not make these names ours
+    }
+    const ist_mesh_host *target = alias_target(builder, name);
     if (target != NULL) {
         *ret_source = target;
         return IST_MESH_ROLE_ALIAS;

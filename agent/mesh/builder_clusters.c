@@ -88,14 +88,10 @@ static ist_mesh_entry *entry_new(ist_mesh_builder *builder, const ist_mesh_clust
     return entry;
 }
 
-static void link_entry(ist_mesh_builder *builder, ist_mesh_entry *entry)
+static void link_entry(ist_mesh_entry *entry)
 {
-    bool first = entry->host->clusters == NULL;
     entry->next = entry->host->clusters;
     entry->host->clusters = entry;
-    if (first) {
-        ist_mesh_stage_mark_targets(builder, ist_mesh_stage_host_name(entry->host));
-    }
 }
 
 // What an EDS cluster starts with: what it has, or what came before it, or nothing.
@@ -183,7 +179,7 @@ static ist_status put_new(ist_mesh_builder *builder, prepared *next, ist_err *er
         return status;
     }
     replace(builder, entry, next, true);
-    link_entry(builder, entry);
+    link_entry(entry);
     return IST_OK;
 }
 
@@ -250,9 +246,6 @@ void ist_mesh_stage_drop_entry(ist_mesh_builder *builder, ist_mesh_entry *entry)
     ist_mesh_cluster_unref(entry->cluster);
     ist_free(entry);
     ist_mesh_stage_mark(builder, host);
-    if (host->clusters == NULL) {
-        ist_mesh_stage_mark_targets(builder, ist_mesh_stage_host_name(host));
-    }
 }
 
 void ist_mesh_builder_remove_cluster(ist_mesh_builder *builder, ist_strv name)

@@ -54,16 +54,43 @@ static ist_status expand_all(ist_mesh_builder *builder)
     return IST_OK;
 }
 
-// The aliases of a dirty host offer its clusters: they are rebuilt with it. Marks go to the end of the list that is walked.
-static void mark_aliases(ist_mesh_builder *builder)
+// Marks a domain of a dirty host: where it is no service of its own, it is an alias, or was, or becomes one.
+static ist_status mark_alias(void *ctx, ist_strv domain)
 {
-    for (const ist_mesh_host *host = builder->dirty_first; host != NULL; host = host->next_dirty) {
-        const ist_mesh_service *service =
-            builder->view != NULL ? ist_mesh_view_service(builder->view, ist_mesh_stage_host_name(host)) : NULL;
-        for (uint32_t i = 0; service != NULL && i < service->alias_count; i++) {
-            ist_mesh_stage_mark(builder, ist_mesh_stage_find_host(builder, service->aliases[i]));
+    ist_mesh_builder *builder = ctx;
+    ist_mesh_host *host = ist_mesh_stage_find_host(builder, domain);
+    if (host != NULL && host->clusters == NULL) {
+        ist_mesh_stage_mark(builder, host);
+    }
+    return IST_OK;
+}
+
+// The services that `host` was and is an alias of.
+static void mark_targets(ist_mesh_builder *builder, const ist_mesh_host *host)
+{
+    const ist_mesh_service *old =
+        builder->view != NULL ? ist_mesh_view_service(builder->view, ist_mesh_stage_host_name(host)) : NULL;
+    if (old != NULL && old->alias_of.n != 0) {
+        ist_mesh_stage_mark(builder, ist_mesh_stage_find_host(builder, old->alias_of));
+    }
+    if (host->clusters == NULL) {
+        ist_mesh_class class_ = ist_mesh_stage_classify(builder, host);
+        if (class_.role == IST_MESH_ROLE_ALIAS) {
+            ist_mesh_stage_mark(builder, ist_mesh_stage_find_host(builder, ist_mesh_stage_host_name(class_.source)));
         }
     }
+}
+
+// The aliases of a dirty host offer its clusters, and the target of a dirty alias lists it: they are rebuilt together.
+// Marks go to the end of the list that is walked.
+static ist_status mark_aliases(ist_mesh_builder *builder)
+{
+    ist_status status = IST_OK;
+    for (const ist_mesh_host *host = builder->dirty_first; status == IST_OK && host != NULL; host = host->next_dirty) {
+        status = ist_mesh_stage_each_domain(builder, ist_mesh_stage_host_name(host), mark_alias, builder);
+        mark_targets(builder, host);
+    }
+    return status;
 }
 
 // --- 3 --------------------------------------------------------------------------------------------------------------
@@ -117,15 +144,33 @@ static ist_status disclaim(run *r, const ist_mesh_host *host, const ist_mesh_cla
     return IST_OK;
 }
 
-static ist_status move_vips(run *r, ist_mesh_host *host)
+static ist_status disclaim_old(run *r, ist_mesh_host *host)
 {
     if (ist_mesh_stage_warming(r->builder, host)) {
         return IST_OK;
     }
     ist_mesh_class class_ = ist_mesh_stage_classify(r->builder, host);
-    ist_status status = disclaim(r, host, &class_);
+    return disclaim(r, host, &class_);
+}
+
+static ist_status claim_new(run *r, ist_mesh_host *host)
+{
+    if (ist_mesh_stage_warming(r->builder, host)) {
+        return IST_OK;
+    }
+    ist_mesh_class class_ = ist_mesh_stage_classify(r->builder, host);
+    ist_status status = IST_OK;
     for (uint32_t i = 0; status == IST_OK && i < class_.vip_count; i++) {
         status = claim(r, &class_.vips[i], host);
+    }
+    return status;
+}
+
+static ist_status each_dirty(run *r, ist_status (*fn)(run *r, ist_mesh_host *host))
+{
+    ist_status status = IST_OK;
+    for (ist_mesh_host *host = r->builder->dirty_first; status == IST_OK && host != NULL; host = host->next_dirty) {
+        status = fn(r, host);
     }
     return status;
 }
@@ -137,8 +182,9 @@ static ist_status reclaim(run *r)
     ist_pmap_it it = ist_pmap_begin(&r->view->services);
     while ((service = ist_pmap_next(&it)) != NULL) {
         ist_mesh_host *host = ist_mesh_stage_find_host(r->builder, service->body.host);
-        if (host == NULL || host->dirty) {
-            continue;
+        bool keeps = host != NULL && (!host->dirty || ist_mesh_stage_warming(r->builder, host));
+        if (!keeps) {
+            continue; // it has claimed what it has
         }
         for (uint32_t i = 0; i < service->body.vip_count; i++) {
             ist_status status = claim(r, &service->body.vips[i], host);
@@ -152,16 +198,17 @@ static ist_status reclaim(run *r)
 
 static ist_status move_all_vips(run *r)
 {
-    for (ist_mesh_host *host = r->builder->dirty_first; host != NULL; host = host->next_dirty) {
-        ist_status status = move_vips(r, host);
-        if (status != IST_OK) {
-            return status;
-        }
+    ist_status status = each_dirty(r, disclaim_old); // all of them first: a host may claim what another gives up
+    if (status == IST_OK) {
+        status = each_dirty(r, claim_new);
     }
-    ist_status status = r->vip_removed ? reclaim(r) : IST_OK;
+    if (status == IST_OK && r->vip_removed) {
+        status = reclaim(r);
+    }
     if (status == IST_OK && r->vips_changed) {
         ist_mesh_stage_mark_prefixed(r->builder);
         r->changed = true;
+        status = mark_aliases(r->builder);
     }
     return status;
 }
@@ -224,17 +271,6 @@ static ist_status rebuild_service(run *r, ist_mesh_host *host)
         return remove_service(r, host, old);
     }
     return replace_service(r, host, &class_, old);
-}
-
-static ist_status rebuild_services(run *r)
-{
-    for (ist_mesh_host *host = r->builder->dirty_first; host != NULL; host = host->next_dirty) {
-        ist_status status = rebuild_service(r, host);
-        if (status != IST_OK) {
-            return status;
-        }
-    }
-    return IST_OK;
 }
 
 // --- 5 --------------------------------------------------------------------------------------------------------------
@@ -303,13 +339,15 @@ static void forget_plans(run *r)
 static ist_status rebuild(run *r)
 {
     ist_mesh_stage_mark_touched(r->builder);
-    mark_aliases(r->builder);
-    ist_status status = expand_all(r->builder);
+    ist_status status = mark_aliases(r->builder);
+    if (status == IST_OK) {
+        status = expand_all(r->builder);
+    }
     if (status == IST_OK) {
         status = move_all_vips(r);
     }
     if (status == IST_OK) {
-        status = rebuild_services(r);
+        status = each_dirty(r, rebuild_service);
     }
     if (status == IST_OK) {
         status = rebuild_plans(r);

@@ -192,8 +192,10 @@ const ist_mesh_virtual_host *ist_mesh_stage_choose(const ist_mesh_builder *build
                                                    uint16_t port) IST_NONNULL;
 // The host in a virtual host's name "HOST:PORT"; empty where the name has another form.
 ist_strv ist_mesh_stage_primary_host(const ist_mesh_virtual_host *virtual_host, uint16_t port) IST_NONNULL;
-// Marks the hosts that `host`, which has just become a service or ceased to be one, is or was an alias of.
-void ist_mesh_stage_mark_targets(ist_mesh_builder *builder, ist_strv host) IST_NONNULL;
+// Calls `fn` for every domain that is no wildcard of the virtual hosts of `host`, its own included; ends where fn fails.
+typedef ist_status (*ist_mesh_domain_fn)(void *ctx, ist_strv domain);
+ist_status ist_mesh_stage_each_domain(const ist_mesh_builder *builder, ist_strv host, ist_mesh_domain_fn fn, void *ctx)
+    IST_NONNULL_ARGS(1, 3) IST_MUSTCHECK;
 void ist_mesh_stage_drop_virtual_host(ist_mesh_builder *builder, ist_mesh_table *table,
                                       ist_mesh_virtual_host_object *object) IST_NONNULL;
 ist_mesh_table *ist_mesh_stage_get_table(ist_mesh_builder *builder, ist_strv name) IST_NONNULL IST_MUSTCHECK; // NULL: ENOMEM

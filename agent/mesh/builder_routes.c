@@ -424,12 +424,17 @@ const ist_mesh_table *ist_mesh_stage_port_table(const ist_mesh_builder *builder,
     return find_table(builder, ist_strv_make(name, (size_t)length));
 }
 
-static const ist_mesh_virtual_host_object *find_own(const ist_mesh_table *table, ist_strv host)
+// The virtual host that is named HOST:PORT.
+static const ist_mesh_virtual_host_object *find_named(const ist_mesh_table *table, ist_strv host)
 {
     char name[IST_MESH_HOST_MAX + 8];
     int length = snprintf(name, sizeof(name), "%.*s:%u", IST_STRV_ARG(host), table->port);
-    const ist_mesh_virtual_host_object *object =
-        ist_pmap_find(&table->virtual_hosts, ist_strv_make(name, (size_t)length));
+    return ist_pmap_find(&table->virtual_hosts, ist_strv_make(name, (size_t)length));
+}
+
+static const ist_mesh_virtual_host_object *find_own(const ist_mesh_table *table, ist_strv host)
+{
+    const ist_mesh_virtual_host_object *object = find_named(table, host);
     for (uint32_t i = 0; object != NULL && i < object->body.domain_count; i++) {
         if (ist_strv_equal(object->body.domains[i], host)) {
             return object;
@@ -526,20 +531,18 @@ const ist_mesh_virtual_host *ist_mesh_stage_choose(const ist_mesh_builder *build
 
 // --- Aliases --------------------------------------------------------------------------------------------------------
 
-void ist_mesh_stage_mark_targets(ist_mesh_builder *builder, ist_strv host)
+ist_status ist_mesh_stage_each_domain(const ist_mesh_builder *builder, ist_strv host, ist_mesh_domain_fn fn, void *ctx)
 {
     const ist_mesh_table *table = NULL;
     ist_pmap_it it = ist_pmap_begin(&builder->tables);
     while ((table = ist_pmap_next(&it)) != NULL) {
-        const ist_mesh_virtual_host_object *object =
-            has_domain_records(table) ? ist_mesh_stage_find_domain(table, host) : NULL;
-        if (object != NULL) {
-            mark_hosts(builder, table, &object->body);
-        }
-        // ... and the hosts that are aliases of it
-        object = has_domain_records(table) ? find_own(table, host) : NULL;
-        if (object != NULL) {
-            mark_hosts(builder, table, &object->body);
+        const ist_mesh_virtual_host_object *own = has_domain_records(table) ? find_named(table, host) : NULL;
+        for (uint32_t i = 0; own != NULL && i < own->body.domain_count; i++) {
+            ist_status status = is_wildcard(own->body.domains[i]) ? IST_OK : fn(ctx, own->body.domains[i]);
+            if (status != IST_OK) {
+                return status;
+            }
         }
     }
+    return IST_OK;
 }
