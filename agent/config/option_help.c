@@ -37,10 +37,27 @@ static void append_env_name(const ist_option *row, ist_buf *out)
     }
 }
 
-static void write_row(const ist_option *row, ist_buf *out)
+// The short form of a row, or '\0'.
+static char letter_of(const ist_option_table *table, size_t index)
 {
+    for (size_t i = 0; i < table->short_count; i++) {
+        if (table->shorts[i].index == index) {
+            return table->shorts[i].letter;
+        }
+    }
+    return '\0';
+}
+
+static void write_row(const ist_option_table *table, size_t index, ist_buf *out)
+{
+    const ist_option *row = &table->rows[index];
     size_t line_start = out->length;
-    ist_buf_printf(out, "  --%s %s", row->name, row->metavar != NULL ? row->metavar : "");
+    char letter = letter_of(table, index);
+    if (letter != '\0') {
+        ist_buf_printf(out, "  -%c, --%s %s", letter, row->name, row->metavar != NULL ? row->metavar : "");
+    } else {
+        ist_buf_printf(out, "  --%s %s", row->name, row->metavar != NULL ? row->metavar : "");
+    }
     if (out->length - line_start >= HELP_COLUMN) {
         ist_buf_append_char(out, '\n');
         line_start = out->length;
@@ -71,7 +88,7 @@ void ist_options_write_help(const ist_option_table *table, ist_buf *out)
         ist_buf_printf(out, "\n%s:\n", group);
         for (size_t j = i; j < table->count; j++) {
             if (strcmp(table->rows[j].group, group) == 0) {
-                write_row(&table->rows[j], out);
+                write_row(table, j, out);
             }
         }
     }

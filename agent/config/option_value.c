@@ -133,6 +133,13 @@ static ist_status check_labels(const ist_option *row, ist_strv text, ist_err *er
     return IST_OK;
 }
 
+static ist_status check_pair(const ist_option *row, ist_strv text, ist_err *err)
+{
+    size_t equals = ist_strv_find(text, '=');
+    bool fine = equals != 0 && equals < text.n && ist_strv_find(text, '\n') == text.n;
+    return fine ? IST_OK : wrong(row, text, "K=V on one line", err);
+}
+
 ist_status ist_option_check(const ist_option *row, ist_strv text, uint64_t *ret_number, ist_err *err)
 {
     if (text.n != 0 && memchr(text.p, '\0', text.n) != NULL) {
@@ -164,6 +171,8 @@ ist_status ist_option_check(const ist_option *row, ist_strv text, uint64_t *ret_
         return check_host_list(row, text, true, 53, err);
     case IST_OPTION_LABELS:
         return check_labels(row, text, err);
+    case IST_OPTION_PAIRS:
+        return check_pair(row, text, err);
     case _IST_OPTION_TYPE_MAX:
         break;
     }

@@ -51,6 +51,21 @@ void ist_options_free(ist_options *options)
     ist_free(options);
 }
 
+// A terminated copy of `value`, behind `before` and a line end where that is not NULL. NULL on ENOMEM.
+static char *join_lines(const char *before, ist_strv value)
+{
+    if (before == NULL) {
+        return ist_strndup(value.n != 0 ? value.p : "", value.n);
+    }
+    ist_buf joined = IST_BUF_INIT;
+    ist_buf_append_str(&joined, before);
+    ist_buf_append_char(&joined, '\n');
+    ist_buf_append_strv(&joined, value);
+    char *text = ist_buf_steal(&joined, NULL);
+    ist_buf_done(&joined);
+    return text;
+}
+
 ist_status ist_options_set(ist_options *options, size_t index, ist_strv value, ist_option_origin origin, ist_err *err)
 {
     option_value *slot = &options->values[index];
@@ -62,7 +77,8 @@ ist_status ist_options_set(ist_options *options, size_t index, ist_strv value, i
     if (slot->text != NULL && slot->origin > origin) {
         return IST_OK;
     }
-    char *copy = ist_strndup(value.n != 0 ? value.p : "", value.n);
+    bool adds = slot->text != NULL && slot->origin == origin && options->table->rows[index].type == IST_OPTION_PAIRS;
+    char *copy = join_lines(adds ? slot->text : NULL, value);
     if (copy == NULL) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
@@ -98,56 +114,96 @@ static ist_status unknown_flag(const ist_options *options, ist_strv name, ist_er
                        ist_option_hint(options->table, name, "--", hint, sizeof(hint)));
 }
 
+// The row that "--NAME" means; *ret_negated for "--no-NAME" of a FLAG. table->count: none.
+static size_t find_flag(const ist_option_table *table, ist_strv name, bool has_value, bool *ret_negated)
+{
+    size_t index = ist_option_find(table, name);
+    *ret_negated = false;
+    if (index < table->count || has_value || !ist_strv_starts_with(name, IST_STRV("no-"))) {
+        return index;
+    }
+    index = ist_option_find(table, ist_strv_skip(name, 3));
+    *ret_negated = index < table->count && table->rows[index].type == IST_OPTION_FLAG;
+    return *ret_negated ? index : table->count;
+}
+
+// The value of a flag that does not carry it: the next word, or for a FLAG what standing alone means.
+static ist_status following_value(const ist_option *row, int argc, const char *const *argv, int *at,
+                                  ist_strv *ret_value, ist_err *err)
+{
+    uint64_t number = 0;
+    bool is_flag = row->type == IST_OPTION_FLAG;
+    bool follows = *at + 1 < argc;
+    if (follows && is_flag) {
+        follows = ist_option_check(row, ist_strv_from(argv[*at + 1]), &number, NULL) == IST_OK;
+    }
+    if (!follows && !is_flag) {
+        return ist_err_set(err, IST_EINVAL, "--%s needs a value (%s)", row->name, row->metavar);
+    }
+    *ret_value = follows ? ist_strv_from(argv[++*at]) : IST_STRV("on");
+    return IST_OK;
+}
+
 // One flag at argv[*at]; moves *at past its value. "--x", "--x=v", "--x v", "--no-x".
 static ist_status read_flag(ist_options *options, int argc, const char *const *argv, int *at, ist_err *err)
 {
     ist_strv value = ist_strv_skip(ist_strv_from(argv[*at]), 2);
     bool has_value = false;
-    ist_strv name = ist_strv_cut(&value, '=', &has_value);
-    size_t index = ist_option_find(options->table, name);
     bool negated = false;
-    if (index == options->table->count && ist_strv_starts_with(name, IST_STRV("no-"))) {
-        index = ist_option_find(options->table, ist_strv_skip(name, 3));
-        negated = index < options->table->count && options->table->rows[index].type == IST_OPTION_FLAG && !has_value;
-    }
-    if (index == options->table->count || (ist_strv_starts_with(name, IST_STRV("no-")) && !negated &&
-                                           !ist_strv_equal(name, ist_strv_from(options->table->rows[index].name)))) {
+    ist_strv name = ist_strv_cut(&value, '=', &has_value);
+    size_t index = find_flag(options->table, name, has_value, &negated);
+    if (index == options->table->count) {
         return unknown_flag(options, name, err);
     }
-    bool is_flag = options->table->rows[index].type == IST_OPTION_FLAG;
-    if (!has_value && is_flag) {
-        bool follows = *at + 1 < argc && ist_option_check(&options->table->rows[index], ist_strv_from(argv[*at + 1]),
-                                                          &(uint64_t){0}, NULL) == IST_OK;
-        value = negated ? IST_STRV("off") : follows ? ist_strv_from(argv[++*at]) : IST_STRV("on");
+    if (negated) {
+        value = IST_STRV("off");
     } else if (!has_value) {
-        if (*at + 1 >= argc) {
-            return ist_err_set(err, IST_EINVAL, "--%.*s needs a value (%s)", IST_STRV_ARG(name),
-                               options->table->rows[index].metavar);
-        }
-        value = ist_strv_from(argv[++*at]);
-    }
-    return ist_options_set(options, index, value, IST_ORIGIN_FLAG, err);
-}
-
-ist_status ist_options_read_args(ist_options *options, int argc, const char *const *argv, ist_err *err)
-{
-    bool flags = true;
-    for (int i = 0; i < argc; i++) {
-        ist_status status;
-        if (flags && ist_strv_equal(ist_strv_from(argv[i]), IST_STRV("--"))) {
-            flags = false;
-            continue;
-        }
-        if (flags && ist_strv_starts_with(ist_strv_from(argv[i]), IST_STRV("--"))) {
-            status = read_flag(options, argc, argv, &i, err);
-        } else {
-            status = add_argument(options, argv[i], err);
-        }
+        ist_status status = following_value(&options->table->rows[index], argc, argv, at, &value, err);
         if (status != IST_OK) {
             return status;
         }
     }
-    return IST_OK;
+    return ist_options_set(options, index, value, IST_ORIGIN_FLAG, err);
+}
+
+// One short flag at argv[*at]: "-x", "-x v", "-xv".
+static ist_status read_short_flag(ist_options *options, int argc, const char *const *argv, int *at, ist_err *err)
+{
+    const ist_option_table *table = options->table;
+    const char *word = argv[*at];
+    size_t i = 0;
+    while (i < table->short_count && table->shorts[i].letter != word[1]) {
+        i++;
+    }
+    if (i == table->short_count) {
+        return ist_err_set(err, IST_EINVAL, "unknown flag %s; --help lists all flags", word);
+    }
+    ist_strv value = ist_strv_skip(ist_strv_from(word), 2);
+    if (value.n == 0) {
+        ist_status status = following_value(&table->rows[table->shorts[i].index], argc, argv, at, &value, err);
+        if (status != IST_OK) {
+            return status;
+        }
+    }
+    return ist_options_set(options, table->shorts[i].index, value, IST_ORIGIN_FLAG, err);
+}
+
+ist_status ist_options_read_args(ist_options *options, int argc, const char *const *argv, ist_err *err)
+{
+    ist_status status = IST_OK;
+    bool flags = true;
+    for (int i = 0; i < argc && status == IST_OK; i++) {
+        if (!flags || argv[i][0] != '-' || argv[i][1] == '\0') {
+            status = add_argument(options, argv[i], err);
+        } else if (strcmp(argv[i], "--") == 0) {
+            flags = false;
+        } else if (argv[i][1] == '-') {
+            status = read_flag(options, argc, argv, &i, err);
+        } else {
+            status = read_short_flag(options, argc, argv, &i, err);
+        }
+    }
+    return status;
 }
 
 // --- Environment ----------------------------------------------------------------------------------------------------
@@ -167,12 +223,50 @@ static bool name_of_variable(ist_strv variable, char *buffer, size_t size_bytes)
     return true;
 }
 
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+// Kubernetes gives every container variables for the Services of its namespace. For one named isthmus, or
+// isthmus-something, they are called like ours: ISTHMUS_SERVICE_HOST, ISTHMUS_DNS_SERVICE_PORT_HTTP, ISTHMUS_PORT,
+// ISTHMUS_PORT_8500_TCP_ADDR.
+static bool is_service_link(ist_strv variable)
+{
+    static const ist_strv PORT = IST_STRV_INIT("_PORT");
+    if (ist_strv_ends_with(variable, IST_STRV("_SERVICE_HOST")) || ist_strv_ends_with(variable, PORT) ||
+        ist_strv_contains(variable, IST_STRV("_SERVICE_PORT_"))) {
+        return true;
+    }
+    for (ist_strv rest = variable; rest.n > PORT.n + 1; rest = ist_strv_skip(rest, 1)) {
+        if (ist_strv_starts_with(rest, PORT) && rest.p[PORT.n] == '_' && is_digit(rest.p[PORT.n + 1])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Is it a variable of another command, or none of ours at all?
+static bool is_foreign(const ist_option_table *table, ist_strv variable)
+{
+    ist_strv rest = ist_strv_from(table->other_env);
+    for (bool more = rest.n != 0; more;) {
+        if (ist_strv_equal(ist_strv_cut(&rest, '|', &more), variable)) {
+            return true;
+        }
+    }
+    return is_service_link(variable);
+}
+
 static ist_status read_own_variable(ist_options *options, ist_strv variable, ist_strv value, ist_err *err)
 {
     char name[64] = "";
     size_t index = options->table->count;
     if (name_of_variable(variable, name, sizeof(name))) {
         index = ist_option_find(options->table, ist_strv_from(name));
+    }
+    if (index == options->table->count && is_foreign(options->table, variable)) {
+        return IST_OK;
     }
     if (index == options->table->count) {
         char hint[80];
@@ -272,9 +366,10 @@ bool ist_options_off(const ist_options *options, size_t index)
 bool ist_options_part(const ist_options *options, size_t index, size_t part, ist_strv *ret_part)
 {
     ist_strv rest = ist_options_text(options, index);
+    char separator = options->table->rows[index].type == IST_OPTION_PAIRS ? '\n' : ',';
     bool more = rest.n != 0;
     for (size_t i = 0; more; i++) {
-        ist_strv word = ist_strv_trim(ist_strv_cut(&rest, ',', &more));
+        ist_strv word = ist_strv_trim(ist_strv_cut(&rest, separator, &more));
         if (i == part) {
             *ret_part = word;
             return true;

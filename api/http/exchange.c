@@ -254,7 +254,7 @@ static ssize_t read_stream(void *ctx, uint64_t position, char *buffer, size_t si
     http_exchange *exchange = ctx;
     (void)position;
     if (exchange->gone) {
-        return MHD_CONTENT_READER_END_OF_STREAM; // an error would leave the connection lying about in libmicrohttpd 0.9.75
+        return MHD_CONTENT_READER_END_OF_STREAM; // after an error libmicrohttpd 0.9.75 keeps the connection for a while
     }
     if (exchange->pending.length == 0 && has_news(exchange) && !next_event(exchange)) {
         return MHD_CONTENT_READER_END_OF_STREAM;

@@ -104,8 +104,8 @@ void http_listener_run(http_listener *listener)
     (void)MHD_run(listener->daemon); // fails only for a daemon of another mode
     listener->connections = count_connections(listener);
     if (listener->connections < before) {
-        // At the limit of connections or descriptors libmicrohttpd stops listening; when one has ended, it starts again,
-        // but only at its next run, for which it does not ask.
+        // At the limit of connections or descriptors libmicrohttpd stops listening; when one has ended, it starts
+        // again, but only at its next run, for which it does not ask.
         (void)MHD_run(listener->daemon);
         listener->connections = count_connections(listener);
     }

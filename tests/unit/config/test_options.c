@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { NAME, LOUD, MODE, WAIT, SIZE, LISTEN, SERVERS, LABELS };
+enum { NAME, LOUD, MODE, WAIT, SIZE, LISTEN, SERVERS, LABELS, HEADER };
 
 static const ist_option ROWS[] = {
     [NAME] = {"name", "OLD_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME", "One", "a name"},
@@ -18,8 +18,14 @@ static const ist_option ROWS[] = {
     [LISTEN] = {"listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:53", "off", "ADDR:PORT", "Two", "where"},
     [SERVERS] = {"servers", NULL, IST_OPTION_SERVERS, NULL, NULL, "HOST:PORT", "Two", "who"},
     [LABELS] = {"labels", NULL, IST_OPTION_LABELS, NULL, NULL, "K=V", "Two", "labels"},
+    [HEADER] = {"header", NULL, IST_OPTION_PAIRS, NULL, NULL, "K=V", "Two", "a header"},
 };
-static const ist_option_table TABLE = {ROWS, IST_COUNT(ROWS)};
+static const ist_option_short SHORTS[] = {{'n', NAME}, {'l', LOUD}, {'H', HEADER}};
+static const ist_option_table TABLE = {.rows = ROWS,
+                                       .count = IST_COUNT(ROWS),
+                                       .shorts = SHORTS,
+                                       .short_count = IST_COUNT(SHORTS),
+                                       .other_env = "ISTHMUS_ADMIN|ISTHMUS_MORE"};
 
 static ist_options *make(void)
 {
@@ -71,6 +77,27 @@ static void args_flag_values_follow_or_stand_alone(void **state)
     }
 }
 
+static void args_short_forms_are_read(void **state)
+{
+    (void)state;
+    const char *argv[] = {"-nx", "-", "-l", "-H", "a=1,2", "-Hb==", "--header=c=", "-n", "-y"};
+    ist_options *options = make();
+    ist_err err = IST_ERR_NULL;
+    assert_int_equal(ist_options_read_args(options, IST_COUNT(argv), argv, &err), IST_OK);
+    assert_string_equal(ist_options_string(options, NAME), "-y");
+    assert_true(ist_options_flag(options, LOUD));
+    assert_int_equal(ist_options_argument_count(options), 1);
+    assert_string_equal(ist_options_argument(options, 0), "-");
+    static const char *const PAIRS[] = {"a=1,2", "b==", "c="};
+    ist_strv part;
+    for (size_t i = 0; i < IST_COUNT(PAIRS); i++) {
+        assert_true(ist_options_part(options, HEADER, i, &part));
+        ist_test_strv_equal(part, PAIRS[i]);
+    }
+    assert_false(ist_options_part(options, HEADER, IST_COUNT(PAIRS), &part));
+    ist_options_free(options);
+}
+
 static void bad_input_is_named(void **state)
 {
     (void)state;
@@ -92,6 +119,12 @@ static void bad_input_is_named(void **state)
         {{"--servers", "a:1,,b:2"}, 2, "no host"},
         {{"--labels", "a"}, 2, "K=V"},
         {{"--no-name"}, 1, "unknown flag --no-name"},
+        {{"--no-loud=on"}, 1, "unknown flag --no-loud"},
+        {{"-x"}, 1, "unknown flag -x; --help lists all flags"},
+        {{"-n"}, 1, "--name needs a value (NAME)"},
+        {{"--header", "a"}, 2, "--header: must be K=V"},
+        {{"--header", "=a"}, 2, "--header: must be K=V"},
+        {{"--header", "a=b\nc=d"}, 2, "on one line"},
     };
     for (size_t i = 0; i < IST_COUNT(CASES); i++) {
         ist_options *options = make();
@@ -130,6 +163,25 @@ static void env_other_name_is_read_when_ours_is_absent(void **state)
     ist_err err = IST_ERR_NULL;
     assert_int_equal(ist_options_read_env(options, env, &err), IST_OK);
     assert_string_equal(ist_options_string(options, NAME), "old");
+    ist_options_free(options);
+}
+
+static void env_variables_of_others_are_left_alone(void **state)
+{
+    (void)state;
+    const char *env[] = {"ISTHMUS_ADMIN=1",
+                         "ISTHMUS_MORE=1",
+                         "ISTHMUS_SERVICE_HOST=10.0.0.1",
+                         "ISTHMUS_SERVICE_PORT=80",
+                         "ISTHMUS_DNS_SERVICE_PORT_HTTP=80",
+                         "ISTHMUS_PORT=tcp://10.0.0.1:80",
+                         "ISTHMUS_PORT_80_TCP_ADDR=10.0.0.1",
+                         NULL};
+    const char *unknown[] = {"ISTHMUS_PORT_NAME=80", NULL};
+    ist_options *options = make();
+    ist_err err = IST_ERR_NULL;
+    assert_int_equal(ist_options_read_env(options, env, &err), IST_OK);
+    assert_int_equal(ist_options_read_env(options, unknown, &err), IST_EINVAL);
     ist_options_free(options);
 }
 
@@ -278,6 +330,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(options_defaults_are_parsed),
         cmocka_unit_test(args_forms_are_all_read),
+        cmocka_unit_test(args_short_forms_are_read),
+        cmocka_unit_test(env_variables_of_others_are_left_alone),
         cmocka_unit_test(args_flag_values_follow_or_stand_alone),
         cmocka_unit_test(bad_input_is_named),
         cmocka_unit_test(precedence_flag_beats_env_beats_file),

@@ -28,6 +28,7 @@ typedef enum ist_option_type {
     IST_OPTION_UPSTREAMS, // ADDR[:PORT][,...] with numeric addresses
     IST_OPTION_LABELS,    // k=v,... or @FILE
     IST_OPTION_FILE,      // path
+    IST_OPTION_PAIRS,     // K=V; each further mention adds one: parts are divided by line ends, not by commas
     _IST_OPTION_TYPE_MAX
 } ist_option_type;
 
@@ -43,9 +44,18 @@ typedef struct ist_option {
     const char *help;     // one sentence
 } ist_option;
 
+// "-o" for "--output".
+typedef struct ist_option_short {
+    char letter;
+    size_t index; // the row it stands for
+} ist_option_short;
+
 typedef struct ist_option_table {
     const ist_option *rows;
     size_t count;
+    const ist_option_short *shorts;
+    size_t short_count;
+    const char *other_env; // ISTHMUS_ variables that are no rows here, but known elsewhere: "A|B", or NULL
 } ist_option_table;
 
 typedef enum ist_option_origin {
@@ -66,11 +76,12 @@ void ist_options_free(ist_options *options);
 ist_status ist_options_set(ist_options *options, size_t index, ist_strv value, ist_option_origin origin, ist_err *err)
     IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 
-// Reads flags: "--name value", "--name=value", "--flag", "--no-flag", "--" ends them. Words that are no flags are collected
-// in order as arguments (at most 64). `argv` must outlive the options.
+// Reads flags: "--name value", "--name=value", "--flag", "--no-flag", "-n value", "-nvalue", "--" ends them. Words that
+// are no flags, "-" among them, are collected in order as arguments (at most 64). `argv` must outlive the options.
 ist_status ist_options_read_args(ist_options *options, int argc, const char *const *argv, ist_err *err)
     IST_NONNULL_ARGS(1, 3) IST_MUSTCHECK;
-// Reads ISTHMUS_* and the rows' other names from `environ`-like strings. An unknown ISTHMUS_ variable is an error with "did you mean".
+// Reads ISTHMUS_* and the rows' other names from `environ`-like strings. An unknown ISTHMUS_ variable is an error with
+// "did you mean", unless Kubernetes put it there for a Service named isthmus-something (ISTHMUS_SERVICE_HOST, ...).
 ist_status ist_options_read_env(ist_options *options, const char *const *env, ist_err *err) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 // Reads a YAML mapping of names to scalars or lists of scalars (joined by commas). Errors name FILE:LINE and key.
 ist_status ist_options_read_file(ist_options *options, const char *path, ist_err *err) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
@@ -86,7 +97,7 @@ bool ist_options_flag(const ist_options *options, size_t index) IST_NONNULL;
 size_t ist_options_choice(const ist_options *options, size_t index) IST_NONNULL;     // place of the value in `choices`
 uint64_t ist_options_number(const ist_options *options, size_t index) IST_NONNULL;   // DURATION: ms; SIZE: bytes (0 for a word); COUNT
 bool ist_options_off(const ist_options *options, size_t index) IST_NONNULL;          // the word "off", or not set
-// Parts of a comma list, without surrounding spaces: part number `part`, or false behind the last.
+// Parts of a comma list, without surrounding spaces, or of PAIRS: part number `part`, or false behind the last.
 bool ist_options_part(const ist_options *options, size_t index, size_t part, ist_strv *ret_part) IST_NONNULL;
 size_t ist_options_argument_count(const ist_options *options) IST_NONNULL;
 const char *ist_options_argument(const ist_options *options, size_t n) IST_NONNULL IST_RETURNS_NONNULL;
