@@ -209,8 +209,12 @@ static ist_status merge_entry(ist_world *world, ist_svc *service, const ist_entr
     if (all == NULL || vips == NULL || source == NULL) {
         return IST_ENOMEM;
     }
-    memcpy(all, service->ports, service->port_count * sizeof(*all));
-    memcpy(vips, service->vips, service->vip_count * sizeof(*vips));
+    for (uint32_t i = 0; i < service->port_count; i++) {
+        all[i] = service->ports[i];
+    }
+    for (uint32_t i = 0; i < service->vip_count; i++) {
+        vips[i] = service->vips[i];
+    }
     service->ports = all;
     service->vips = vips;
     for (uint32_t i = 0; i < entry->spec.ports.count; i++) {
