@@ -136,5 +136,5 @@ def test_sigterm_drains_and_sighup_reloads(start_agent, bookinfo, tmp_path):
     agent.wait_line(agent.stderr, r"did you mean dns-answer")
     agent.child.send_signal(signal.SIGTERM)
     harness.wait_for(lambda: agent.http("/healthz/ready", port="health").status == 503, "draining")
-    assert agent.addresses("details.default.svc.cluster.local") == ["10.96.0.11"]
+    assert agent.addresses("details.default.svc.cluster.local") == ["10.244.1.11", "10.244.2.11"]  # still serving
     agent.child.send_signal(signal.SIGTERM)
