@@ -141,8 +141,8 @@ static const char *refusal(const ist_xds_grpc_situation *situation, int grpc_sta
 {
     if (grpc_status == GRPC_STATUS_UNAUTHENTICATED) {
         return situation->token_file != NULL
-                   ? "istiod does not accept the token in %T: expired, for another audience than istio-ca, or of another "
-                     "cluster"
+                   ? "istiod does not accept the token in %T: expired, for another audience than istio-ca, or of "
+                     "another cluster"
                    : "istiod wants a token: set --xds-token";
     }
     if (grpc_status == GRPC_STATUS_UNIMPLEMENTED) {

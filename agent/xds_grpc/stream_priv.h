@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One ADS stream on a channel of its own. The writer thread starts gRPC's operations; the queue thread (pump) posts
-// what has completed to the loop, so every function here, and every event, is on the writer thread and there is no lock.
+// what has completed to the loop, so all functions here, and all events, are on the writer thread and there is no lock.
 //
 // The owner is told `opened` once the connection stands and the headers are out, `sent`, `message`, and at last
 // `closed` (unless it gave the stream up before). `gone` comes after everything else, when gRPC has let go of the last

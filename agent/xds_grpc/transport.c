@@ -259,8 +259,14 @@ static ist_status connect_now(ist_xds_grpc *grpc)
 static void connect_or_wait(ist_xds_grpc *grpc)
 {
     attempt *now = &grpc->attempt;
-    if (!ist_xds_grpc_server_target(&grpc->servers[now->server], now->target)) {
+    ist_xds_grpc_server *server = &grpc->servers[now->server];
+    if (!ist_xds_grpc_server_target(server, now->target)) {
         now->phase = PHASE_RESOLVING;
+        if (server->resolved != IST_EAGAIN) {
+            ist_err_set(&now->failure, server->resolved, "the name %s cannot be resolved (%s); check --xds-address",
+                        server->host, ist_status_name(server->resolved));
+            fail_later(grpc, GRPC_STATUS_UNAVAILABLE);
+        }
         return;
     }
     now->phase = PHASE_CONNECTING;
@@ -349,17 +355,8 @@ void ist_xds_grpc_resolved(ist_xds_grpc *grpc, ist_strv host, ist_status status,
             ist_xds_grpc_server_resolved(&grpc->servers[i], status, addrs, count);
         }
     }
-    if (grpc->attempt.phase != PHASE_RESOLVING) {
-        return;
-    }
-    const ist_xds_grpc_server *server = &grpc->servers[grpc->attempt.server];
-    if (server->addr_count != 0) {
+    if (grpc->attempt.phase == PHASE_RESOLVING) {
         connect_or_wait(grpc);
-    } else if (server->resolved != IST_EAGAIN) {
-        ist_err_set(&grpc->attempt.failure, server->resolved,
-                    "the name %s cannot be resolved (%s); check --xds-address", server->host,
-                    ist_status_name(server->resolved));
-        fail_later(grpc, GRPC_STATUS_UNAVAILABLE);
     }
 }
 
