@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Look-ups of names: short forms, wildcards by RFC 4592, existence of names in between.
+#include "mesh_world.h"
+
+static void put(world *w, const char *host)
+{
+    char cluster[256];
+    (void)snprintf(cluster, sizeof(cluster), "outbound|80||%s", host);
+    MUST(world_put_service(w, cluster, "10.0.0.1-80"));
+}
+
+static void open_names(world *w)
+{
+    MUST(world_open(w, NULL));
+    put(w, "a.ns.svc.cluster.local");
+    put(w, "a.other.svc.cluster.local");
+    put(w, "c.other.svc.cluster.local");
+    put(w, "api.example.com");
+    put(w, "*.example.com");
+    put(w, "*.deep.example.com");
+    put(w, "x.host.example.com");
+    MUST(world_put_name(w, "pod-0.h.ns.svc.cluster.local", "10.0.0.9", true, 0));
+    MUST(world_commit(w));
+}
+
+static void names_are_found_in_every_form(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *found; // NULL = not ours
+        bool wildcard;
+    } rows[] = {
+        {"a.ns.svc.cluster.local", "a.ns.svc.cluster.local", false},
+        {"a", "a.ns.svc.cluster.local", false},
+        {"c", NULL, false}, // not in the pod's namespace
+        {"a.other", "a.other.svc.cluster.local", false},
+        {"a.other.svc", "a.other.svc.cluster.local", false},
+        {"a.other.svc.cluster", NULL, false},
+        {"pod-0.h", "pod-0.h.ns.svc.cluster.local", false},
+        {"pod-0.h.ns.svc", "pod-0.h.ns.svc.cluster.local", false},
+        {"h.ns", NULL, false},
+        {"api.example.com", "api.example.com", false},
+        {"www.example.com", "*.example.com", true},
+        {"far.www.example.com", "*.example.com", true},
+        {"one.deep.example.com", "*.deep.example.com", true},
+        {"deep.example.com", NULL, false},        // exists: a name stands below it
+        {"host.example.com", NULL, false},        // likewise
+        {"y.host.example.com", NULL, false},      // its closest encloser is host.example.com, which has no wildcard
+        {"below.api.example.com", NULL, false},   // api.example.com exists
+        {"example.com", NULL, false},
+        {"", NULL, false},
+    };
+    world w;
+    open_names(&w);
+    for (size_t i = 0; i < IST_COUNT(rows); i++) {
+        bool wildcard = true;
+        const ist_mesh_name *name = ist_mesh_view_name(world_view(&w), ist_strv_from(rows[i].name), &wildcard);
+        ist_test_strv_equal(name != NULL ? name->name : IST_STRV_NULL, rows[i].found != NULL ? rows[i].found : "");
+        assert_int_equal(wildcard, rows[i].wildcard);
+    }
+    world_close(&w);
+}
+
+static void names_in_between_exist(void **state)
+{
+    (void)state;
+    world w;
+    open_names(&w);
+    const ist_mesh_view *view = world_view(&w);
+    assert_true(ist_mesh_view_has_names_below(view, IST_STRV("other.svc.cluster.local")));
+    assert_true(ist_mesh_view_has_names_below(view, IST_STRV("local")));
+    assert_true(ist_mesh_view_has_names_below(view, IST_STRV("h.ns.svc.cluster.local")));
+    assert_false(ist_mesh_view_has_names_below(view, IST_STRV("a.ns.svc.cluster.local")));
+    assert_false(ist_mesh_view_has_names_below(view, IST_STRV("org")));
+    world_close(&w);
+}
+
+static void hosts_resolve_without_regard_to_case(void **state)
+{
+    (void)state;
+    world w;
+    open_names(&w);
+    const ist_mesh_view *view = world_view(&w);
+    ist_test_strv_equal(ist_mesh_view_resolve_host(view, IST_STRV("A.Other."))->host, "a.other.svc.cluster.local");
+    ist_test_strv_equal(ist_mesh_view_resolve_host(view, IST_STRV("WWW.example.com"))->host, "*.example.com");
+    assert_null(ist_mesh_view_resolve_host(view, IST_STRV("pod-0.h")));
+    assert_null(ist_mesh_view_resolve_host(view, IST_STRV(".")));
+    char text[300];
+    memset(text, 'a', sizeof(text));
+    assert_null(ist_mesh_view_resolve_host(view, ist_strv_make(text, sizeof(text))));
+    assert_null(ist_mesh_view_name(view, ist_strv_make(text, 253), NULL)); // its short forms do not fit
+    world_close(&w);
+}
+
+static void services_can_be_walked_and_sorted(void **state)
+{
+    (void)state;
+    world w;
+    open_names(&w);
+    const ist_mesh_view *view = world_view(&w);
+    size_t count = 0;
+    const ist_mesh_service **sorted = ist_mesh_view_sorted_services(view, &count);
+    assert_non_null(sorted);
+    assert_int_equal(count, 7);
+    for (size_t i = 1; i < count; i++) {
+        assert_true(ist_strv_compare(sorted[i - 1]->host, sorted[i]->host) < 0);
+    }
+    ist_free(sorted);
+    size_t names = 0;
+    ist_pmap_it it = ist_mesh_view_names(view);
+    while (ist_mesh_view_next_name(&it) != NULL) {
+        names++;
+    }
+    assert_int_equal(names, 8);
+    assert_int_equal(ist_mesh_view_counts(view)->names, 8);
+    world_close(&w);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_are_found_in_every_form),
+        cmocka_unit_test(names_in_between_exist),
+        cmocka_unit_test(hosts_resolve_without_regard_to_case),
+        cmocka_unit_test(services_can_be_walked_and_sorted),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
