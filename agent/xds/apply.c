@@ -20,7 +20,8 @@ static ist_status decode_piece(ist_xds_decoder *decoder, ist_xds_type type, ist_
 static ist_status decode(ist_xds_decoder *decoder, ist_xds_type type, const ist_xds_resource *resource, ist_err *err)
 {
     if (!ist_strv_equal(resource->type_url, ist_strv_from(ist_xds_type_url(type)))) {
-        return ist_err_set(err, IST_EINVAL, "its type is \"%.*s\"", IST_STRV_ARG(ist_strv_first(resource->type_url, 200)));
+        return ist_err_set(err, IST_EINVAL, "its type is \"%.*s\"",
+                           IST_STRV_ARG(ist_strv_first(resource->type_url, 200)));
     }
     switch (type) {
     case IST_XDS_CDS:
@@ -89,7 +90,8 @@ static ist_status apply_removal(ist_xds_decoder *decoder, ist_xds_type type, ist
     return IST_OK;
 }
 
-static ist_status apply_items(ist_xds_decoder *decoder, const ist_xds_response *response, ist_xds_type type, ist_err *err)
+static ist_status apply_items(ist_xds_decoder *decoder, const ist_xds_response *response, ist_xds_type type,
+                              ist_err *err)
 {
     ist_xds_wire wire = ist_xds_wire_over(response->span);
     ist_status status = IST_OK;

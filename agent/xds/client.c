@@ -10,20 +10,20 @@
 #define BACKOFF_BASE_MS 500
 #define BACKOFF_CAP_MS 30000
 #define BACKOFF_FLOOR_MS 50
-#define STEADY_MS 30000                // a stream that was synced for so long begins the back-off anew
-#define FIRST_RESPONSE_MS 15000        // from opening to the first response
-#define TYPE_RESPONSE_MS 30000         // from a request to its response
+#define STEADY_MS 30000                 // a stream that was synced for so long begins the back-off anew
+#define FIRST_RESPONSE_MS 15000         // from opening to the first response
+#define TYPE_RESPONSE_MS 30000          // from a request to its response
 #define RETURN_TO_FIRST_MS (10 * 60000) // on a later server, how long until the first is tried again
 #define GRPC_RESOURCE_EXHAUSTED 8
 #define DEFAULT_MAX_RESOURCE_BYTES ((size_t)16 << 20)
 #define DEFAULT_MAX_RESOURCES 1000000
 #define RESOURCE_BLOCK_BYTES 16384
 #define ARENA_MAX_BYTES ((size_t)1 << 30)
-#define KEPT_REQUEST_BYTES 65536       // a larger request gives its memory back
+#define KEPT_REQUEST_BYTES 65536 // a larger request gives its memory back
 
 static const char *const state_names[] = {
-    [IST_XDS_IDLE] = "idle",       [IST_XDS_CONNECTING] = "connecting", [IST_XDS_SYNCING] = "syncing",
-    [IST_XDS_SYNCED] = "synced",   [IST_XDS_BACKOFF] = "backoff",
+    [IST_XDS_IDLE] = "idle",     [IST_XDS_CONNECTING] = "connecting", [IST_XDS_SYNCING] = "syncing",
+    [IST_XDS_SYNCED] = "synced", [IST_XDS_BACKOFF] = "backoff",
 };
 
 const char *ist_xds_state_name(ist_xds_state state)
@@ -60,7 +60,8 @@ static ist_status make_parts(ist_xds_client *client, const ist_xds_client_args *
     client->scratch = ist_arena_new(0, 0);
     client->decoder.arena = ist_arena_new(RESOURCE_BLOCK_BYTES, ARENA_MAX_BYTES);
     client->decoder.unit = ist_arena_new(RESOURCE_BLOCK_BYTES, ARENA_MAX_BYTES);
-    if (client->head == NULL || client->scratch == NULL || client->decoder.arena == NULL || client->decoder.unit == NULL) {
+    if (client->head == NULL || client->scratch == NULL || client->decoder.arena == NULL ||
+        client->decoder.unit == NULL) {
         return IST_ENOMEM;
     }
     return copy_servers(client, args);
@@ -83,8 +84,7 @@ static ist_xds_client *client_new(const ist_xds_client_args *args)
     client->decoder.rejects = &client->rejects;
     client->decoder.max_resource_bytes =
         args->max_resource_bytes != 0 ? args->max_resource_bytes : DEFAULT_MAX_RESOURCE_BYTES;
-    client->backoff =
-        (ist_backoff){.base_ms = BACKOFF_BASE_MS, .cap_ms = BACKOFF_CAP_MS, .floor_ms = BACKOFF_FLOOR_MS};
+    client->backoff = (ist_backoff){.base_ms = BACKOFF_BASE_MS, .cap_ms = BACKOFF_CAP_MS, .floor_ms = BACKOFF_FLOOR_MS};
     client->prng = (ist_prng){.state = args->random_seed};
     client->grace_ms = IST_XDS_NEVER;
     client->timer_ms = IST_XDS_NEVER;
@@ -396,9 +396,9 @@ static ist_status check_deadlines(const ist_xds_client *client, int64_t now_ms, 
     if (answered || now_ms - client->opened_ms < FIRST_RESPONSE_MS) {
         return IST_OK;
     }
-    return ist_err_set(err, IST_ETIMEOUT, client->up ? "%s has sent nothing within %d s"
-                                                     : "%s could not be reached within %d s",
-                       server, FIRST_RESPONSE_MS / 1000);
+    return ist_err_set(err, IST_ETIMEOUT,
+                       client->up ? "%s has sent nothing within %d s" : "%s could not be reached within %d s", server,
+                       FIRST_RESPONSE_MS / 1000);
 }
 
 static void on_stream_timer(ist_xds_client *client, int64_t now_ms)

@@ -39,7 +39,8 @@ void ist_xds_rejects_add(ist_xds_rejects *rejects, ist_xds_type type, ist_strv n
         return;
     }
     room -= sizeof(MORE_TEXT);
-    ist_strv shown = ist_strv_valid_utf8(name) ? ist_strv_first(name, IST_MESH_HOST_MAX) : IST_STRV("(name is not UTF-8)");
+    ist_strv shown =
+        ist_strv_valid_utf8(name) ? ist_strv_first(name, IST_MESH_HOST_MAX) : IST_STRV("(name is not UTF-8)");
     char *at = rejects->text + rejects->length;
     int written = snprintf(at, room, "%s%s %.*s: %s", rejects->count > 1 ? "; " : "", ist_xds_type_name(type),
                            IST_STRV_ARG(shown), err->text);
@@ -56,7 +57,8 @@ ist_status ist_xds_decoder_view(ist_xds_decoder *decoder, ist_xds_span span, ist
                                 ist_err *err)
 {
     if (span.length > decoder->max_resource_bytes) {
-        return ist_err_set(err, IST_ELIMIT, "%zu bytes; at most %zu are taken", span.length, decoder->max_resource_bytes);
+        return ist_err_set(err, IST_ELIMIT, "%zu bytes; at most %zu are taken", span.length,
+                           decoder->max_resource_bytes);
     }
     if (ist_xds_span_view(span, arena, ret_bytes) != IST_OK) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");

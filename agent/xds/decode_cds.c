@@ -12,6 +12,8 @@
 #define HTTP_OPTIONS_KEY "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 #define DYNAMIC_FORWARD_PROXY "envoy.clusters.dynamic_forward_proxy"
 #define TLS_SOCKET "envoy.transport_sockets.tls"
+#define HTTP_EXPLICIT \
+    ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_EXPLICIT_HTTP_CONFIG
 
 typedef Envoy__Config__Cluster__V3__Cluster cluster_message;
 
@@ -22,7 +24,8 @@ static uint32_t number_or_unset(const Google__Protobuf__UInt32Value *value)
 
 static ist_status set_discovery(const cluster_message *message, ist_mesh_cluster *spec, ist_err *err)
 {
-    if (message->cluster_discovery_type_case == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_CLUSTER_TYPE) {
+    if (message->cluster_discovery_type_case ==
+        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_CLUSTER_TYPE) {
         if (!ist_strv_equal(ist_strv_from(message->cluster_type->name), IST_STRV(DYNAMIC_FORWARD_PROXY))) {
             return ist_err_set(err, IST_EINVAL, "cluster_type %.200s is not known", message->cluster_type->name);
         }
@@ -30,7 +33,8 @@ static ist_status set_discovery(const cluster_message *message, ist_mesh_cluster
         return IST_OK;
     }
     int type = message->cluster_discovery_type_case == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_TYPE
-                   ? (int)message->type : 0;
+                   ? (int)message->type
+                   : 0;
     if (type < 0 || type > ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__ORIGINAL_DST) {
         return ist_err_set(err, IST_EINVAL, "type %d is not known", type);
     }
@@ -150,10 +154,8 @@ static ist_status set_http2(const cluster_message *message, ist_arena *arena, is
         const Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions *options =
             (const Envoy__Extensions__Upstreams__Http__V3__HttpProtocolOptions *)base;
         // Only where HTTP/2 is asked for; use_downstream_protocol_config takes whatever the client speaks.
-        spec->http2 = options->upstream_protocol_options_case ==
-                          ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_EXPLICIT_HTTP_CONFIG &&
-                      options->explicit_http_config->protocol_config_case ==
-                          ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__EXPLICIT_HTTP_CONFIG__PROTOCOL_CONFIG_HTTP2_PROTOCOL_OPTIONS;
+        spec->http2 = options->upstream_protocol_options_case == HTTP_EXPLICIT &&
+                      options->explicit_http_config->http2_protocol_options != NULL;
     }
     return IST_OK;
 }
@@ -213,8 +215,8 @@ static ist_status put_cluster(ist_xds_decoder *decoder, const cluster_message *m
     ist_status status = fill_cluster(decoder, message, &spec, err);
     if (status == IST_OK && has_inline_endpoints(spec.discovery)) {
         ist_strv assignment = ist_strv_make((const char *)message->load_assignment.data, message->load_assignment.len);
-        status = ist_xds_endpoints_unpack(decoder, assignment, spec.discovery != IST_MESH_DISCOVERY_STATIC, &endpoints,
-                                          err);
+        status =
+            ist_xds_endpoints_unpack(decoder, assignment, spec.discovery != IST_MESH_DISCOVERY_STATIC, &endpoints, err);
         spec.inline_endpoints = &endpoints;
         if (status != IST_OK && status != IST_ENOMEM) {
             ist_err_prefix(err, "load_assignment");

@@ -33,7 +33,7 @@ typedef struct assembling {
     ist_strv *hostnames;
     uint16_t *workload_slots; // hash table: index + 1 into workloads, 0 = free
     size_t workload_mask;
-    uint32_t capacity;        // endpoints
+    uint32_t capacity; // endpoints
     uint32_t count;
     uint16_t locality_count;
     uint16_t workload_count;
@@ -182,8 +182,10 @@ static ist_status set_socket(assembling *assembly, const Envoy__Config__Core__V3
     if (socket->port_specifier_case != ENVOY__CONFIG__CORE__V3__SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE ||
         socket->port_value == 0 || socket->port_value > UINT16_MAX) {
         return ist_err_set(err, IST_EINVAL, "socket_address.port_value %u is no port from 1 to 65535",
-                           socket->port_specifier_case == ENVOY__CONFIG__CORE__V3__SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE
-                               ? socket->port_value : 0);
+                           socket->port_specifier_case ==
+                                   ENVOY__CONFIG__CORE__V3__SOCKET_ADDRESS__PORT_SPECIFIER_PORT_VALUE
+                               ? socket->port_value
+                               : 0);
     }
     item->port = (uint16_t)socket->port_value;
     return set_address(assembly, socket->address, item, err);
@@ -212,7 +214,8 @@ static ist_status set_alternate(assembling *assembly, const Envoy__Config__Endpo
 }
 
 // What istiod says of an endpoint beside its address (facts: xds 3.2).
-static ist_status set_metadata(assembling *assembly, const ProtobufCBinaryData *bytes, ist_mesh_endpoint *item, ist_err *err)
+static ist_status set_metadata(assembling *assembly, const ProtobufCBinaryData *bytes, ist_mesh_endpoint *item,
+                               ist_err *err)
 {
     // The unpacked message lives in the unit arena; the text of the workload must outlive it.
     ist_strv metadata = ist_strv_make((const char *)bytes->data, bytes->len);
@@ -342,8 +345,7 @@ static uint32_t wrapped(ist_xds_span span)
 
 static ist_strv contiguous(ist_xds_span span)
 {
-    return span.length == 0 ? IST_STRV("")
-                            : ist_strv_make((const char *)span.slice->bytes + span.offset, span.length);
+    return span.length == 0 ? IST_STRV("") : ist_strv_make((const char *)span.slice->bytes + span.offset, span.length);
 }
 
 static ist_status add_locality(assembling *assembly, ist_xds_span span, ist_err *err)

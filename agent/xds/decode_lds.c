@@ -105,8 +105,8 @@ static ist_status decode_chain(ist_arena *arena, const chain_message *chain, ist
         const ProtobufCMessage *base = NULL;
         ist_status status = ist_xds_message_unpack(
             &envoy__extensions__filters__network__tcp_proxy__v3__tcp_proxy__descriptor,
-            ist_strv_make((const char *)filter->typed_config->value.data, filter->typed_config->value.len), arena, &base,
-            err);
+            ist_strv_make((const char *)filter->typed_config->value.data, filter->typed_config->value.len), arena,
+            &base, err);
         if (status == IST_OK) {
             status = set_destinations(arena, (const tcp_proxy_message *)base, route, err);
         }
@@ -119,7 +119,8 @@ static ist_status decode_chain(ist_arena *arena, const chain_message *chain, ist
     return IST_OK;
 }
 
-static ist_status decode_chains(ist_arena *arena, const listener_message *message, ist_mesh_listener *spec, ist_err *err)
+static ist_status decode_chains(ist_arena *arena, const listener_message *message, ist_mesh_listener *spec,
+                                ist_err *err)
 {
     size_t chains = message->n_filter_chains + (message->default_filter_chain != NULL);
     if (chains > MAX_CHAINS) {
@@ -167,7 +168,8 @@ static ist_status add_address(const Envoy__Config__Core__V3__Address *address, i
     return IST_OK;
 }
 
-static ist_status decode_addresses(ist_arena *arena, const listener_message *message, ist_mesh_listener *spec, ist_err *err)
+static ist_status decode_addresses(ist_arena *arena, const listener_message *message, ist_mesh_listener *spec,
+                                   ist_err *err)
 {
     ist_mesh_addr *addrs = IST_ARENA_ARRAY(arena, message->n_additional_addresses + 1, ist_mesh_addr);
     if (addrs == NULL) {
@@ -201,7 +203,8 @@ ist_status ist_xds_decode_listener(ist_xds_decoder *decoder, ist_strv bytes, ist
         return status;
     }
     if (spec.addr_count == 0 || spec.port == 0 || message->traffic_direction == DIRECTION_INBOUND) {
-        ist_mesh_builder_remove_listener(decoder->builder, name); // nobody connects to it; perhaps it was another before
+        ist_mesh_builder_remove_listener(decoder->builder,
+                                         name); // nobody connects to it; perhaps it was another before
         return IST_OK;
     }
     status = decode_chains(decoder->arena, message, &spec, err);

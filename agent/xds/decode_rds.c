@@ -16,7 +16,8 @@ static ist_status no_memory(ist_err *err)
     return ist_err_set(err, IST_ENOMEM, "out of memory");
 }
 
-static ist_status put_virtual_host(ist_xds_decoder *decoder, ist_strv table, ist_strv bytes, uint64_t hash, ist_err *err)
+static ist_status put_virtual_host(ist_xds_decoder *decoder, ist_strv table, ist_strv bytes, uint64_t hash,
+                                   ist_err *err)
 {
     const ProtobufCMessage *base = NULL;
     ist_mesh_virtual_host spec = {.hash = hash};
@@ -87,8 +88,9 @@ static ist_status decode_member(ist_xds_decoder *decoder, ist_strv table, ist_xd
     }
     ist_strv name = ist_xds_wire_bytes(bytes, VIRTUAL_HOST_NAME);
     if (!ist_xds_seen_add(seen, ist_xds_content_hash(name))) {
-        return ist_err_set(err, IST_EINVAL, "virtual host %.*s: its name occurs twice in this table; the first one holds",
-                           IST_STRV_ARG(ist_strv_first(ist_strv_valid_utf8(name) ? name : IST_STRV_NULL, IST_MESH_HOST_MAX)));
+        return ist_err_set(
+            err, IST_EINVAL, "virtual host %.*s: its name occurs twice in this table; the first one holds",
+            IST_STRV_ARG(ist_strv_first(ist_strv_valid_utf8(name) ? name : IST_STRV_NULL, IST_MESH_HOST_MAX)));
     }
     return ist_xds_decode_virtual_host(decoder, table, bytes, err);
 }

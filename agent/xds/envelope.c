@@ -49,11 +49,13 @@ static ist_status read_text(ist_xds_span span, ist_arena *arena, ist_strv *ret_t
     if (ist_xds_span_view(span, arena, ret_text) != IST_OK) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
-    return ist_strv_valid_utf8(*ret_text) ? IST_OK
-                                          : ist_err_set(err, IST_EPARSE, "the response's version, nonce or type is not UTF-8");
+    return ist_strv_valid_utf8(*ret_text)
+               ? IST_OK
+               : ist_err_set(err, IST_EPARSE, "the response's version, nonce or type is not UTF-8");
 }
 
-static ist_status read_head_field(const ist_xds_field *field, ist_arena *arena, ist_xds_response *response, ist_err *err)
+static ist_status read_head_field(const ist_xds_field *field, ist_arena *arena, ist_xds_response *response,
+                                  ist_err *err)
 {
     switch (field->number) {
     case FIELD_VERSION:
@@ -73,15 +75,14 @@ static ist_status read_head_field(const ist_xds_field *field, ist_arena *arena, 
     }
 }
 
-ist_status ist_xds_response_parse(ist_xds_mode mode, ist_xds_span span, ist_arena *arena, ist_xds_response *ret_response,
-                                  ist_err *err)
+ist_status ist_xds_response_parse(ist_xds_mode mode, ist_xds_span span, ist_arena *arena,
+                                  ist_xds_response *ret_response, ist_err *err)
 {
     ist_xds_response response = {.span = span, .mode = mode};
     ist_xds_wire wire = ist_xds_wire_over(span);
     ist_xds_field field;
     while (ist_xds_wire_next(&wire, &field)) {
-        ist_status status =
-            field.type == IST_XDS_WIRE_BYTES ? read_head_field(&field, arena, &response, err) : IST_OK;
+        ist_status status = field.type == IST_XDS_WIRE_BYTES ? read_head_field(&field, arena, &response, err) : IST_OK;
         if (status != IST_OK) {
             return status;
         }
@@ -133,8 +134,8 @@ static ist_status parse_any(ist_xds_span span, ist_arena *arena, ist_xds_resourc
     return status;
 }
 
-ist_status ist_xds_resource_parse(ist_xds_mode mode, ist_xds_span span, ist_arena *arena, ist_xds_resource *ret_resource,
-                                  ist_err *err)
+ist_status ist_xds_resource_parse(ist_xds_mode mode, ist_xds_span span, ist_arena *arena,
+                                  ist_xds_resource *ret_resource, ist_err *err)
 {
     ist_xds_resource resource = {.value = {.slice = span.slice}};
     ist_status status = IST_OK;

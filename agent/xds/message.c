@@ -83,7 +83,8 @@ static ist_status check_text(const ProtobufCMessageDescriptor *type, const char 
 static ist_status check(const ProtobufCMessageDescriptor *type, ist_xds_span span, unsigned depth, ist_err *err)
 {
     if (depth > IST_XDS_MAX_DEPTH) {
-        return ist_err_set(err, IST_ELIMIT, "%s is nested more than %d messages deep", type->short_name, IST_XDS_MAX_DEPTH);
+        return ist_err_set(err, IST_ELIMIT, "%s is nested more than %d messages deep", type->short_name,
+                           IST_XDS_MAX_DEPTH);
     }
     ist_xds_wire wire = ist_xds_wire_over(span);
     ist_xds_field field;
@@ -93,7 +94,8 @@ static ist_status check(const ProtobufCMessageDescriptor *type, ist_xds_span spa
             continue;
         }
         if (field.type != expected_wire(known->type)) {
-            return ist_err_set(err, IST_EPARSE, "field %s of %s has the wrong wire type", known->name, type->short_name);
+            return ist_err_set(err, IST_EPARSE, "field %s of %s has the wrong wire type", known->name,
+                               type->short_name);
         }
         ist_status status = IST_OK;
         if (known->type == PROTOBUF_C_TYPE_STRING) {
@@ -127,7 +129,8 @@ ist_status ist_xds_message_unpack(const ProtobufCMessageDescriptor *type, ist_st
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     if (budget.exceeded) {
-        return ist_err_set(err, IST_ELIMIT, "%s unpacks to more than %d times its size", type->short_name, BUDGET_PER_BYTE);
+        return ist_err_set(err, IST_ELIMIT, "%s unpacks to more than %d times its size", type->short_name,
+                           BUDGET_PER_BYTE);
     }
     return ist_err_set(err, IST_EPARSE, "%s cannot be unpacked", type->short_name);
 }

@@ -17,14 +17,14 @@ typedef struct name_change {
 } name_change;
 
 struct ist_xds_names {
-    ist_map *wanted;      // name -> the round in which it was last wanted, as a number in the pointer
-    uintptr_t round;      // never 0
+    ist_map *wanted; // name -> the round in which it was last wanted, as a number in the pointer
+    uintptr_t round; // never 0
     struct {
         name_change *items;
         size_t count;
         size_t capacity;
     } queue;
-    size_t sent;          // so many at the front of the queue are done
+    size_t sent; // so many at the front of the queue are done
 };
 
 ist_xds_names *ist_xds_names_new(void)

@@ -79,8 +79,8 @@ static void add_labels(field_list *outer, const ist_xds_node *node)
     if (node->label_count == 0) {
         return;
     }
-    field_list labels = {.arena = outer->arena, .capacity = node->label_count,
-                     .message = struct_new(outer->arena, node->label_count)};
+    field_list labels = {
+        .arena = outer->arena, .capacity = node->label_count, .message = struct_new(outer->arena, node->label_count)};
     if (labels.message == NULL) {
         outer->failed = true;
         return;
@@ -159,8 +159,8 @@ static ist_status build(const ist_xds_node *node, ist_arena *arena, ist_buf *out
     message.id = ist_arena_printf(arena, "sidecar~%.*s~%.*s.%.*s~%.*s.svc.%.*s", IST_STRV_ARG(ip),
                                   IST_STRV_ARG(node->pod_name), IST_STRV_ARG(node->pod_namespace),
                                   IST_STRV_ARG(node->pod_namespace), IST_STRV_ARG(node->domain));
-    message.cluster = ist_arena_printf(arena, "%.*s.%.*s", IST_STRV_ARG(node->workload_name.n > 0 ? node->workload_name : node->pod_name),
-                                       IST_STRV_ARG(node->pod_namespace));
+    ist_strv workload = node->workload_name.n > 0 ? node->workload_name : node->pod_name;
+    message.cluster = ist_arena_printf(arena, "%.*s.%.*s", IST_STRV_ARG(workload), IST_STRV_ARG(node->pod_namespace));
     message.user_agent_name = ist_arena_printf(arena, "isthmus");
     message.metadata = metadata_new(node, arena);
     bool place = node->region.n > 0 || node->zone.n > 0 || node->subzone.n > 0;

@@ -201,8 +201,8 @@ static ist_status set_match(const match_message *message, ist_arena *arena, ist_
     }
     set_path(message, route);
     route->fraction_per_million = fraction_per_million(message->runtime_fraction);
-    route->unsupported_match |= message->n_dynamic_metadata > 0 || message->n_filter_state > 0 || message->n_cookies > 0 ||
-                                message->grpc.len > 0 || message->tls_context.len > 0;
+    route->unsupported_match |= message->n_dynamic_metadata > 0 || message->n_filter_state > 0 ||
+                                message->n_cookies > 0 || message->grpc.len > 0 || message->tls_context.len > 0;
     ist_status status = set_headers(message, arena, route, err);
     if (status == IST_OK) {
         status = set_queries(message, arena, route, err);
@@ -227,7 +227,8 @@ static ist_status set_weighted(const Envoy__Config__Route__V3__WeightedCluster *
 
 static ist_status set_destinations(const action_message *action, ist_arena *arena, ist_mesh_route *route, ist_err *err)
 {
-    bool weighted = action->cluster_specifier_case == ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS;
+    bool weighted =
+        action->cluster_specifier_case == ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_WEIGHTED_CLUSTERS;
     bool single = action->cluster_specifier_case == ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__CLUSTER_SPECIFIER_CLUSTER;
     if (!weighted && !single) {
         route->action = IST_MESH_ACTION_OTHER; // the cluster is only known when a request is there
@@ -326,7 +327,8 @@ static ist_status set_fault(const route_message *message, ist_arena *arena, ist_
 {
     for (size_t i = 0; i < message->n_typed_per_filter_config; i++) {
         const Envoy__Config__Route__V3__Route__TypedPerFilterConfigEntry *entry = message->typed_per_filter_config[i];
-        if (entry->value == NULL || strcmp(entry->key, FAULT_KEY) != 0 || strcmp(entry->value->type_url, FAULT_URL) != 0) {
+        if (entry->value == NULL || strcmp(entry->key, FAULT_KEY) != 0 ||
+            strcmp(entry->value->type_url, FAULT_URL) != 0) {
             continue;
         }
         const ProtobufCMessage *base = NULL;
@@ -390,8 +392,8 @@ ist_status ist_xds_virtual_host_fill(const ProtobufCMessage *base, ist_arena *ar
 {
     const virtual_host_message *message = (const virtual_host_message *)base;
     if (message->n_domains > MAX_DOMAINS || message->n_routes > MAX_ROUTES) {
-        return ist_err_set(err, IST_ELIMIT, "%zu domains and %zu routes; at most %d and %d are taken", message->n_domains,
-                           message->n_routes, MAX_DOMAINS, MAX_ROUTES);
+        return ist_err_set(err, IST_ELIMIT, "%zu domains and %zu routes; at most %d and %d are taken",
+                           message->n_domains, message->n_routes, MAX_DOMAINS, MAX_ROUTES);
     }
     ist_mesh_route *routes = IST_ARENA_ARRAY(arena, message->n_routes + 1, ist_mesh_route);
     if (routes == NULL) {

@@ -10,7 +10,14 @@ enum { STATUS_CODE = 1, STATUS_MESSAGE = 2 };
 
 // envoy.service.discovery.v3.DiscoveryRequest and DeltaDiscoveryRequest.
 enum { SOTW_VERSION = 1, SOTW_NODE = 2, SOTW_NAMES = 3, SOTW_TYPE_URL = 4, SOTW_NONCE = 5, SOTW_ERROR = 6 };
-enum { DELTA_NODE = 1, DELTA_TYPE_URL = 2, DELTA_SUBSCRIBE = 3, DELTA_UNSUBSCRIBE = 4, DELTA_NONCE = 6, DELTA_ERROR = 7 };
+enum {
+    DELTA_NODE = 1,
+    DELTA_TYPE_URL = 2,
+    DELTA_SUBSCRIBE = 3,
+    DELTA_UNSUBSCRIBE = 4,
+    DELTA_NONCE = 6,
+    DELTA_ERROR = 7
+};
 
 ist_status ist_xds_sub_init(ist_xds_sub *sub, ist_xds_type type)
 {
@@ -178,8 +185,10 @@ static void write_sotw(ist_xds_sub *sub, ist_strv node, int64_t now_ms, ist_buf 
     }
     if (sub->omitted > 0) {
         ist_buf_clear(&sub->error);
-        ist_buf_printf(&sub->error, "%zu of %zu names are not subscribed: one request would exceed the 4 MiB that istiod "
-                       "takes; use the delta protocol", sub->omitted, ist_xds_names_count(sub->names));
+        ist_buf_printf(&sub->error,
+                       "%zu of %zu names are not subscribed: one request would exceed the 4 MiB that istiod "
+                       "takes; use the delta protocol",
+                       sub->omitted, ist_xds_names_count(sub->names));
     }
     if (sub->names != NULL) {
         ist_xds_names_forget_changes(sub->names);

@@ -118,7 +118,8 @@ static inline void fuzz_xds_init(fuzz_xds *self, ist_xds_mode mode)
     ist_xds_client_start(self->client, 0);
     ist_xds_client_on_open(self->client, self->stream, 0);
     fuzz_settle(self);
-    fuzz_feed_resource(self, IST_XDS_CDS, IST_STRV("\x0a\x10outbound|80||a.b\x10\x03")); // name, type EDS: now EDS and RDS are asked for
+    // Name and type EDS of a cluster: now EDS and RDS are asked for as well.
+    fuzz_feed_resource(self, IST_XDS_CDS, IST_STRV("\x0a\x10outbound|80||a.b\x10\x03"));
 }
 
 // Everything that was accepted must make a view.

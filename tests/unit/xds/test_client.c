@@ -78,9 +78,9 @@ static void sync_in_both_modes_publishes_once_everything_is_answered(void **stat
 static made_resource tcp_listener(xds_script *script)
 {
     const char *name = "10.96.0.1_3306";
-    return (made_resource){
-        .name = name,
-        .bytes = make_packed(script->arena, make_listener(script->arena, name, "10.96.0.1", 3306, "outbound|3306||a.b"))};
+    return (made_resource){.name = name,
+                           .bytes = make_packed(script->arena, make_listener(script->arena, name, "10.96.0.1", 3306,
+                                                                             "outbound|3306||a.b"))};
 }
 
 static void listeners_body(xds_script *script)
@@ -89,7 +89,8 @@ static void listeners_body(xds_script *script)
     script_close(script, 14);
     script_reopen(script); // there is a view now, without a plain port: listeners are not asked for again by themselves
     SCRIPT_SEND(script, IST_XDS_CDS, script_cluster(script, "a.b", 80), script_cluster(script, "a.b", 3306));
-    SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, "a.b", 80, 2), script_assignment(script, "a.b", 3306, 1));
+    SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, "a.b", 80, 2),
+                script_assignment(script, "a.b", 3306, 1));
     SCRIPT_SEND(script, IST_XDS_NDS, script_names(script, "a.b", "10.96.0.1"));
     SCRIPT_SEND(script, IST_XDS_RDS, script_table(script, 80, "a.b"), script_table(script, 3306, NULL));
     made_resource listener = tcp_listener(script);
@@ -204,7 +205,7 @@ static void sotw_change_sends_the_whole_list_with_the_last_nonce(void **state)
     assert_int_equal(eds->count, 2);
     assert_string_equal(eds->nonce, "n2");
     assert_string_equal(eds->version, "v-n2");
-    script_expect_none(script); // port 80 is subscribed already
+    script_expect_none(script);                                                // port 80 is subscribed already
     SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, "c.d", 80, 1)); // only the added one
     script_expect_ack(script, IST_XDS_EDS);
     assert_int_equal(script_endpoints(script, "a.b", 80), 2);
@@ -246,7 +247,8 @@ static made_resource bad_assignment(xds_script *script, const char *host)
     Envoy__Config__Endpoint__V3__LbEndpoint **list =
         (Envoy__Config__Endpoint__V3__LbEndpoint **)make_list(script->arena, 1);
     list[0] = endpoint;
-    return (made_resource){.name = name, .bytes = make_packed(script->arena, make_assignment(script->arena, name, list, 1))};
+    return (made_resource){.name = name,
+                           .bytes = make_packed(script->arena, make_assignment(script->arena, name, list, 1))};
 }
 
 static void nack_body(xds_script *script)
@@ -283,9 +285,12 @@ static void sotw_nack_carries_the_last_good_version_and_loses_no_change(void **s
     script_init(script, &args);
     script_sync(script);
     // A change of EDS names that cannot be sent at once, and a bad EDS response before it is.
-    made_response cds = {.mode = IST_XDS_SOTW, .type = IST_XDS_CDS, .nonce = "x1", .count = 2,
-                         .resources = (const made_resource[]){script_cluster(script, "a.b", 80),
-                                                              script_cluster(script, "c.d", 80)}};
+    made_response cds = {
+        .mode = IST_XDS_SOTW,
+        .type = IST_XDS_CDS,
+        .nonce = "x1",
+        .count = 2,
+        .resources = (const made_resource[]){script_cluster(script, "a.b", 80), script_cluster(script, "c.d", 80)}};
     made_resource bad = bad_assignment(script, "a.b");
     made_response eds = {.mode = IST_XDS_SOTW, .type = IST_XDS_EDS, .nonce = "x2", .count = 1, .resources = &bad};
     const ist_strv messages[] = {make_response_bytes(script->arena, &cds), make_response_bytes(script->arena, &eds)};
@@ -460,7 +465,8 @@ static void sotw_big_subscription_is_cut_and_reported(void **state)
     script_expect_ack(script, IST_XDS_CDS);
     const script_request *eds = script_expect(script, IST_XDS_EDS);
     assert_in_range(eds->bytes, 3 << 20, 4 << 20);
-    assert_true(ist_strv_contains(script_status(script).types[IST_XDS_EDS].last_error, IST_STRV("use the delta protocol")));
+    assert_true(
+        ist_strv_contains(script_status(script).types[IST_XDS_EDS].last_error, IST_STRV("use the delta protocol")));
     script_done(script);
 }
 
@@ -486,8 +492,10 @@ static void slices_body(xds_script *script)
 {
     script_sync(script);
     made_resource resources[] = {script_assignment(script, "a.b", 80, 2), script_assignment(script, "a.b", 80, 3)};
-    made_response one = {.mode = script->mode, .type = IST_XDS_EDS, .nonce = "n0", .resources = &resources[0], .count = 1};
-    made_response two = {.mode = script->mode, .type = IST_XDS_EDS, .nonce = "n0", .resources = &resources[1], .count = 1};
+    made_response one = {
+        .mode = script->mode, .type = IST_XDS_EDS, .nonce = "n0", .resources = &resources[0], .count = 1};
+    made_response two = {
+        .mode = script->mode, .type = IST_XDS_EDS, .nonce = "n0", .resources = &resources[1], .count = 1};
     made_resource routes = script_table(script, 80, "a.b");
     made_response table = {.mode = script->mode, .type = IST_XDS_RDS, .nonce = "n0", .resources = &routes, .count = 1};
     const ist_strv bytes[] = {make_response_bytes(script->arena, &one), make_response_bytes(script->arena, &two)};
@@ -505,7 +513,8 @@ static void slices_body(xds_script *script)
         script->request_count = script->request_next = 0;
     }
     assert_int_equal(ist_mesh_store_revision(script->store), revision); // always the same bytes
-    assert_int_equal(script_status(script).types[IST_XDS_EDS].nacks + script_status(script).types[IST_XDS_RDS].nacks, 0);
+    assert_int_equal(script_status(script).types[IST_XDS_EDS].nacks + script_status(script).types[IST_XDS_RDS].nacks,
+                     0);
 }
 
 static void message_cut_anywhere_gives_the_same_view(void **state)
@@ -524,7 +533,8 @@ static ist_status sync_under_failure(void *ctx)
     for (size_t i = 0; i < 2 && status == IST_OK; i++) {
         uint64_t disconnects = script_status(script).disconnects;
         ist_xds_slice slice = {.bytes = (const uint8_t *)messages[i].p, .length = messages[i].n};
-        ist_xds_client_on_message(script->client, script->opens[script->open_count - 1].stream, &slice, 1, script->now_ms);
+        ist_xds_client_on_message(script->client, script->opens[script->open_count - 1].stream, &slice, 1,
+                                  script->now_ms);
         status = script_status(script).disconnects != disconnects ? IST_ENOMEM : IST_OK;
     }
     ist_alloc_fail_at(0);
@@ -550,7 +560,8 @@ static void out_of_memory_in_a_response_ends_the_stream_and_keeps_the_view(void 
     made_resource resources[] = {script_cluster(script, "a.b", 80), script_cluster(script, "c.d", 82),
                                  script_assignment(script, "a.b", 80, 9)};
     made_response cds = {.mode = IST_XDS_DELTA, .type = IST_XDS_CDS, .nonce = "n0", .resources = resources, .count = 2};
-    made_response eds = {.mode = IST_XDS_DELTA, .type = IST_XDS_EDS, .nonce = "n0", .resources = &resources[2], .count = 1};
+    made_response eds = {
+        .mode = IST_XDS_DELTA, .type = IST_XDS_EDS, .nonce = "n0", .resources = &resources[2], .count = 1};
     const ist_strv messages[] = {make_response_bytes(script->arena, &cds), make_response_bytes(script->arena, &eds)};
     script->opens[0].stream = 1;
     for (uint64_t nth = 1;; nth++) {

@@ -23,7 +23,8 @@ static void next(ist_xds_names *names, size_t max_bytes, char *out, size_t size)
     ist_buf buf = IST_BUF_INIT;
     bool joins = false;
     size_t length = 0;
-    ist_xds_names_write_changes(names, (ist_xds_name_fields){.subscribe = 3, .unsubscribe = 4}, max_bytes, &buf, &joins);
+    ist_xds_names_write_changes(names, (ist_xds_name_fields){.subscribe = 3, .unsubscribe = 4}, max_bytes, &buf,
+                                &joins);
     assert_int_equal(ist_buf_status(&buf), IST_OK);
     ist_xds_slice slice;
     ist_xds_wire wire = ist_xds_wire_over(ist_xds_span_of(ist_buf_view(&buf), &slice));

@@ -56,10 +56,17 @@ static void full_node_carries_everything_as_text(void **state)
 {
     (void)state;
     static const char *const expected[][2] = {
-        {"INSTANCE_IPS", "10.1.1.1,fd00::1"}, {"NAMESPACE", "prod"},        {"CLUSTER_ID", "Kubernetes"},
-        {"NETWORK", "net1"},                  {"NODE_NAME", "worker-1"},    {"SERVICE_ACCOUNT", "reviews"},
-        {"WORKLOAD_NAME", "reviews-v1"},      {"MESH_ID", "mesh1"},         {"ISTIO_VERSION", "1.30.0-isthmus-0.1.0"},
-        {"ISTIO_REVISION", "canary"},         {"DISABLE_HBONE_SEND", "true"},
+        {"INSTANCE_IPS", "10.1.1.1,fd00::1"},
+        {"NAMESPACE", "prod"},
+        {"CLUSTER_ID", "Kubernetes"},
+        {"NETWORK", "net1"},
+        {"NODE_NAME", "worker-1"},
+        {"SERVICE_ACCOUNT", "reviews"},
+        {"WORKLOAD_NAME", "reviews-v1"},
+        {"MESH_ID", "mesh1"},
+        {"ISTIO_VERSION", "1.30.0-isthmus-0.1.0"},
+        {"ISTIO_REVISION", "canary"},
+        {"DISABLE_HBONE_SEND", "true"},
     };
     Envoy__Config__Core__V3__Node *node = written(&full);
     assert_string_equal(node->id, "sidecar~10.1.1.1~reviews-v1-abc.prod~prod.svc.cluster.local");
@@ -83,7 +90,9 @@ static void full_node_carries_everything_as_text(void **state)
 static void absent_values_are_left_out(void **state)
 {
     (void)state;
-    ist_xds_node bare = {.pod_name = IST_STRV("p"), .pod_namespace = IST_STRV("n"), .pod_ip = IST_STRV("fd00::1"),
+    ist_xds_node bare = {.pod_name = IST_STRV("p"),
+                         .pod_namespace = IST_STRV("n"),
+                         .pod_ip = IST_STRV("fd00::1"),
                          .domain = IST_STRV("cluster.local")};
     Envoy__Config__Core__V3__Node *node = written(&bare);
     assert_string_equal(node->id, "sidecar~fd00::1~p.n~n.svc.cluster.local");

@@ -89,7 +89,8 @@ static void back_off_grows_with_jitter_up_to_its_cap(void **state)
     }
     assert_in_range(longest_ms, 10000, 30000);
     assert_int_equal(script_status(script).connect_failures, 40);
-    assert_true(ist_strv_contains(script_status(script).last_error, IST_STRV("one:15012 ended the stream with status 14")));
+    assert_true(
+        ist_strv_contains(script_status(script).last_error, IST_STRV("one:15012 ended the stream with status 14")));
     script_done(script);
 }
 
@@ -170,7 +171,8 @@ static void server_that_cannot_be_reached_times_out(void **state)
     script_tick(script, 1);
     assert_int_equal(script->open_count, 2);
     assert_int_equal(script->closed, 1);
-    assert_true(ist_strv_contains(script_status(script).last_error, IST_STRV("one:15012 could not be reached within 15 s")));
+    assert_true(
+        ist_strv_contains(script_status(script).last_error, IST_STRV("one:15012 could not be reached within 15 s")));
     script_done(script);
 }
 
@@ -181,7 +183,8 @@ static void stream_without_any_response_times_out(void **state)
     script_connect(script);
     script_tick(script, 15000);
     assert_int_equal(script->open_count, 2);
-    assert_true(ist_strv_contains(script_status(script).last_error, IST_STRV("one:15012 has sent nothing within 15 s")));
+    assert_true(
+        ist_strv_contains(script_status(script).last_error, IST_STRV("one:15012 has sent nothing within 15 s")));
     script_done(script);
 }
 
@@ -196,7 +199,8 @@ static void type_without_response_times_out(void **state)
     assert_int_equal(script->open_count, 1);
     script_tick(script, 1);
     assert_int_equal(script->open_count, 2);
-    assert_true(ist_strv_contains(script_status(script).last_error, IST_STRV("has not answered a cds request within 30 s")));
+    assert_true(
+        ist_strv_contains(script_status(script).last_error, IST_STRV("has not answered a cds request within 30 s")));
     script_done(script);
 }
 
@@ -231,12 +235,20 @@ static ist_status make_client(void *ctx)
     xds_script *script = ctx;
     ist_xds_transport transport = {.ctx = script};
     const ist_xds_label labels[] = {{IST_STRV("app"), IST_STRV("a")}, {IST_STRV("empty"), IST_STRV("")}};
-    ist_xds_node node = {.pod_name = IST_STRV("pod"), .pod_namespace = IST_STRV("prod"), .pod_ip = IST_STRV("10.1.1.1"),
-                         .domain = IST_STRV("cluster.local"), .region = IST_STRV("r"), .labels = labels,
+    ist_xds_node node = {.pod_name = IST_STRV("pod"),
+                         .pod_namespace = IST_STRV("prod"),
+                         .pod_ip = IST_STRV("10.1.1.1"),
+                         .domain = IST_STRV("cluster.local"),
+                         .region = IST_STRV("r"),
+                         .labels = labels,
                          .label_count = IST_COUNT(labels)};
     const ist_strv server = IST_STRV("one");
-    ist_xds_client_args args = {.builder = script->builder, .store = script->store, .transport = &transport,
-                                .node = &node, .servers = &server, .server_count = 1};
+    ist_xds_client_args args = {.builder = script->builder,
+                                .store = script->store,
+                                .transport = &transport,
+                                .node = &node,
+                                .servers = &server,
+                                .server_count = 1};
     ist_xds_client *client = NULL;
     ist_status status = ist_xds_client_new(&args, &client, NULL);
     if (status == IST_OK) {

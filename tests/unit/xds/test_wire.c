@@ -10,9 +10,9 @@ static ist_strv all_kinds(ist_buf *buf)
 {
     ist_xds_encode_number(buf, 1, 300);
     ist_xds_encode_text(buf, 2, IST_STRV("hello"));
-    ist_buf_append(buf, "\x1d\x01\x02\x03\x04", 5);                      // field 3, fixed32
-    ist_buf_append(buf, "\x21\x01\x00\x00\x00\x00\x00\x00\x80", 9);      // field 4, fixed64
-    ist_xds_encode_number(buf, 536870911, UINT64_MAX);                   // the largest of both
+    ist_buf_append(buf, "\x1d\x01\x02\x03\x04", 5);                 // field 3, fixed32
+    ist_buf_append(buf, "\x21\x01\x00\x00\x00\x00\x00\x00\x80", 9); // field 4, fixed64
+    ist_xds_encode_number(buf, 536870911, UINT64_MAX);              // the largest of both
     return ist_buf_view(buf);
 }
 
@@ -75,13 +75,15 @@ static void malformed_bytes_fail(void **state)
         IST_STRV_INIT("\x08\xff"),                                     // varint cut off
         IST_STRV_INIT("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02"), // more than 64 bits
         IST_STRV_INIT("\x08\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"),
-        IST_STRV_INIT("\x12\x05" "abc"),                               // shorter than its length
+        IST_STRV_INIT("\x12\x05"
+                      "abc"),                                          // shorter than its length
         IST_STRV_INIT("\x12\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01"), // enormous length
         IST_STRV_INIT("\x0d\x01\x02"),                                 // fixed32 cut off
         IST_STRV_INIT("\x0b"),                                         // group
-        IST_STRV_INIT("\x0e"), IST_STRV_INIT("\x0f"),                  // no such wire type
-        IST_STRV_INIT("\x02\x00"),                                     // field number 0
-        IST_STRV_INIT("\xfa\xff\xff\xff\xff\x01\x00"),                 // field number beyond 2^29
+        IST_STRV_INIT("\x0e"),
+        IST_STRV_INIT("\x0f"),                         // no such wire type
+        IST_STRV_INIT("\x02\x00"),                     // field number 0
+        IST_STRV_INIT("\xfa\xff\xff\xff\xff\x01\x00"), // field number beyond 2^29
     };
     for (size_t i = 0; i < IST_COUNT(cases); i++) {
         ist_xds_slice slice;
@@ -100,7 +102,8 @@ static void struct_values_are_found(void **state)
 {
     (void)state;
     ist_arena *arena = ist_arena_new(0, 0);
-    Google__Protobuf__Struct *structure = make_struct(arena, "workload", "w;ns", "bad", "\xff", "external", "true", NULL);
+    Google__Protobuf__Struct *structure =
+        make_struct(arena, "workload", "w;ns", "bad", "\xff", "external", "true", NULL);
     ist_strv bytes = make_packed(arena, structure);
     ist_test_strv_equal(ist_xds_struct_text(bytes, IST_STRV("workload")), "w;ns");
     ist_test_strv_equal(ist_xds_struct_text(bytes, IST_STRV("bad")), "");
@@ -158,10 +161,12 @@ static void deep_nesting_is_refused_before_it_is_unpacked(void **state)
     ist_arena *arena = ist_arena_new(0, 0);
     const ProtobufCMessage *message = NULL;
     ist_err err = IST_ERR_NULL;
-    assert_int_equal(ist_xds_message_unpack(&google__protobuf__value__descriptor, nested_values(arena, 30), arena, &message,
-                                            &err), IST_OK); // a Value and a ListValue each: 61 deep
-    assert_int_equal(ist_xds_message_unpack(&google__protobuf__value__descriptor, nested_values(arena, 200), arena,
-                                            &message, &err), IST_ELIMIT);
+    assert_int_equal(
+        ist_xds_message_unpack(&google__protobuf__value__descriptor, nested_values(arena, 30), arena, &message, &err),
+        IST_OK); // a Value and a ListValue each: 61 deep
+    assert_int_equal(
+        ist_xds_message_unpack(&google__protobuf__value__descriptor, nested_values(arena, 200), arena, &message, &err),
+        IST_ELIMIT);
     assert_non_null(strstr(err.text, "nested more than 64 messages deep"));
     ist_arena_free(arena);
 }
@@ -174,16 +179,21 @@ static void texts_and_wire_types_are_checked(void **state)
         const char *says;
     } cases[] = {
         {IST_STRV_INIT("\x0a\x02\xc3\x28"), "field region of Locality is not valid UTF-8"},
-        {IST_STRV_INIT("\x12\x03" "a\0b"), "field zone of Locality contains a NUL"},
+        {IST_STRV_INIT("\x12\x03"
+                       "a\0b"),
+         "field zone of Locality contains a NUL"},
         {IST_STRV_INIT("\x18\x01"), "field sub_zone of Locality has the wrong wire type"},
-        {IST_STRV_INIT("\x0a\x05" "ab"), "Locality is cut off"},
+        {IST_STRV_INIT("\x0a\x05"
+                       "ab"),
+         "Locality is cut off"},
     };
     ist_arena *arena = ist_arena_new(0, 0);
     for (size_t i = 0; i < IST_COUNT(cases); i++) {
         const ProtobufCMessage *message = NULL;
         ist_err err = IST_ERR_NULL;
         assert_int_equal(ist_xds_message_unpack(&envoy__config__core__v3__locality__descriptor, cases[i].bytes, arena,
-                                                &message, &err), IST_EPARSE);
+                                                &message, &err),
+                         IST_EPARSE);
         if (strstr(err.text, cases[i].says) == NULL) {
             fail_msg("\"%s\"; wanted \"%s\"", err.text, cases[i].says);
         }
@@ -204,7 +214,8 @@ static void bomb_of_empty_members_is_refused(void **state)
     const ProtobufCMessage *message = NULL;
     ist_err err = IST_ERR_NULL;
     assert_int_equal(ist_xds_message_unpack(&envoy__config__route__v3__virtual_host__descriptor,
-                                            ist_strv_make(bytes, sizeof(bytes)), arena, &message, &err), IST_ELIMIT);
+                                            ist_strv_make(bytes, sizeof(bytes)), arena, &message, &err),
+                     IST_ELIMIT);
     assert_non_null(strstr(err.text, "VirtualHost unpacks to more than"));
     ist_arena_free(arena);
 }

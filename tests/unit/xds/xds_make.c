@@ -100,7 +100,8 @@ Envoy__Config__Core__V3__Metadata *make_metadata(ist_arena *arena)
     return metadata;
 }
 
-void make_metadata_add(ist_arena *arena, Envoy__Config__Core__V3__Metadata *metadata, const char *key, const void *structure)
+void make_metadata_add(ist_arena *arena, Envoy__Config__Core__V3__Metadata *metadata, const char *key,
+                       const void *structure)
 {
     Envoy__Config__Core__V3__Metadata__FilterMetadataEntry *entry =
         MAKE(arena, Envoy__Config__Core__V3__Metadata__FilterMetadataEntry,
@@ -162,8 +163,7 @@ Envoy__Config__Endpoint__V3__ClusterLoadAssignment *make_assignment(ist_arena *a
     Envoy__Config__Endpoint__V3__LocalityLbEndpoints *locality =
         MAKE(arena, Envoy__Config__Endpoint__V3__LocalityLbEndpoints,
              envoy__config__endpoint__v3__locality_lb_endpoints__descriptor);
-    locality->locality =
-        MAKE(arena, Envoy__Config__Core__V3__Locality, envoy__config__core__v3__locality__descriptor);
+    locality->locality = MAKE(arena, Envoy__Config__Core__V3__Locality, envoy__config__core__v3__locality__descriptor);
     locality->locality->region = make_text(arena, "r1");
     locality->locality->zone = make_text(arena, "z1");
     locality->lb_endpoints = endpoints;
@@ -208,8 +208,8 @@ Envoy__Config__Route__V3__VirtualHost *make_virtual_host(ist_arena *arena, const
 Envoy__Config__Route__V3__RouteConfiguration *make_table(ist_arena *arena, const char *name,
                                                          Envoy__Config__Route__V3__VirtualHost **hosts, size_t count)
 {
-    Envoy__Config__Route__V3__RouteConfiguration *table =
-        MAKE(arena, Envoy__Config__Route__V3__RouteConfiguration, envoy__config__route__v3__route_configuration__descriptor);
+    Envoy__Config__Route__V3__RouteConfiguration *table = MAKE(
+        arena, Envoy__Config__Route__V3__RouteConfiguration, envoy__config__route__v3__route_configuration__descriptor);
     table->name = make_text(arena, "%s", name);
     table->virtual_hosts = hosts;
     table->n_virtual_hosts = count;
@@ -232,9 +232,8 @@ Envoy__Config__Listener__V3__Listener *make_listener(ist_arena *arena, const cha
         ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__CLUSTER_SPECIFIER_CLUSTER;
     proxy->cluster = make_text(arena, "%s", cluster);
     filter->config_type_case = ENVOY__CONFIG__LISTENER__V3__FILTER__CONFIG_TYPE_TYPED_CONFIG;
-    filter->typed_config =
-        make_any(arena, "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
-                 make_packed(arena, proxy));
+    filter->typed_config = make_any(arena, "type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy",
+                                    make_packed(arena, proxy));
     chain->filters = (Envoy__Config__Listener__V3__Filter **)make_list(arena, 1);
     chain->filters[0] = filter;
     chain->n_filters = 1;

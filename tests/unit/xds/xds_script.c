@@ -102,11 +102,14 @@ static void on_timer_wanted(void *ctx, int64_t at_ms)
 
 void script_init(xds_script *script, const script_args *args)
 {
-    static const ist_strv servers[] = {IST_STRV_INIT("one:15012"), IST_STRV_INIT("two:15012"), IST_STRV_INIT("three:15012")};
+    static const ist_strv servers[] = {IST_STRV_INIT("one:15012"), IST_STRV_INIT("two:15012"),
+                                       IST_STRV_INIT("three:15012")};
     memset(script, 0, sizeof(*script));
     ist_mesh_policy policy = {
         .namespace_ = IST_STRV("prod"), .domain = IST_STRV("cluster.local"), .identity = IST_STRV("pod.prod")};
-    ist_xds_node node = {.pod_name = IST_STRV("pod"), .pod_namespace = IST_STRV("prod"), .pod_ip = IST_STRV("10.1.1.1"),
+    ist_xds_node node = {.pod_name = IST_STRV("pod"),
+                         .pod_namespace = IST_STRV("prod"),
+                         .pod_ip = IST_STRV("10.1.1.1"),
                          .domain = IST_STRV("cluster.local")};
     script->mode = args->mode;
     script->timer_ms = INT64_MAX;
@@ -118,8 +121,11 @@ void script_init(xds_script *script, const script_args *args)
     ist_mesh_builder_args builder_args = {.store = script->store, .policy = &policy};
     script->builder = ist_mesh_builder_new(&builder_args);
     assert_non_null(script->builder);
-    ist_xds_transport transport = {.open = on_open_wanted, .send = on_send_wanted, .close = on_close_wanted,
-                                   .set_timer = on_timer_wanted, .ctx = script};
+    ist_xds_transport transport = {.open = on_open_wanted,
+                                   .send = on_send_wanted,
+                                   .close = on_close_wanted,
+                                   .set_timer = on_timer_wanted,
+                                   .ctx = script};
     ist_xds_client_args client_args = {
         .builder = script->builder,
         .store = script->store,
@@ -270,14 +276,20 @@ void script_send_bytes(xds_script *script, ist_strv bytes)
 
 void script_send(xds_script *script, ist_xds_type type, const made_resource *resources, size_t count)
 {
-    made_response response = {.mode = script->mode, .type = type, .resources = resources, .count = count,
+    made_response response = {.mode = script->mode,
+                              .type = type,
+                              .resources = resources,
+                              .count = count,
                               .nonce = make_text(script->arena, "n%u", ++script->nonce)};
     script_send_bytes(script, make_response_bytes(script->arena, &response));
 }
 
 void script_send_removed(xds_script *script, ist_xds_type type, const char *removed)
 {
-    made_response response = {.mode = script->mode, .type = type, .removed = &removed, .removed_count = 1,
+    made_response response = {.mode = script->mode,
+                              .type = type,
+                              .removed = &removed,
+                              .removed_count = 1,
                               .nonce = make_text(script->arena, "n%u", ++script->nonce)};
     script_send_bytes(script, make_response_bytes(script->arena, &response));
 }
@@ -290,10 +302,10 @@ static char *cluster_name(xds_script *script, const char *host, uint32_t port)
 made_resource script_cluster(xds_script *script, const char *host, uint32_t port)
 {
     char *name = cluster_name(script, host, port);
-    return (made_resource){.name = name,
-                           .bytes = make_packed(script->arena,
-                                                make_cluster(script->arena, name,
-                                                             ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__EDS))};
+    return (made_resource){
+        .name = name,
+        .bytes = make_packed(script->arena, make_cluster(script->arena, name,
+                                                         ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DISCOVERY_TYPE__EDS))};
 }
 
 made_resource script_assignment(xds_script *script, const char *host, uint32_t port, unsigned count)
@@ -304,8 +316,8 @@ made_resource script_assignment(xds_script *script, const char *host, uint32_t p
     for (unsigned i = 0; i < count; i++) {
         endpoints[i] = make_endpoint(script->arena, make_text(script->arena, "10.0.%u.%u", i / 250, i % 250 + 1), 8080);
     }
-    return (made_resource){
-        .name = name, .bytes = make_packed(script->arena, make_assignment(script->arena, name, endpoints, count))};
+    return (made_resource){.name = name,
+                           .bytes = make_packed(script->arena, make_assignment(script->arena, name, endpoints, count))};
 }
 
 made_resource script_table(xds_script *script, uint32_t port, const char *host)
@@ -316,8 +328,8 @@ made_resource script_table(xds_script *script, uint32_t port, const char *host)
     if (host != NULL) {
         hosts[0] = make_virtual_host(script->arena, host, port, cluster_name(script, host, port));
     }
-    return (made_resource){
-        .name = name, .bytes = make_packed(script->arena, make_table(script->arena, name, hosts, host != NULL))};
+    return (made_resource){.name = name,
+                           .bytes = make_packed(script->arena, make_table(script->arena, name, hosts, host != NULL))};
 }
 
 made_resource script_names(xds_script *script, const char *host, const char *ip)

@@ -83,15 +83,19 @@ typedef struct ist_xds_client_args {
     uint32_t server_count;
     ist_xds_mode mode;
     uint64_t random_seed;               // jitter
-    size_t max_resource_bytes;          // one resource; 0 = 16 MiB
-    uint32_t max_resources;             // per response; 0 = 1,000,000
+    size_t max_resource_bytes;          // what must stand in one piece: a cluster, an assignment, a listener, a virtual
+                                        // host, a name; larger ones are refused alone; 0 = 16 MiB
+    uint32_t max_resources;             // per response; more end the stream; 0 = 1,000,000
 } ist_xds_client_args;
 
+// IST_EINVAL: no server, or a node without pod name, namespace, IP or domain; IST_ELIMIT: too many labels; IST_ENOMEM.
 ist_status ist_xds_client_new(const ist_xds_client_args *args, ist_xds_client **ret_client, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 void ist_xds_client_free(ist_xds_client *client);
 
-// Inputs. now_ms: monotonic.
+// Inputs. now_ms: monotonic. A stream that brings nothing within 15 s of opening, or leaves a request without an answer for
+// 30 s, is closed and the next server tried; on a later server the first is tried again when the stream ends, or after
+// 10 minutes. Events of a stream that is no longer the newest are ignored.
 void ist_xds_client_start(ist_xds_client *client, int64_t now_ms) IST_NONNULL;
 void ist_xds_client_stop(ist_xds_client *client, int64_t now_ms) IST_NONNULL;
 void ist_xds_client_on_open(ist_xds_client *client, uint64_t stream, int64_t now_ms) IST_NONNULL;
@@ -109,7 +113,13 @@ void ist_xds_client_on_timer(ist_xds_client *client, int64_t now_ms) IST_NONNULL
 void ist_xds_client_on_builder_changed(ist_xds_client *client, int64_t now_ms) IST_NONNULL;
 
 // Status for /v1/status, metrics and the log. Plain numbers; strings live until the next input.
-typedef enum ist_xds_state { IST_XDS_IDLE = 0, IST_XDS_CONNECTING, IST_XDS_SYNCING, IST_XDS_SYNCED, IST_XDS_BACKOFF } ist_xds_state;
+typedef enum ist_xds_state {
+    IST_XDS_IDLE = 0,
+    IST_XDS_CONNECTING,
+    IST_XDS_SYNCING,
+    IST_XDS_SYNCED,
+    IST_XDS_BACKOFF
+} ist_xds_state;
 const char *ist_xds_state_name(ist_xds_state state) IST_RETURNS_NONNULL;
 
 typedef struct ist_xds_type_status {
