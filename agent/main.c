@@ -41,7 +41,8 @@ static int print_usage(FILE *out, int code)
     ist_buf text = IST_BUF_INIT;
     ist_buf_append_str(&text, USAGE);
     ist_cli_write_commands(&text);
-    ist_buf_append_str(&text, "  isthmus version                   print the version\n");
+    ist_buf_append_str(&text, "  isthmus version                   print the version\n"
+                              "  isthmus help options              all options of the agent as a Markdown table\n");
     ist_buf_append_str(&text, EXAMPLES);
     print(&text, out);
     return code;
@@ -58,6 +59,15 @@ static int print_agent_help(const char *command)
     ist_buf_append_str(&text, "Every flag can be an environment variable (--dns-listen is ISTHMUS_DNS_LISTEN) or a key of the "
                               "YAML file\n(dns-listen: ...). Flags beat the environment, which beats the file.\n");
     ist_options_write_help(ist_agent_option_table(), &text);
+    print(&text, stdout);
+    return IST_EXIT_OK;
+}
+
+// The option reference as docs/configuration.md holds it.
+static int print_reference(void)
+{
+    ist_buf text = IST_BUF_INIT;
+    ist_options_write_markdown(ist_agent_option_table(), &text);
     print(&text, stdout);
     return IST_EXIT_OK;
 }
@@ -117,6 +127,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         return print_version();
+    }
+    if (strcmp(command, "help") == 0 && argc > 2 && strcmp(argv[2], "options") == 0) {
+        return print_reference();
     }
     if (strcmp(command, "help") == 0 || strcmp(command, "--help") == 0 || strcmp(command, "-h") == 0) {
         return print_usage(stdout, IST_EXIT_OK);
