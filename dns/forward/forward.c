@@ -246,7 +246,7 @@ static void give_up_upstream(ist_dns_request *request, uint32_t upstream, bool m
     if (!may_repeat) {
         request->bad |= 1u << upstream;
     }
-    if (may_send(request) || request->attempts == NULL) {
+    if (may_repeat || request->sent < request->forwarder->count || request->attempts == NULL) {
         arm(request, 0);
     }
 }
@@ -344,7 +344,7 @@ static int64_t patience_ms(const ist_dns_request *request)
     int64_t left_ms = request->deadline_ms - ist_loop_now_ms(forwarder->loop);
     int64_t wait_ms = RESEND_MS;
 
-    if (request->sent < forwarder->count) {
+    if (request->sent < forwarder->count && (request->best == NULL || request->sent + 1 < forwarder->count)) {
         wait_ms = ist_dns_pace_hedge_ms(&forwarder->channels[next_upstream(request)]->pace);
     }
     if (request->sent + 1 >= SENDS_MAX || wait_ms > left_ms) {
@@ -361,8 +361,9 @@ static void on_timer(void *ctx)
         finish(request, IST_ETIMEOUT, NULL, 0);
         return;
     }
-    if (!may_send(request) && request->attempts == NULL) {
-        finish(request, IST_EIO, NULL, 0);
+    bool all_asked = request->sent >= request->forwarder->count;
+    if ((request->best != NULL && all_asked) || (!may_send(request) && request->attempts == NULL)) {
+        finish(request, IST_EIO, NULL, 0); // an error reply, if there is one, is not kept back for silent upstreams
         return;
     }
     int64_t wait_ms = patience_ms(request);

@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Packet in, packet out, over views made by the real builder. Every reply is read back by the tests' own parser.
+#include "ist_test.h"
+
+#include "dns_answer/answer.h"
+#include "dns_wire/reply.h"
+#include "dns_packets.h"
+#include "mesh_world.h"
+
+enum { TCP = 65535, MANY = 200 };
+
+typedef struct fixture {
+    world world;
+    ist_dns_answerer *answerer;
+    uint8_t packet[512];
+    uint8_t buffer[65535];
+    test_reply reply;
+} fixture;
+
+static fixture f;
+
+#define HTTP_VHOST(w, host) world_put_vhost((w), "80", host ":80", host, "outbound|80||" host "=1", 0)
+
+static void put_many(world *w)
+{
+    char text[8192] = "";
+    for (int i = 0; i < 60; i++) {
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s10.5.0.%d-80", i > 0 ? " " : "", i + 1);
+    }
+    MUST(world_put_cluster(w, "outbound|80||many.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
+    MUST(world_put_endpoints(w, "outbound|80||many.ns.svc.cluster.local", text, 0));
+}
+
+static int setup(void **state)
+{
+    world *w = &f.world;
+    ist_dns_answerer_config config = IST_DNS_ANSWERER_CONFIG_DEFAULT;
+    (void)state;
+    config.source = (ist_dns_source){.v4 = world_addr("10.9.0.5"), .v4_prefix_bits = 24, .v6 = world_addr("fd00:9::5")};
+    f.answerer = ist_dns_answerer_new(&config);
+    assert_non_null(f.answerer);
+    MUST(world_open(w, NULL));
+    // A VIP whose ports differ, so that it stays a VIP.
+    MUST(world_put_service(w, "outbound|80||vip.ns.svc.cluster.local", "10.1.0.1-8080"));
+    MUST(world_put_name(w, "vip.ns.svc.cluster.local", "10.96.0.1 fd00:96::1", true, 0));
+    MUST(HTTP_VHOST(w, "vip.ns.svc.cluster.local"));
+    // A service with subsets, one to three: endpoints.
+    MUST(world_put_service(w, "outbound|80||rev.ns.svc.cluster.local", "10.2.0.1-80 10.2.0.2-80"));
+    MUST(world_put_service(w, "outbound|80|v1|rev.ns.svc.cluster.local", "10.2.0.1-80"));
+    MUST(world_put_service(w, "outbound|80|v2|rev.ns.svc.cluster.local", "10.2.0.2-80"));
+    MUST(world_put_service(w, "outbound|80|none|rev.ns.svc.cluster.local", ""));
+    MUST(world_put_name(w, "rev.ns.svc.cluster.local", "10.96.0.2", true, 0));
+    MUST(world_put_vhost(w, "80", "rev:80", "rev.ns.svc.cluster.local",
+                         "outbound|80|v1|rev.ns.svc.cluster.local=1 outbound|80|v2|rev.ns.svc.cluster.local=3", 0));
+    // Headless ones: near ones, none, dual stack, many.
+    MUST(world_put_cluster(w, "outbound|80||near.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
+    MUST(world_put_endpoints(w, "outbound|80||near.ns.svc.cluster.local", "10.9.0.4-80 10.9.0.200-80 10.7.0.1-80", 0));
+    MUST(world_put_cluster(w, "outbound|80||empty.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
+    MUST(world_put_endpoints(w, "outbound|80||empty.ns.svc.cluster.local", "", 0));
+    MUST(world_put_cluster(w, "outbound|80||six.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
+    MUST(world_put_endpoints(w, "outbound|80||six.ns.svc.cluster.local", "fd00:8::1-80 fd00:8::2-80", 0));
+    put_many(w);
+    // A ServiceEntry.
+    MUST(world_put_service(w, "outbound|443||api.example.com", "192.0.2.9-8443"));
+    MUST(world_put_name(w, "api.example.com", "240.240.0.1", false, 0));
+    MUST(world_commit(w));
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    ist_dns_answerer_free(f.answerer);
+    world_close(&f.world);
+    return 0;
+}
+
+static ist_dns_outcome ask_sized(const char *name, uint16_t type, uint16_t edns_size, size_t limit)
+{
+    ist_dns_query query;
+    size_t length = test_query_make(name, type, edns_size, f.packet);
+    assert_int_equal(ist_dns_query_parse(f.packet, length, &query), IST_DNS_QUERY_OK);
+    ist_dns_output output = {.buffer = f.buffer, .limit = limit != 0 ? limit : query.udp_size};
+    ist_dns_outcome outcome = ist_dns_answer(f.answerer, world_view(&f.world), &query, &output);
+    if (outcome == IST_DNS_ANSWERED) {
+        assert_true(output.length <= output.limit);
+        test_reply_read(f.packet, f.buffer, output.length, &f.reply);
+        assert_int_equal(f.reply.rcode, output.rcode);
+        assert_int_equal(f.reply.has_opt, edns_size != 0);
+        assert_true(f.reply.flags & IST_DNS_FLAG_AA);
+    }
+    return outcome;
+}
+
+static ist_dns_outcome ask(const char *name, uint16_t type)
+{
+    return ask_sized(name, type, 1232, 0);
+}
+
+static void expect_records(size_t answers, size_t authority, size_t additional)
+{
+    assert_int_equal(f.reply.counts[IST_DNS_ANSWER], answers);
+    assert_int_equal(f.reply.counts[IST_DNS_AUTHORITY], authority);
+    assert_int_equal(f.reply.counts[IST_DNS_ADDITIONAL], additional + f.reply.has_opt);
+}
+
+static void expect_negative(uint16_t rcode, const char *zone)
+{
+    assert_int_equal(f.reply.rcode, rcode);
+    expect_records(0, 1, 0);
+    assert_int_equal(f.reply.records[0].type, IST_DNS_TYPE_SOA);
+    assert_string_equal(f.reply.records[0].name, zone);
+    assert_int_equal(f.reply.records[0].ttl_s, IST_DNS_TTL_NEGATIVE_S);
+}
+
+static void vip_answers_each_family_with_its_vip(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("Vip.NS.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_string_equal(f.reply.records[0].text, "0a600001");
+    assert_int_equal(f.reply.records[0].ttl_s, IST_DNS_TTL_VIP_S);
+    assert_int_equal(ask("vip.ns.svc.cluster.local", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_int_equal(f.reply.records[0].type, IST_DNS_TYPE_AAAA);
+}
+
+static void missing_family_and_type_are_nodata_with_soa(void **state)
+{
+    static const uint16_t types[] = {IST_DNS_TYPE_TXT, IST_DNS_TYPE_HTTPS, IST_DNS_TYPE_SVCB, IST_DNS_TYPE_MX, IST_DNS_TYPE_SRV, 999};
+    (void)state;
+    assert_int_equal(ask("rev.ns.svc.cluster.local", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    for (size_t i = 0; i < IST_COUNT(types); i++) {
+        assert_int_equal(ask("vip.ns.svc.cluster.local", types[i]), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NOERROR, "cluster.local");
+    }
+    assert_int_equal(ask("api.example.com", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "api.example.com");
+}
+
+static void any_gets_one_record(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("vip.ns.svc.cluster.local", IST_DNS_TYPE_ANY), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_int_equal(f.reply.records[0].type, IST_DNS_TYPE_HINFO);
+}
+
+static void headless_without_endpoints_does_not_exist_for_any_type(void **state)
+{
+    static const uint16_t types[] = {IST_DNS_TYPE_A, IST_DNS_TYPE_AAAA, IST_DNS_TYPE_TXT};
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(types); i++) {
+        assert_int_equal(ask("empty.ns.svc.cluster.local", types[i]), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    }
+}
+
+static void foreign_names_are_forwarded(void **state)
+{
+    static const char *const names[] = {"example.com", "www.api.example.com", "nope.ns.svc.cluster.local", "cluster.local",
+                                        "com", "10-1-1-1.example.com", "_http._tcp.example.com", "v1._subset.example.com",
+                                        "_x.example.com", "1.0.0.10.in-addr.arpa", "10.in-addr.arpa", "ip6.arpa",
+                                        "10-1-1-1.vip.ns.svc.cluster.local", "_udp", "_tcp", "_", "a._b"};
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(names); i++) {
+        if (ask(names[i], IST_DNS_TYPE_A) != IST_DNS_FORWARD || ask(names[i], IST_DNS_TYPE_SRV) != IST_DNS_FORWARD) {
+            fail_msg("%s is answered", names[i]);
+        }
+    }
+}
+
+static void without_view_everything_is_forwarded(void **state)
+{
+    ist_dns_query query;
+    ist_dns_output output = {.buffer = f.buffer, .limit = 512};
+    (void)state;
+    size_t length = test_query_make("vip.ns.svc.cluster.local", IST_DNS_TYPE_A, 0, f.packet);
+    assert_int_equal(ist_dns_query_parse(f.packet, length, &query), IST_DNS_QUERY_OK);
+    assert_int_equal(ist_dns_answer(f.answerer, NULL, &query, &output), IST_DNS_FORWARD);
+}
+
+static void cluster_parents_are_nodata(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("_tcp.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("other.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_FORWARD);
+}
+
+static void weighted_answers_keep_the_share_in_first_place(void **state)
+{
+    unsigned first_v2 = 0;
+    (void)state;
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(ask("rev.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+        expect_records(2, 0, 0); // both are equally far, so fail-over is possible
+        assert_int_equal(f.reply.records[0].ttl_s, IST_DNS_TTL_ENDPOINT_S);
+        first_v2 += strcmp(f.reply.records[0].text, "0a020002") == 0;
+    }
+    assert_int_equal(first_v2, MANY * 3 / 4);
+}
+
+static void near_addresses_never_follow_a_far_one(void **state)
+{
+    unsigned first[3] = {0};
+    (void)state;
+    for (int i = 0; i < 300; i++) {
+        assert_int_equal(ask("near.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+        const char *text = f.reply.records[0].text;
+        size_t which = strcmp(text, "0a090004") == 0 ? 0 : strcmp(text, "0a0900c8") == 0 ? 1 : 2;
+        first[which]++;
+        expect_records(3 - which, 0, 0); // the nearest brings all, the farthest stands alone
+    }
+    assert_int_equal(first[0], 100);
+    assert_int_equal(first[1], 100);
+    assert_int_equal(first[2], 100);
+}
+
+static void unknown_source_gives_one_address(void **state)
+{
+    ist_dns_answerer_config config = IST_DNS_ANSWERER_CONFIG_DEFAULT;
+    ist_dns_answerer *known = f.answerer;
+    (void)state;
+    f.answerer = ist_dns_answerer_new(&config);
+    assert_non_null(f.answerer);
+    assert_int_equal(ask("rev.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    ist_dns_answerer_free(f.answerer);
+    f.answerer = known;
+}
+
+static void at_most_eight_addresses_and_never_truncated(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_sized("many.ns.svc.cluster.local", IST_DNS_TYPE_A, 0, 512), IST_DNS_ANSWERED);
+    expect_records(IST_DNS_ANSWER_ADDRESSES_MAX, 0, 0);
+    assert_int_equal(f.reply.flags & IST_DNS_FLAG_TC, 0);
+    for (size_t i = 0; i < f.reply.record_count; i++) {
+        for (size_t k = 0; k < i; k++) {
+            assert_string_not_equal(f.reply.records[i].text, f.reply.records[k].text);
+        }
+    }
+    assert_int_equal(ask("six.ns.svc.cluster.local", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
+    assert_true(f.reply.counts[IST_DNS_ANSWER] >= 1);
+    assert_int_equal(ask("six.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+}
+
+static void srv_of_a_vip_is_one_record(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("_http._tcp.vip.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    expect_records(1, 0, 2);
+    assert_string_equal(f.reply.records[0].text, "0 100 80 vip.ns.svc.cluster.local");
+    assert_string_equal(f.reply.records[1].name, "vip.ns.svc.cluster.local");
+    assert_int_equal(ask("_http._tcp.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("_grpc._tcp.vip.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_FORWARD);
+    assert_int_equal(ask("_http._udp.vip.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_FORWARD);
+    assert_int_equal(ask("_mysql._tcp.vip.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_FORWARD);
+}
+
+static void srv_of_endpoints_carries_weights_and_served_targets(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("_http._tcp.rev.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    expect_records(2, 0, 2);
+    assert_string_equal(f.reply.records[0].text, "0 1 80 10-2-0-1.rev.ns.svc.cluster.local");
+    assert_string_equal(f.reply.records[1].text, "0 3 80 10-2-0-2.rev.ns.svc.cluster.local");
+    assert_string_equal(f.reply.records[2].name, "10-2-0-1.rev.ns.svc.cluster.local");
+    assert_int_equal(ask("10-2-0-2.rev.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_string_equal(f.reply.records[0].text, "0a020002");
+    assert_int_equal(ask("10-2-0-2.rev.ns.svc.cluster.local", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("fd00-8--1.six.ns.svc.cluster.local", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+}
+
+static void srv_too_large_for_udp_is_truncated_and_whole_by_tcp(void **state)
+{
+    (void)state;
+    MUST(HTTP_VHOST(&f.world, "many.ns.svc.cluster.local"));
+    MUST(world_commit(&f.world));
+    assert_int_equal(ask_sized("_http._tcp.many.ns.svc.cluster.local", IST_DNS_TYPE_SRV, 0, 512), IST_DNS_ANSWERED);
+    assert_true(f.reply.flags & IST_DNS_FLAG_TC);
+    assert_true(f.reply.counts[IST_DNS_ANSWER] > 0);
+    assert_int_equal(ask_sized("_http._tcp.many.ns.svc.cluster.local", IST_DNS_TYPE_SRV, 0, TCP), IST_DNS_ANSWERED);
+    assert_int_equal(f.reply.flags & IST_DNS_FLAG_TC, 0);
+    expect_records(60, 0, 60);
+}
+
+static void subset_names_are_computed_on_demand(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("v2._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_string_equal(f.reply.records[0].text, "0a020002");
+    assert_int_equal(ask("_http._tcp.v1._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    expect_records(1, 0, 1);
+    assert_string_equal(f.reply.records[0].text, "0 1 80 10-2-0-1.rev.ns.svc.cluster.local");
+    assert_int_equal(ask("v9._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    assert_int_equal(ask("none._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    assert_int_equal(ask("_subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("v2._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_TXT), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+}
+
+static void reverse_of_a_vip_is_its_host(void **state)
+{
+    (void)state;
+    assert_int_equal(ask("1.0.96.10.in-addr.arpa", IST_DNS_TYPE_PTR), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_string_equal(f.reply.records[0].text, "vip.ns.svc.cluster.local");
+    assert_int_equal(ask("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.6.9.0.0.0.0.d.f.ip6.arpa", IST_DNS_TYPE_PTR),
+                     IST_DNS_ANSWERED);
+    assert_string_equal(f.reply.records[0].text, "vip.ns.svc.cluster.local");
+    assert_int_equal(ask("1.0.96.10.in-addr.arpa", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "1.0.96.10.in-addr.arpa");
+    assert_int_equal(ask("1.0.2.10.in-addr.arpa", IST_DNS_TYPE_PTR), IST_DNS_FORWARD);
+}
+
+static ist_status answer_body(void *ctx)
+{
+    ist_dns_answerer_config config = IST_DNS_ANSWERER_CONFIG_DEFAULT;
+    ist_dns_answerer *kept = f.answerer;
+    ist_status status = IST_OK;
+    (void)ctx;
+    f.answerer = ist_dns_answerer_new(&config);
+    if (f.answerer == NULL) {
+        status = IST_ENOMEM;
+    } else if (test_query_make("v1._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_A, 0, f.packet) > 0) {
+        ist_dns_query query;
+        ist_dns_output output = {.buffer = f.buffer, .limit = 512};
+        assert_int_equal(ist_dns_query_parse(f.packet, 53, &query), IST_DNS_QUERY_OK);
+        assert_int_equal(ist_dns_answer(f.answerer, world_view(&f.world), &query, &output), IST_DNS_ANSWERED);
+        status = output.rcode == IST_DNS_SERVFAIL ? IST_ENOMEM : IST_OK;
+    }
+    ist_dns_answerer_free(f.answerer);
+    f.answerer = kept;
+    return status;
+}
+
+static void directive_without_memory_is_servfail(void **state)
+{
+    (void)state;
+    assert_true(ist_test_each_alloc_fails(answer_body, NULL) > 1);
+}
+
+static void plain_names_allocate_nothing(void **state)
+{
+    (void)state;
+    ist_alloc_fail_at(1);
+    assert_int_equal(ask("rev.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    assert_int_equal(ask("vip.ns.svc.cluster.local", IST_DNS_TYPE_HTTPS), IST_DNS_ANSWERED);
+    assert_int_equal(ask("example.com", IST_DNS_TYPE_A), IST_DNS_FORWARD);
+    assert_int_equal(ist_alloc_count(), 0);
+    ist_alloc_fail_at(0);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(vip_answers_each_family_with_its_vip),
+        TEST(missing_family_and_type_are_nodata_with_soa),
+        TEST(any_gets_one_record),
+        TEST(headless_without_endpoints_does_not_exist_for_any_type),
+        TEST(foreign_names_are_forwarded),
+        TEST(without_view_everything_is_forwarded),
+        TEST(cluster_parents_are_nodata),
+        TEST(weighted_answers_keep_the_share_in_first_place),
+        TEST(near_addresses_never_follow_a_far_one),
+        TEST(unknown_source_gives_one_address),
+        TEST(at_most_eight_addresses_and_never_truncated),
+        TEST(srv_of_a_vip_is_one_record),
+        TEST(srv_of_endpoints_carries_weights_and_served_targets),
+        TEST(srv_too_large_for_udp_is_truncated_and_whole_by_tcp),
+        TEST(subset_names_are_computed_on_demand),
+        TEST(reverse_of_a_vip_is_its_host),
+        TEST(directive_without_memory_is_servfail),
+        TEST(plain_names_allocate_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Real sockets on loopback, all on the test's own thread: the client's sockets do not block, the loop runs in between.
+#include "ist_test.h"
+
+#include "dns_packets.h"
+#include "dns_server/server.h"
+#include "dns_upstream.h"
+#include "mesh_world.h"
+
+typedef struct fixture {
+    ist_loop *loop;
+    world world;
+    test_upstream upstream;
+    ist_dns_forwarder *forwarder;
+    ist_metrics *metrics;
+    ist_dns_server *server;
+    ist_dns_address address;
+    uint8_t packet[4096];
+    uint8_t reply_bytes[65537];
+    test_reply reply;
+} fixture;
+
+static fixture f;
+
+static const ist_dns_address any_port = {.ip = {.family = 4, .bytes = {127, 0, 0, 1}}, .port = 0};
+
+static ist_status open_server(const ist_dns_address *listen, size_t count, ist_dns_mode mode, ist_err *err)
+{
+    ist_dns_server_args args = {.loop = f.loop, .store = f.world.store, .forwarder = f.forwarder, .metrics = f.metrics,
+                                .listen = listen, .listen_count = count, .mode = mode,
+                                .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT};
+    ist_status status = ist_dns_server_new(&args, &f.server, err);
+    if (status == IST_OK) {
+        size_t addresses;
+        f.address = ist_dns_server_addresses(f.server, &addresses)[0];
+        assert_int_equal(addresses, count);
+        status = ist_dns_server_start(f.server, err);
+    }
+    return status;
+}
+
+static void prepare(void)
+{
+    f.server = NULL;
+    assert_int_equal(ist_loop_new(ist_clock_system(), &f.loop, NULL), IST_OK);
+    MUST(world_open(&f.world, NULL));
+    MUST(world_put_service(&f.world, "outbound|80||vip.ns.svc.cluster.local", "10.1.0.1-8080"));
+    MUST(world_put_name(&f.world, "vip.ns.svc.cluster.local", "10.96.0.1", true, 0));
+    MUST(world_commit(&f.world));
+    test_upstream_open(&f.upstream, f.loop);
+    f.metrics = ist_metrics_new();
+    assert_non_null(f.metrics);
+    ist_dns_forwarder_args args = {.loop = f.loop, .upstreams = &f.upstream.address, .upstream_count = 1, .metrics = f.metrics};
+    assert_int_equal(ist_dns_forwarder_new(&args, &f.forwarder, NULL), IST_OK);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    prepare();
+    assert_int_equal(open_server(&any_port, 1, IST_DNS_MODE_SERVE, NULL), IST_OK);
+    return 0;
+}
+
+static int setup_without_server(void **state)
+{
+    (void)state;
+    prepare();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    ist_dns_server_free(f.server);
+    ist_dns_forwarder_free(f.forwarder);
+    ist_metrics_free(f.metrics);
+    test_upstream_close(&f.upstream);
+    world_close(&f.world);
+    ist_loop_free(f.loop);
+    return 0;
+}
+
+static int connect_to(const ist_dns_address *address, int type)
+{
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(address->port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&peer, sizeof(peer)), 0);
+    return fd;
+}
+
+// Runs the loop until the socket has something for us; false after two seconds.
+static bool wait_readable(int fd)
+{
+    for (int i = 0; i < 400; i++) {
+        uint8_t byte;
+        if (recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0) {
+            return true;
+        }
+        test_loop_run(f.loop, 5);
+    }
+    return false;
+}
+
+static void ask_udp(const char *name, uint16_t type)
+{
+    int fd = connect_to(&f.address, SOCK_DGRAM);
+    size_t length = test_query_make(name, type, 1232, f.packet);
+    assert_int_equal(send(fd, f.packet, length, 0), length);
+    assert_true(wait_readable(fd));
+    ssize_t got = recv(fd, f.reply_bytes, sizeof(f.reply_bytes), 0);
+    assert_true(got > 0);
+    test_reply_read(f.packet, f.reply_bytes, (size_t)got, &f.reply);
+    (void)close(fd);
+}
+
+static void send_tcp(int fd, const char *name)
+{
+    uint8_t framed[600];
+    size_t length = test_query_make(name, IST_DNS_TYPE_A, 0, f.packet);
+    framed[0] = (uint8_t)(length >> 8);
+    framed[1] = (uint8_t)length;
+    memcpy(framed + 2, f.packet, length);
+    assert_int_equal(send(fd, framed, length + 2, 0), length + 2);
+}
+
+static void read_exactly(int fd, uint8_t *bytes, size_t length)
+{
+    size_t at = 0;
+    while (at < length) {
+        assert_true(wait_readable(fd));
+        ssize_t got = recv(fd, bytes + at, length - at, 0);
+        assert_true(got > 0);
+        at += (size_t)got;
+    }
+}
+
+static void read_tcp(int fd)
+{
+    uint8_t prefix[2];
+    read_exactly(fd, prefix, 2);
+    size_t length = (size_t)prefix[0] << 8 | prefix[1];
+    read_exactly(fd, f.reply_bytes, length);
+    test_reply_read(f.packet, f.reply_bytes, length, &f.reply);
+}
+
+static bool is_closed(int fd)
+{
+    uint8_t byte;
+    return wait_readable(fd) && recv(fd, &byte, 1, 0) <= 0;
+}
+
+static void udp_answers_ours_and_forwards_the_rest(void **state)
+{
+    (void)state;
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    assert_string_equal(f.reply.records[0].text, "0a600001");
+    assert_int_equal(f.upstream.queries, 0);
+    ask_udp("OK.Example", IST_DNS_TYPE_A);
+    assert_string_equal(f.reply.records[0].text, "c0000201");
+    assert_int_equal(f.upstream.queries, 1);
+    ask_udp("nx.example", IST_DNS_TYPE_A);
+    assert_int_equal(f.reply.rcode, IST_DNS_NXDOMAIN);
+    ask_udp("fail.example", IST_DNS_TYPE_A);
+    assert_int_equal(f.reply.rcode, IST_DNS_SERVFAIL);
+}
+
+static void udp_new_view_is_seen(void **state)
+{
+    (void)state;
+    MUST(world_put_name(&f.world, "vip.ns.svc.cluster.local", "10.96.0.77", true, 0));
+    MUST(world_commit(&f.world));
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    assert_string_equal(f.reply.records[0].text, "0a60004d");
+}
+
+static void tcp_pipelined_bytewise_and_half_closed_is_answered(void **state)
+{
+    (void)state;
+    int fd = connect_to(&f.address, SOCK_STREAM);
+    for (int i = 0; i < 20; i++) {
+        send_tcp(fd, "vip.ns.svc.cluster.local");
+    }
+    for (int i = 0; i < 20; i++) {
+        read_tcp(fd);
+        assert_string_equal(f.reply.records[0].text, "0a600001");
+    }
+    size_t length = test_query_make("ok.example", IST_DNS_TYPE_A, 0, f.packet);
+    uint8_t prefix[2] = {0, (uint8_t)length};
+    assert_int_equal(send(fd, prefix, 2, 0), 2);
+    for (size_t i = 0; i < length; i++) {
+        assert_int_equal(send(fd, f.packet + i, 1, 0), 1);
+        test_loop_run(f.loop, 1);
+    }
+    assert_int_equal(shutdown(fd, SHUT_WR), 0);
+    read_tcp(fd);
+    assert_string_equal(f.reply.records[0].text, "c0000201");
+    assert_true(is_closed(fd));
+    (void)close(fd);
+}
+
+static void tcp_message_of_no_or_too_great_length_closes(void **state)
+{
+    (void)state;
+    int fd = connect_to(&f.address, SOCK_STREAM);
+    assert_int_equal(send(fd, "\0\0", 2, 0), 2);
+    assert_true(is_closed(fd));
+    (void)close(fd);
+    fd = connect_to(&f.address, SOCK_STREAM);
+    assert_int_equal(send(fd, "\xFF\xFF", 2, 0), 2);
+    assert_true(is_closed(fd));
+    (void)close(fd);
+}
+
+static void tcp_full_house_closes_the_oldest_idle(void **state)
+{
+    int fds[258];
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(fds); i++) {
+        fds[i] = connect_to(&f.address, SOCK_STREAM);
+        test_loop_run(f.loop, 1);
+    }
+    assert_true(is_closed(fds[0]));
+    assert_true(is_closed(fds[1]));
+    send_tcp(fds[257], "vip.ns.svc.cluster.local");
+    read_tcp(fds[257]);
+    send_tcp(fds[2], "vip.ns.svc.cluster.local");
+    read_tcp(fds[2]);
+    for (size_t i = 0; i < IST_COUNT(fds); i++) {
+        (void)close(fds[i]);
+    }
+}
+
+static void tcp_client_gone_before_the_upstream_answers_is_harmless(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        int fd = connect_to(&f.address, SOCK_STREAM);
+        struct linger hard = {.l_onoff = 1};
+        f.upstream.silent = true;
+        send_tcp(fd, "ok.example");
+        test_loop_run(f.loop, 20);
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+        (void)close(fd); // reset
+        f.upstream.silent = false;
+        test_loop_run(f.loop, 20);
+    }
+    test_loop_run(f.loop, 1200); // the repeated packets are answered now
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+}
+
+static void udp_no_upstream_is_servfail(void **state)
+{
+    (void)state;
+    assert_int_equal(ist_dns_forwarder_refuse(f.forwarder, &f.upstream.address, 1), 1);
+    ask_udp("ok.example", IST_DNS_TYPE_A);
+    assert_int_equal(f.reply.rcode, IST_DNS_SERVFAIL);
+}
+
+static void mode_forward_asks_upstream_for_everything(void **state)
+{
+    (void)state;
+    assert_int_equal(open_server(&any_port, 1, IST_DNS_MODE_FORWARD, NULL), IST_OK);
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    assert_string_equal(f.reply.records[0].text, "c0000201");
+}
+
+static void mode_observe_counts_differences(void **state)
+{
+    ist_buf text = IST_BUF_INIT;
+    (void)state;
+    assert_int_equal(open_server(&any_port, 1, IST_DNS_MODE_OBSERVE, NULL), IST_OK);
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    assert_string_equal(f.reply.records[0].text, "c0000201");
+    ask_udp("ok.example", IST_DNS_TYPE_A);
+    ist_metrics_render(f.metrics, IST_METRICS_PROMETHEUS_TEXT, &text);
+    assert_true(ist_strv_contains(ist_buf_view(&text), IST_STRV("isthmus_dns_observed_total{result=\"differs\"} 1")));
+    assert_true(ist_strv_contains(ist_buf_view(&text), IST_STRV("isthmus_dns_observed_total{result=\"not_ours\"} 1")));
+    ist_buf_done(&text);
+}
+
+static void metrics_name_what_was_asked_and_answered(void **state)
+{
+    static const char *const wanted[] = {
+        "isthmus_dns_requests_total{proto=\"udp\",family=\"1\",type=\"A\"} 2",
+        "isthmus_dns_requests_total{proto=\"udp\",family=\"1\",type=\"other\"} 1",
+        "isthmus_dns_responses_total{rcode=\"NOERROR\",source=\"mesh\"} 2",
+        "isthmus_dns_responses_total{rcode=\"NOERROR\",source=\"upstream\"} 1",
+        "isthmus_dns_request_duration_seconds_count{source=\"mesh\"} 2",
+    };
+    ist_buf text = IST_BUF_INIT;
+    (void)state;
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    ask_udp("vip.ns.svc.cluster.local", 999);
+    ask_udp("ok.example", IST_DNS_TYPE_A);
+    ist_metrics_render(f.metrics, IST_METRICS_PROMETHEUS_TEXT, &text);
+    for (size_t i = 0; i < IST_COUNT(wanted); i++) {
+        if (!ist_strv_contains(ist_buf_view(&text), ist_strv_from(wanted[i]))) {
+            fail_msg("no %s in\n%.*s", wanted[i], IST_STRV_ARG(ist_buf_view(&text)));
+        }
+    }
+    ist_buf_done(&text);
+}
+
+static void listen_busy_port_names_address_and_remedy(void **state)
+{
+    ist_err err = IST_ERR_NULL;
+    (void)state;
+    ist_dns_server *first = NULL;
+    assert_int_equal(open_server(&any_port, 1, IST_DNS_MODE_SERVE, NULL), IST_OK);
+    first = f.server;
+    ist_dns_address taken = f.address;
+    f.server = NULL;
+    assert_int_equal(open_server(&taken, 1, IST_DNS_MODE_SERVE, &err), IST_EBUSY);
+    assert_null(f.server);
+    char text[IST_DNS_ADDRESS_TEXT_SIZE];
+    assert_non_null(strstr(err.text, ist_dns_address_format(&taken, text)));
+    assert_non_null(strstr(err.text, "--dns-listen"));
+    f.server = first;
+}
+
+static void listen_foreign_address_and_no_address_are_refused(void **state)
+{
+    static const ist_dns_address foreign = {.ip = {.family = 4, .bytes = {192, 0, 2, 1}}, .port = 0};
+    ist_err err = IST_ERR_NULL;
+    (void)state;
+    assert_int_equal(open_server(&foreign, 1, IST_DNS_MODE_SERVE, &err), IST_EINVAL);
+    assert_int_equal(open_server(&foreign, 0, IST_DNS_MODE_SERVE, &err), IST_EINVAL);
+    assert_null(f.server);
+}
+
+static void listen_everywhere_answers_from_the_asked_address(void **state)
+{
+    static const ist_dns_address everywhere = {.ip = {.family = 4}, .port = 0};
+    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_addr = {.s_addr = htonl(0x7F000002)}};
+    (void)state;
+    assert_int_equal(open_server(&everywhere, 1, IST_DNS_MODE_SERVE, NULL), IST_OK);
+    peer.sin_port = htons(f.address.port);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&peer, sizeof(peer)), 0); // takes replies from 127.0.0.2 only
+    static const char *const names[] = {"vip.ns.svc.cluster.local", "ok.example"};
+    for (size_t i = 0; i < IST_COUNT(names); i++) {
+        size_t length = test_query_make(names[i], IST_DNS_TYPE_A, 0, f.packet);
+        assert_int_equal(send(fd, f.packet, length, 0), length);
+        assert_true(wait_readable(fd));
+        assert_true(recv(fd, f.reply_bytes, sizeof(f.reply_bytes), 0) > 0);
+    }
+    (void)close(fd);
+}
+
+static ist_status new_body(void *ctx)
+{
+    ist_status status = open_server(&any_port, 1, IST_DNS_MODE_SERVE, NULL);
+    (void)ctx;
+    ist_dns_server_free(status == IST_OK ? f.server : NULL);
+    f.server = NULL;
+    return status;
+}
+
+static void new_without_memory_says_so(void **state)
+{
+    (void)state;
+    assert_true(ist_test_each_alloc_fails(new_body, NULL) >= 3);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_ALONE(name) cmocka_unit_test_setup_teardown(name, setup_without_server, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(udp_answers_ours_and_forwards_the_rest),
+        TEST(udp_new_view_is_seen),
+        TEST(tcp_pipelined_bytewise_and_half_closed_is_answered),
+        TEST(tcp_message_of_no_or_too_great_length_closes),
+        TEST(tcp_full_house_closes_the_oldest_idle),
+        TEST(tcp_client_gone_before_the_upstream_answers_is_harmless),
+        TEST(udp_no_upstream_is_servfail),
+        TEST_ALONE(mode_forward_asks_upstream_for_everything),
+        TEST_ALONE(mode_observe_counts_differences),
+        TEST(metrics_name_what_was_asked_and_answered),
+        TEST_ALONE(listen_busy_port_names_address_and_remedy),
+        TEST_ALONE(listen_foreign_address_and_no_address_are_refused),
+        TEST_ALONE(listen_everywhere_answers_from_the_asked_address),
+        TEST_ALONE(new_without_memory_says_so),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
