@@ -415,6 +415,72 @@ static void too_many_resources_end_the_stream(void **state)
     script_done(script);
 }
 
+static void mistake_in_full_set_body(xds_script *script)
+{
+    script_sync(script);
+    if (script->mode == IST_XDS_DELTA) { // there only the first response of a stream is the full set
+        script_close(script, 14);
+        script_reopen(script);
+    }
+    script->request_count = script->request_next = 0;
+    made_resource bad = script_cluster(script, "c.d", 80);
+    bad.bytes.n--;
+    SCRIPT_SEND(script, IST_XDS_CDS, bad, script_cluster(script, "e.f", 90));
+    script_expect_nack(script, IST_XDS_CDS, "cds outbound|80||c.d: Cluster is cut off");
+    assert_int_equal(script_endpoints(script, "a.b", 80), 2); // perhaps it was a.b that could not be read
+}
+
+static void full_set_with_a_mistake_removes_nothing(void **state)
+{
+    (void)state;
+    with_both_modes(mistake_in_full_set_body);
+}
+
+static void put_static_cluster(xds_script *script)
+{
+    static const ist_mesh_endpoint item = {.weight = 1,
+                                           .port = 80,
+                                           .workload = IST_MESH_NO_INDEX,
+                                           .alternate = IST_MESH_NO_INDEX,
+                                           .family = 4,
+                                           .health = IST_MESH_HEALTHY,
+                                           .address = {10, 7, 7, 7}};
+    static const ist_mesh_locality locality = {.count = 1};
+    static const ist_mesh_endpoints endpoints = {
+        .items = &item, .localities = &locality, .count = 1, .locality_count = 1};
+    ist_mesh_cluster cluster = {.name = IST_STRV("outbound|82||out.side"),
+                                .panic_percent = -1,
+                                .published = IST_MESH_PUBLISHED_NONE,
+                                .inline_endpoints = &endpoints};
+    ist_err err = IST_ERR_NULL;
+    if (ist_mesh_builder_put_cluster(script->builder, &cluster, &err) != IST_OK) {
+        fail_msg("%s", err.text);
+    }
+    ist_xds_client_on_builder_changed(script->client, script->now_ms);
+    script_settle(script);
+}
+
+static void builder_changed_body(xds_script *script)
+{
+    put_static_cluster(script); // before the first view: it is not complete yet
+    assert_int_equal(ist_mesh_store_revision(script->store), 0);
+    script_sync(script);
+    script->request_count = script->request_next = 0;
+    put_static_cluster(script);
+    assert_int_equal(script_endpoints(script, "out.side", 82), 1);
+    assert_true(script_has_name(script_expect(script, IST_XDS_RDS), "82"));
+    script_close(script, 14);
+    ist_mesh_builder_remove_cluster(script->builder, IST_STRV("outbound|82||out.side"));
+    ist_xds_client_on_builder_changed(script->client, script->now_ms); // without a stream too
+    assert_int_equal(script_endpoints(script, "out.side", 82), -1);
+}
+
+static void change_of_the_builder_is_published_and_subscribed(void **state)
+{
+    (void)state;
+    with_both_modes(builder_changed_body);
+}
+
 // --- Big subscriptions ----------------------------------------------------------------------------------------------
 
 enum { BIG = 20000, LABEL = 60 };
@@ -598,6 +664,8 @@ int main(void)
         cmocka_unit_test(bytes_that_are_no_response_end_the_stream),
         cmocka_unit_test(resource_beyond_the_limit_is_refused),
         cmocka_unit_test(too_many_resources_end_the_stream),
+        cmocka_unit_test(full_set_with_a_mistake_removes_nothing),
+        cmocka_unit_test(change_of_the_builder_is_published_and_subscribed),
         cmocka_unit_test(delta_big_subscription_is_split),
         cmocka_unit_test(sotw_big_subscription_is_cut_and_reported),
         cmocka_unit_test(message_cut_anywhere_gives_the_same_view),
