@@ -12,12 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char USAGE[] =
-    "Isthmus: the service mesh for applications from before it, over DNS and REST.\n"
-    "\n"
-    "Usage:\n"
-    "  isthmus agent [flags]             run the agent\n"
-    "  isthmus check [flags]             check a source directory without serving it\n";
+static const char USAGE[] = "Isthmus: the service mesh for applications from before it, over DNS and REST.\n"
+                            "\n"
+                            "Usage:\n"
+                            "  isthmus agent [flags]             run the agent\n"
+                            "  isthmus check [flags]             check a source directory without serving it\n";
 
 static const char EXAMPLES[] =
     "\n"
@@ -52,12 +51,14 @@ static int print_agent_help(const char *command)
 {
     ist_buf text = IST_BUF_INIT;
     ist_buf_printf(&text, "Usage: isthmus %s [flags]\n\n", command);
-    ist_buf_append_str(&text, strcmp(command, "agent") == 0
-                                  ? "Runs the agent until SIGTERM (drains) or SIGINT; SIGHUP reads the options again.\n"
-                                  : "Reads the directory of --source dir:PATH, prints what is wrong or not translated, and "
-                                    "exits with 1 where something is wrong.\n");
-    ist_buf_append_str(&text, "Every flag can be an environment variable (--dns-listen is ISTHMUS_DNS_LISTEN) or a key of the "
-                              "YAML file\n(dns-listen: ...). Flags beat the environment, which beats the file.\n");
+    ist_buf_append_str(&text,
+                       strcmp(command, "agent") == 0
+                           ? "Runs the agent until SIGTERM (drains) or SIGINT; SIGHUP reads the options again.\n"
+                           : "Reads the directory of --source dir:PATH, prints what is wrong or not translated, and "
+                             "exits with 1 where something is wrong.\n");
+    ist_buf_append_str(&text,
+                       "Every flag can be an environment variable (--dns-listen is ISTHMUS_DNS_LISTEN) or a key of the "
+                       "YAML file\n(dns-listen: ...). Flags beat the environment, which beats the file.\n");
     ist_options_write_help(ist_agent_option_table(), &text);
     print(&text, stdout);
     return IST_EXIT_OK;
@@ -97,7 +98,8 @@ static int run_agent_command(const char *command, int argc, const char *const *a
     }
     ist_status status = ist_agent_options_load(argc, argv, env, &options, &err);
     if (status == IST_OK && ist_options_argument_count(options) != 0) {
-        status = ist_err_set(&err, IST_EINVAL, "unexpected argument \"%s\"; flags start with --", ist_options_argument(options, 0));
+        status = ist_err_set(&err, IST_EINVAL, "unexpected argument \"%s\"; flags start with --",
+                             ist_options_argument(options, 0));
     }
     if (status == IST_OK) {
         status = ist_agent_start_log(options, &err);

@@ -23,8 +23,8 @@ static const ist_option ROWS[] = {
                              SOURCE, "PEM roots that istiod's certificate must chain to"},
     [IST_OPT_XDS_SERVER_NAME] = {"xds-server-name", NULL, IST_OPTION_TEXT, NULL, NULL, "NAME", SOURCE,
                                  "name that istiod's certificate must carry; default: the host of the address"},
-    [IST_OPT_XDS_TOKEN] = {"xds-token", NULL, IST_OPTION_FILE, "/var/run/secrets/tokens/istio-token", NULL, "FILE", SOURCE,
-                           "service-account token, read again for every stream"},
+    [IST_OPT_XDS_TOKEN] = {"xds-token", NULL, IST_OPTION_FILE, "/var/run/secrets/tokens/istio-token", NULL, "FILE",
+                           SOURCE, "service-account token, read again for every stream"},
     [IST_OPT_XDS_MODE] = {"xds-mode", NULL, IST_OPTION_CHOICE, "delta", "delta|sotw", "delta | sotw", SOURCE,
                           "protocol variant: incremental, or state of the world"},
     [IST_OPT_XDS_ALLOW_PLAINTEXT] = {"xds-allow-plaintext", NULL, IST_OPTION_FLAG, "off", NULL, "on | off", SOURCE,
@@ -39,8 +39,8 @@ static const ist_option ROWS[] = {
                                  "service account that the token belongs to"},
     [IST_OPT_NODE_NAME] = {"node-name", "NODE_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
                            "node, for internalTrafficPolicy: Local"},
-    [IST_OPT_WORKLOAD_NAME] = {"workload-name", "ISTIO_META_WORKLOAD_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
-                               "workload (Deployment) name, for istioctl's lists"},
+    [IST_OPT_WORKLOAD_NAME] = {"workload-name", "ISTIO_META_WORKLOAD_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME",
+                               IDENTITY, "workload (Deployment) name, for istioctl's lists"},
     [IST_OPT_CLUSTER_ID] = {"cluster-id", "ISTIO_META_CLUSTER_ID", IST_OPTION_TEXT, "Kubernetes", NULL, "ID", IDENTITY,
                             "cluster as istiod names it"},
     [IST_OPT_NETWORK] = {"network", "ISTIO_META_NETWORK", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
@@ -57,30 +57,34 @@ static const ist_option ROWS[] = {
                             "where DNS is served over UDP and TCP"},
     [IST_OPT_DNS_UPSTREAM] = {"dns-upstream", NULL, IST_OPTION_UPSTREAMS, NULL, NULL, "ADDR[:PORT][,...]", DNS,
                               "where all other names are asked; default: /etc/resolv.conf without ourselves"},
-    [IST_OPT_DNS_ANSWER] = {"dns-answer", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip", "auto | endpoint | vip", DNS,
+    [IST_OPT_DNS_ANSWER] = {"dns-answer", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip", "auto | endpoint | vip",
+                            DNS,
                             "answer with endpoints or with the virtual IP; auto: endpoints where rules shape them"},
     [IST_OPT_DNS_MODE] = {"dns-mode", NULL, IST_OPTION_CHOICE, "serve", "serve|observe|forward",
                           "serve | observe | forward", DNS,
                           "observe answers from upstream and counts differences; forward only forwards"},
-    [IST_OPT_DNS_PREFIX] = {"dns-prefix", NULL, IST_OPTION_TEXT, NULL, NULL, "ADDR/BITS[,...]", DNS,
-                            "the pod's on-link prefix, which resolvers sort by; default: from the interface of --pod-ip"},
+    [IST_OPT_DNS_PREFIX] =
+        {"dns-prefix", NULL, IST_OPTION_TEXT, NULL, NULL, "ADDR/BITS[,...]", DNS,
+         "the pod's on-link prefix, which resolvers sort by; default: from the interface of --pod-ip"},
     [IST_OPT_REGISTRY_ADDRESS] = {"registry-address", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip",
                                   "auto | endpoint | vip", RULES, "what registry doors hand out"},
     [IST_OPT_UNMATCHED] = {"unmatched", NULL, IST_OPTION_CHOICE, "service", "service|strict", "service | strict", RULES,
                            "when no route matches: all endpoints of the host, or none as Envoy"},
-    [IST_OPT_EMPTY_SUBSET] = {"empty-subset", NULL, IST_OPTION_CHOICE, "redistribute", "redistribute|strict|service",
-                              "redistribute | strict | service", RULES,
-                              "share of a destination without usable endpoints: to the others, lost, or to the service"},
+    [IST_OPT_EMPTY_SUBSET] =
+        {"empty-subset", NULL, IST_OPTION_CHOICE, "redistribute", "redistribute|strict|service",
+         "redistribute | strict | service", RULES,
+         "share of a destination without usable endpoints: to the others, lost, or to the service"},
     [IST_OPT_MAX_SLOTS] = {"max-slots", NULL, IST_OPTION_COUNT, "1000", NULL, "N", RULES,
                            "largest number of slots that shares are rounded to"},
-    [IST_OPT_ADMIN_LISTEN] = {"admin-listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:15180", "off", "ADDR:PORT | off", DOORS,
-                              "REST API and admin; keep it on loopback"},
+    [IST_OPT_ADMIN_LISTEN] = {"admin-listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:15180", "off", "ADDR:PORT | off",
+                              DOORS, "REST API and admin; keep it on loopback"},
     [IST_OPT_HEALTH_LISTEN] = {"health-listen", NULL, IST_OPTION_LISTEN, "[::]:15181", "off", "ADDR:PORT | off", DOORS,
                                "health and metrics only; [::] serves IPv4 too"},
     [IST_OPT_DRAIN_TIME] = {"drain-time", NULL, IST_OPTION_DURATION, "5s", NULL, "TIME", PROGRAM,
                             "how long to keep answering after SIGTERM, not ready any more"},
-    [IST_OPT_LOG_LEVEL] = {"log-level", NULL, IST_OPTION_TEXT, "notice", NULL, "LEVEL[,SCOPE:LEVEL]", PROGRAM,
-                           "none, error, warn, notice, info or debug; scopes agent, config, xds, files, mesh, dns, api"},
+    [IST_OPT_LOG_LEVEL] =
+        {"log-level", NULL, IST_OPTION_TEXT, "notice", NULL, "LEVEL[,SCOPE:LEVEL]", PROGRAM,
+         "none, error, warn, notice, info or debug; scopes agent, config, xds, files, mesh, dns, api"},
     [IST_OPT_LOG_FORMAT] = {"log-format", NULL, IST_OPTION_CHOICE, "text", "text|json", "text | json", PROGRAM,
                             "one line per event, for people or for machines"},
 };
@@ -133,10 +137,11 @@ static ist_status check_plaintext(const ist_options *options, ist_err *err)
             return status;
         }
         if (!is_loopback(host)) {
-            return ist_err_set(err, IST_EINVAL,
-                               "--xds-tls off with %.*s, which is not on loopback: the mesh would be read in plain text from "
-                               "whoever answers; use --xds-tls on, or add --xds-allow-plaintext if that is what you want",
-                               IST_STRV_ARG(part));
+            return ist_err_set(
+                err, IST_EINVAL,
+                "--xds-tls off with %.*s, which is not on loopback: the mesh would be read in plain text from "
+                "whoever answers; use --xds-tls on, or add --xds-allow-plaintext if that is what you want",
+                IST_STRV_ARG(part));
         }
     }
     return IST_OK;
@@ -153,14 +158,16 @@ static ist_status check_log_level(const ist_options *options, ist_err *err)
         if (ist_strv_find(word, ':') < word.n) {
             ist_strv name = ist_strv_cut(&level, ':', NULL);
             if (!ist_strv_equal(name, IST_STRV("default")) && !ist_log_scope_parse(name, &scope)) {
-                return ist_err_set(err, IST_EINVAL,
-                                   "--log-level: no scope \"%.*s\"; scopes are agent, config, xds, files, mesh, dns, api",
-                                   IST_STRV_ARG(name));
+                return ist_err_set(
+                    err, IST_EINVAL,
+                    "--log-level: no scope \"%.*s\"; scopes are agent, config, xds, files, mesh, dns, api",
+                    IST_STRV_ARG(name));
             }
         }
         ist_log_level parsed;
         if (!ist_log_level_parse(level, &parsed)) {
-            return ist_err_set(err, IST_EINVAL, "--log-level: no level \"%.*s\"; levels are none, error, warn, notice, info, debug",
+            return ist_err_set(err, IST_EINVAL,
+                               "--log-level: no level \"%.*s\"; levels are none, error, warn, notice, info, debug",
                                IST_STRV_ARG(level));
         }
     }

@@ -123,9 +123,10 @@ static void on_dead_view(void *ctx)
 static ist_status init_metrics(agent *self)
 {
     static const ist_metric_def DEFS[] = {
-        {IST_METRIC_GAUGE, "isthmus_config_last_reload_successful", "1 where the last reload was taken over.", NULL, NULL, NULL, NULL, 0},
-        {IST_METRIC_GAUGE, "isthmus_config_last_reload_success_timestamp_seconds", "When the configuration was last taken over.",
-         NULL, NULL, NULL, NULL, 0},
+        {IST_METRIC_GAUGE, "isthmus_config_last_reload_successful", "1 where the last reload was taken over.", NULL,
+         NULL, NULL, NULL, 0},
+        {IST_METRIC_GAUGE, "isthmus_config_last_reload_success_timestamp_seconds",
+         "When the configuration was last taken over.", NULL, NULL, NULL, NULL, 0},
         {IST_METRIC_COUNTER, "isthmus_config_reloads_total", "Reloads by result.", "result", NULL, NULL, NULL, 0},
     };
     self->metrics = ist_metrics_new();
@@ -185,8 +186,11 @@ static ist_status init_workers(agent *self, ist_err *err)
 
 static ist_status init_doors(agent *self, ist_err *err)
 {
-    self->status = (ist_api_status_source){
-        .write_status = write_status, .ready = is_ready, .drain = start_drain, .refresh_metrics = refresh_metrics, .ctx = self};
+    self->status = (ist_api_status_source){.write_status = write_status,
+                                           .ready = is_ready,
+                                           .drain = start_drain,
+                                           .refresh_metrics = refresh_metrics,
+                                           .ctx = self};
     doors_args args = {.options = self->options,
                        .identity = &self->identity,
                        .dns = &self->dns,
@@ -231,8 +235,8 @@ static void announce(const agent *self)
     ist_buf line = IST_BUF_INIT;
     IST_NOTICE(IST_LOG_AGENT, "isthmus %s, source %s", IST_VERSION, ist_options_string(self->options, IST_OPT_SOURCE));
     IST_NOTICE(IST_LOG_AGENT, "identity: pod %.*s, namespace %.*s, address %.*s, %u labels, domain %.*s",
-               IST_STRV_ARG(node->pod_name), IST_STRV_ARG(node->pod_namespace), IST_STRV_ARG(node->pod_ip), node->label_count,
-               IST_STRV_ARG(node->domain));
+               IST_STRV_ARG(node->pod_name), IST_STRV_ARG(node->pod_namespace), IST_STRV_ARG(node->pod_ip),
+               node->label_count, IST_STRV_ARG(node->domain));
     doors_write_line(self->doors, &line);
     IST_NOTICE(IST_LOG_AGENT, "listening: %.*s", IST_STRV_ARG(ist_buf_view(&line)));
     ist_buf_done(&line);
@@ -322,14 +326,16 @@ static void reload(agent *self)
         report_differences(self->options, fresh);
         policy_change change = {.agent = self, .options = fresh};
         worker_call(&self->writer, apply_policy, &change);
-        status = change.status == IST_OK ? ist_log_apply_spec(ist_options_text(fresh, IST_OPT_LOG_LEVEL), &err) : change.status;
+        status = change.status == IST_OK ? ist_log_apply_spec(ist_options_text(fresh, IST_OPT_LOG_LEVEL), &err)
+                                         : change.status;
     }
     record_reload(self, status == IST_OK);
     ist_metric_add(ist_metric_series(self->reloads, status == IST_OK ? "success" : "failure", NULL, NULL), 1);
     if (status == IST_OK) {
         IST_NOTICE(IST_LOG_CONFIG, "configuration reloaded");
     } else {
-        IST_ERROR(IST_LOG_CONFIG, "configuration not reloaded: %s; the old one stays", err.text[0] != '\0' ? err.text : ist_status_name(status));
+        IST_ERROR(IST_LOG_CONFIG, "configuration not reloaded: %s; the old one stays",
+                  err.text[0] != '\0' ? err.text : ist_status_name(status));
     }
     ist_options_free(fresh);
 }

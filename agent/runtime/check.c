@@ -45,8 +45,8 @@ int ist_agent_check(const ist_options *options, FILE *out)
     }
     ist_files_each_finding(files, print_finding, out);
     size_t errors = ist_files_finding_count(files, IST_FILES_ERROR);
-    (void)fprintf(out, "%zu errors, %zu warnings, %zu notes\n", errors, ist_files_finding_count(files, IST_FILES_WARNING),
-                  ist_files_finding_count(files, IST_FILES_INFO));
+    (void)fprintf(out, "%zu errors, %zu warnings, %zu notes\n", errors,
+                  ist_files_finding_count(files, IST_FILES_WARNING), ist_files_finding_count(files, IST_FILES_INFO));
     code = errors == 0 ? IST_EXIT_OK : IST_EXIT_FAILED;
 out:
     ist_files_free(files);

@@ -29,7 +29,8 @@ static ist_mesh_addr addr_from_socket(const struct sockaddr *socket)
 static ist_mesh_addr sending_address(int family)
 {
     struct sockaddr_storage to = {.ss_family = (sa_family_t)family};
-    struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xC0000201)}; // TEST-NET-1
+    struct sockaddr_in v4 = {
+        .sin_family = AF_INET, .sin_port = htons(53), .sin_addr.s_addr = htonl(0xC0000201)}; // TEST-NET-1
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(53)};
     (void)inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr); // a constant of the right form
     socklen_t length = family == AF_INET ? sizeof(v4) : sizeof(v6);
@@ -39,7 +40,8 @@ static ist_mesh_addr sending_address(int family)
     if (fd < 0) {
         return found;
     }
-    if (connect(fd, (const struct sockaddr *)&to, length) == 0 && getsockname(fd, (struct sockaddr *)&to, &length) == 0) {
+    if (connect(fd, (const struct sockaddr *)&to, length) == 0 &&
+        getsockname(fd, (struct sockaddr *)&to, &length) == 0) {
         found = addr_from_socket((const struct sockaddr *)&to);
     }
     (void)close(fd);

@@ -16,11 +16,11 @@ static const char RESOLV_CONF[] = "/etc/resolv.conf";
 enum { ADMIN = 0, HEALTH, HTTP_DOORS };
 
 typedef struct http_door {
-    const char *name;     // on the ready line
+    const char *name; // on the ready line
     ist_agent_option option;
-    bool private_routes;  // REST and admin too, not just health and metrics
-    ist_strv host;        // of the listener
-    uint16_t port;        // 0 = not open
+    bool private_routes; // REST and admin too, not just health and metrics
+    ist_strv host;       // of the listener
+    uint16_t port;       // 0 = not open
 } http_door;
 
 struct doors {
@@ -51,7 +51,8 @@ static ist_status read_addresses(const ist_options *options, ist_agent_option op
     size_t count = 0;
     for (; ist_options_part(options, option, count, &part); count++) {
         if (count == max) {
-            return ist_err_set(err, IST_ELIMIT, "--%s: at most %zu addresses", ist_agent_option_table()->rows[option].name, max);
+            return ist_err_set(err, IST_ELIMIT, "--%s: at most %zu addresses",
+                               ist_agent_option_table()->rows[option].name, max);
         }
         ist_status status = ist_dns_address_parse(part, default_port, &addresses[count], err);
         if (status != IST_OK) {
@@ -71,7 +72,8 @@ static ist_status find_upstreams(doors *self, ist_dns_resolv_conf *conf, ist_err
         *conf = (ist_dns_resolv_conf){.ndots = 1};
     }
     if (ist_options_is_set(options, IST_OPT_DNS_UPSTREAM)) {
-        return read_addresses(options, IST_OPT_DNS_UPSTREAM, 53, IST_DNS_SERVERS_MAX, self->upstreams, &self->upstream_count, err);
+        return read_addresses(options, IST_OPT_DNS_UPSTREAM, 53, IST_DNS_SERVERS_MAX, self->upstreams,
+                              &self->upstream_count, err);
     }
     if (why.code != IST_OK) {
         IST_WARN(IST_LOG_DNS, "%s; without --dns-upstream other names cannot be forwarded", why.text);
@@ -122,7 +124,8 @@ static ist_status open_dns(doors *self, ist_err *err)
                                 .listen = listen,
                                 .mode = (ist_dns_mode)ist_options_choice(self->args.options, IST_OPT_DNS_MODE),
                                 .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT};
-    ist_status status = read_addresses(self->args.options, IST_OPT_DNS_LISTEN, 53, IST_DNS_LISTEN_MAX, listen, &args.listen_count, err);
+    ist_status status =
+        read_addresses(self->args.options, IST_OPT_DNS_LISTEN, 53, IST_DNS_LISTEN_MAX, listen, &args.listen_count, err);
     if (status == IST_OK) {
         status = dns_source_find(self->args.options, &args.answer.source, err);
     }
@@ -156,7 +159,8 @@ static ist_status open_http(doors *self, http_door *door, ist_err *err)
 
 static ist_status new_http(doors *self, ist_err *err)
 {
-    ist_http_server_args args = {.loop = self->args.http->loop, .store = self->args.store, .metrics = self->args.metrics};
+    ist_http_server_args args = {
+        .loop = self->args.http->loop, .store = self->args.store, .metrics = self->args.metrics};
     self->rest.status = self->args.status;
     self->https[ADMIN] = (http_door){.name = "admin", .option = IST_OPT_ADMIN_LISTEN, .private_routes = true};
     self->https[HEALTH] = (http_door){.name = "health", .option = IST_OPT_HEALTH_LISTEN};

@@ -21,7 +21,7 @@ typedef struct doors_args {
     worker *http;
     ist_mesh_store *store;
     ist_metrics *metrics;
-    resolve_bridge *bridge;              // its resolver is made here and works with every door off
+    resolve_bridge *bridge; // its resolver is made here and works with every door off
     const ist_api_status_source *status;
 } doors_args;
 

@@ -66,7 +66,8 @@ static ist_status add_label_file(label_list *labels, const char *path, ist_arena
     while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
         ist_buf_append(&text, chunk, got);
     }
-    ist_status status = ferror(file) ? ist_err_errno(err, errno, "--labels: cannot read %s", path) : ist_buf_status(&text);
+    ist_status status =
+        ferror(file) ? ist_err_errno(err, errno, "--labels: cannot read %s", path) : ist_buf_status(&text);
     if (status == IST_OK) {
         status = add_labels(labels, ist_buf_view(&text), '\n', arena);
     }

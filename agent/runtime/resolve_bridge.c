@@ -12,8 +12,8 @@
 typedef struct message {
     struct message *next;
     char *host;
-    bool watch;              // requests: watch or unwatch
-    ist_status status;       // results
+    bool watch;        // requests: watch or unwatch
+    ist_status status; // results
     size_t count;
     ist_mesh_addr addrs[];
 } message;
@@ -30,10 +30,10 @@ struct resolve_bridge {
     ist_dns_resolver *resolver;
     ist_resolve_result_fn on_result;
     void *ctx;
-    ist_map *watches;        // host -> count; writer thread
+    ist_map *watches; // host -> count; writer thread
     ist_loop_job to_dns;
     ist_loop_job to_writer;
-    pthread_mutex_t lock;    // protects both queues
+    pthread_mutex_t lock; // protects both queues
     queue requests;
     queue results;
 };
@@ -190,7 +190,8 @@ void resolve_bridge_result(void *ctx, ist_strv host, ist_status status, const is
         }
     }
     if (new == NULL || !push(bridge, &bridge->results, new)) {
-        IST_WARN(IST_LOG_DNS, "the addresses of %.*s are lost for want of memory, asking again by TTL", IST_STRV_ARG(host));
+        IST_WARN(IST_LOG_DNS, "the addresses of %.*s are lost for want of memory, asking again by TTL",
+                 IST_STRV_ARG(host));
         return;
     }
     ist_loop_post(bridge->writer->loop, &bridge->to_writer);

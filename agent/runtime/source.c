@@ -19,16 +19,16 @@
 
 struct source {
     source_args args;
-    ist_files *files;           // directory source
-    ist_xds_client *client;     // istiod
+    ist_files *files;       // directory source
+    ist_xds_client *client; // istiod
     ist_xds_grpc *grpc;
     ist_strv *servers;
     uint32_t server_count;
     ist_loop_timer commit_timer; // resolved names that come together make one view
     ist_loop_timer trim_timer;
-    bool connected;             // last state that was logged
+    bool connected; // last state that was logged
     bool synced;
-    pthread_mutex_t lock;       // protects status
+    pthread_mutex_t lock; // protects status
     xds_status status;
     xds_metrics metrics;
 };
@@ -54,10 +54,11 @@ static void arm_trim(source *self)
 static void log_summary(const ist_files_summary *summary, const char *what)
 {
     const char *trouble = summary->errors + summary->warnings != 0 ? "; `isthmus check` shows the findings" : "";
-    IST_NOTICE(IST_LOG_FILES, "%s: %u files, %u objects, %u errors, %u warnings, revision %llu (%u services, %u names rebuilt)%s",
+    IST_NOTICE(IST_LOG_FILES,
+               "%s: %u files, %u objects, %u errors, %u warnings, revision %llu (%u services, %u names rebuilt)%s",
                what, summary->files, summary->objects, summary->errors, summary->warnings,
-               (unsigned long long)summary->commit.revision, summary->commit.services_rebuilt, summary->commit.plans_rebuilt,
-               trouble);
+               (unsigned long long)summary->commit.revision, summary->commit.services_rebuilt,
+               summary->commit.plans_rebuilt, trouble);
 }
 
 static void log_finding(void *ctx, const ist_files_finding *finding)
@@ -76,7 +77,8 @@ static void on_files_changed(void *ctx, const ist_files_summary *summary)
 {
     source *self = ctx;
     if (!summary->applied) {
-        IST_ERROR(IST_LOG_FILES, "the change was not applied (%s), keeping the previous view", ist_status_name(summary->status));
+        IST_ERROR(IST_LOG_FILES, "the change was not applied (%s), keeping the previous view",
+                  ist_status_name(summary->status));
     }
     ist_files_each_finding(self->files, log_finding, self);
     log_summary(summary, "directory changed");
@@ -212,12 +214,14 @@ static void log_changes(source *self, const ist_xds_status *now)
     bool synced = ist_xds_client_is_synced(self->client);
     const ist_strv server = self->servers[now->server < self->server_count ? now->server : 0];
     if (connected != self->connected && connected) {
-        IST_NOTICE(IST_LOG_XDS, "connected to %.*s (stream %llu)", IST_STRV_ARG(server), (unsigned long long)now->stream);
+        IST_NOTICE(IST_LOG_XDS, "connected to %.*s (stream %llu)", IST_STRV_ARG(server),
+                   (unsigned long long)now->stream);
     }
-    bool failed_again = !connected && now->connect_failures + now->disconnects != self->status.now.connect_failures + self->status.now.disconnects;
+    bool failed_again = !connected && now->connect_failures + now->disconnects !=
+                                          self->status.now.connect_failures + self->status.now.disconnects;
     if (failed_again) {
-        IST_WARN(IST_LOG_XDS, "no stream to %.*s: %.*s; trying again%s", IST_STRV_ARG(server), IST_STRV_ARG(now->last_error),
-                 synced ? ", the last good view serves" : "");
+        IST_WARN(IST_LOG_XDS, "no stream to %.*s: %.*s; trying again%s", IST_STRV_ARG(server),
+                 IST_STRV_ARG(now->last_error), synced ? ", the last good view serves" : "");
     }
     self->connected = connected;
 }
@@ -277,7 +281,8 @@ void source_resolved(source *self, ist_strv host, ist_status status, const ist_m
         ist_xds_grpc_resolved(self->grpc, host, status, addrs, count);
     }
     ist_mesh_builder_resolved(self->args.builder, host, status, addrs, count);
-    if (self->commit_timer.heap_index == 0 && ist_loop_arm(self->args.writer->loop, &self->commit_timer, COMMIT_AFTER_MS) != IST_OK) {
+    if (self->commit_timer.heap_index == 0 &&
+        ist_loop_arm(self->args.writer->loop, &self->commit_timer, COMMIT_AFTER_MS) != IST_OK) {
         commit_resolved(self);
     }
 }

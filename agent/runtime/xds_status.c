@@ -15,11 +15,13 @@ static ist_strv keep(ist_strv text, char *buffer, size_t size_bytes)
 bool xds_status_same(const xds_status *status, const ist_xds_status *now)
 {
     const ist_xds_status *then = &status->now;
-    bool same = then->state == now->state && then->stream == now->stream && then->connect_failures == now->connect_failures &&
-                then->disconnects == now->disconnects && then->connected_ms == now->connected_ms;
+    bool same = then->state == now->state && then->stream == now->stream &&
+                then->connect_failures == now->connect_failures && then->disconnects == now->disconnects &&
+                then->connected_ms == now->connected_ms;
     for (ist_xds_type type = 0; same && type < _IST_XDS_TYPE_MAX; type++) {
-        same = then->types[type].responses == now->types[type].responses && then->types[type].nacks == now->types[type].nacks &&
-               then->types[type].acks == now->types[type].acks && then->types[type].subscribed == now->types[type].subscribed &&
+        same = then->types[type].responses == now->types[type].responses &&
+               then->types[type].nacks == now->types[type].nacks && then->types[type].acks == now->types[type].acks &&
+               then->types[type].subscribed == now->types[type].subscribed &&
                then->types[type].resources == now->types[type].resources;
     }
     return same;
@@ -90,7 +92,8 @@ bool xds_status_explain(const xds_status *status, ist_buf *why)
         return true;
     }
     if (status->now.connected_ms == 0) {
-        ist_buf_printf(why, "no stream to istiod yet: %s", status->last_error[0] != '\0' ? status->last_error : "connecting");
+        ist_buf_printf(why, "no stream to istiod yet: %s",
+                       status->last_error[0] != '\0' ? status->last_error : "connecting");
         return false;
     }
     ist_buf_append_str(why, "waiting for istiod's first answer to");
@@ -107,19 +110,27 @@ bool xds_status_explain(const xds_status *status, ist_buf *why)
 ist_status xds_metrics_init(xds_metrics *metrics, ist_metrics *registry)
 {
     static const ist_metric_def DEFS[] = {
-        {IST_METRIC_GAUGE, "isthmus_xds_connected", "1 while the stream to this server is up.", "server", NULL, NULL, NULL, 0},
-        {IST_METRIC_COUNTER, "isthmus_xds_connect_failures_total", "Streams that could not be opened.", "reason", NULL, NULL, NULL, 0},
-        {IST_METRIC_COUNTER, "isthmus_xds_disconnects_total", "Streams that ended after they were up.", "reason", NULL, NULL, NULL, 0},
+        {IST_METRIC_GAUGE, "isthmus_xds_connected", "1 while the stream to this server is up.", "server", NULL, NULL,
+         NULL, 0},
+        {IST_METRIC_COUNTER, "isthmus_xds_connect_failures_total", "Streams that could not be opened.", "reason", NULL,
+         NULL, NULL, 0},
+        {IST_METRIC_COUNTER, "isthmus_xds_disconnects_total", "Streams that ended after they were up.", "reason", NULL,
+         NULL, NULL, 0},
         {IST_METRIC_COUNTER, "isthmus_xds_responses_total", "Responses received.", "type", NULL, NULL, NULL, 0},
-        {IST_METRIC_COUNTER, "isthmus_xds_response_bytes_total", "Bytes of responses received.", "type", NULL, NULL, NULL, 0},
+        {IST_METRIC_COUNTER, "isthmus_xds_response_bytes_total", "Bytes of responses received.", "type", NULL, NULL,
+         NULL, 0},
         {IST_METRIC_COUNTER, "isthmus_xds_acks_total", "Responses accepted.", "type", NULL, NULL, NULL, 0},
-        {IST_METRIC_COUNTER, "isthmus_xds_nacks_total", "Responses with refused resources.", "type", NULL, NULL, NULL, 0},
+        {IST_METRIC_COUNTER, "isthmus_xds_nacks_total", "Responses with refused resources.", "type", NULL, NULL, NULL,
+         0},
         {IST_METRIC_GAUGE, "isthmus_xds_resources", "Resources held.", "type", "state", NULL, NULL, 0},
-        {IST_METRIC_GAUGE, "isthmus_xds_last_update_timestamp_seconds", "When the last response was applied.", "type", NULL, NULL, NULL, 0},
+        {IST_METRIC_GAUGE, "isthmus_xds_last_update_timestamp_seconds", "When the last response was applied.", "type",
+         NULL, NULL, NULL, 0},
     };
-    ist_metric_family **const families[] = {&metrics->connected, &metrics->connect_failures, &metrics->disconnects,
-                                            &metrics->responses, &metrics->bytes,            &metrics->acks,
-                                            &metrics->nacks,     &metrics->resources,        &metrics->last_update};
+    ist_metric_family **const families[] = {&metrics->connected,   &metrics->connect_failures,
+                                            &metrics->disconnects, &metrics->responses,
+                                            &metrics->bytes,       &metrics->acks,
+                                            &metrics->nacks,       &metrics->resources,
+                                            &metrics->last_update};
     _Static_assert(IST_COUNT(DEFS) == IST_COUNT(families), "one family per definition");
     for (size_t i = 0; i < IST_COUNT(DEFS); i++) {
         *families[i] = ist_metrics_family(registry, &DEFS[i]);
@@ -148,7 +159,8 @@ static void refresh_type(const xds_metrics *metrics, const ist_xds_type_status *
     }
 }
 
-void xds_metrics_refresh(const xds_metrics *metrics, const xds_status *status, const ist_strv *servers, uint32_t server_count)
+void xds_metrics_refresh(const xds_metrics *metrics, const xds_status *status, const ist_strv *servers,
+                         uint32_t server_count)
 {
     for (uint32_t i = 0; i < server_count; i++) {
         char name[256];

@@ -11,7 +11,7 @@
 #define XDS_STATUS_TEXT 320
 
 typedef struct xds_status {
-    ist_xds_status now;   // its views point into the buffers below
+    ist_xds_status now; // its views point into the buffers below
     bool synced;
     char last_error[XDS_STATUS_TEXT];
     char version[_IST_XDS_TYPE_MAX][80];
@@ -38,4 +38,5 @@ typedef struct xds_metrics {
 } xds_metrics;
 
 ist_status xds_metrics_init(xds_metrics *metrics, ist_metrics *registry);
-void xds_metrics_refresh(const xds_metrics *metrics, const xds_status *status, const ist_strv *servers, uint32_t server_count);
+void xds_metrics_refresh(const xds_metrics *metrics, const xds_status *status, const ist_strv *servers,
+                         uint32_t server_count);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures: everything that a test starts is stopped again, and must have stopped cleanly."""
+
 import pathlib
 import sys
 

@@ -3,6 +3,7 @@
 
 Everything runs on loopback with ports chosen by the kernel, is ended by pid, and waits for conditions with deadlines.
 """
+
 import json
 import os
 import pathlib
@@ -59,10 +60,20 @@ class Process:
         full_env.update(env or {})
         self.args = args
         self.stdout, self.stderr = [], []
-        self.child = subprocess.Popen(args, env=full_env, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                      stderr=subprocess.PIPE, text=True, errors="replace")
-        self.readers = [threading.Thread(target=self._read, args=pair, daemon=True)
-                        for pair in ((self.child.stdout, self.stdout), (self.child.stderr, self.stderr))]
+        self.child = subprocess.Popen(
+            args,
+            env=full_env,
+            cwd=cwd,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+        )
+        self.readers = [
+            threading.Thread(target=self._read, args=pair, daemon=True)
+            for pair in ((self.child.stdout, self.stdout), (self.child.stderr, self.stderr))
+        ]
         for reader in self.readers:
             reader.start()
 
@@ -87,6 +98,7 @@ class Process:
             if self.child.poll() is not None:
                 raise RuntimeError(f"{self.args[0]} ended with {self.child.returncode}:\n{self.log()}")
             return None
+
         return wait_for(find, f"a line like {pattern!r} of {self.args[0]} (log:\n{self.log()})", deadline_s)
 
     def stop(self, how=signal.SIGTERM, deadline_s=20):
@@ -116,8 +128,20 @@ class Agent(Process):
     """The agent on free ports. `args` override the defaults of the tests."""
 
     def __init__(self, *args, env=None, upstream="127.0.0.1:9", wait="ready"):
-        defaults = ["--dns-listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0",
-                    "--drain-time", "0s", "--log-level", "info", "--dns-upstream", upstream]
+        defaults = [
+            "--dns-listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--health-listen",
+            "127.0.0.1:0",
+            "--drain-time",
+            "0s",
+            "--log-level",
+            "info",
+            "--dns-upstream",
+            upstream,
+        ]
         super().__init__([binary(), "agent", *defaults, *args], env=env)
         if wait == "ready":
             self.wait_ready()
@@ -134,8 +158,9 @@ class Agent(Process):
         self._ports(self.wait_line(self.stdout, r"^ready .*", deadline_s).group(0))
 
     def http(self, path, method="GET", headers=None, port="admin", body=None, timeout=35):
-        request = urllib.request.Request(f"http://127.0.0.1:{self.ports[port]}{path}", method=method, data=body,
-                                         headers=headers or {})
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.ports[port]}{path}", method=method, data=body, headers=headers or {}
+        )
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return Answer(answer.status, answer.headers, answer.read().decode())
@@ -168,12 +193,18 @@ class Agent(Process):
 
     def addresses(self, name, rdtype="A", **kwargs):
         reply = self.query(name, rdtype, **kwargs)
-        return sorted(item.address for rrset in reply.answer for item in rrset
-                      if item.rdtype == dns.rdatatype.from_text(rdtype))
+        return sorted(
+            item.address for rrset in reply.answer for item in rrset if item.rdtype == dns.rdatatype.from_text(rdtype)
+        )
 
     def dig(self, *words):
-        done = subprocess.run(["dig", "+time=5", "+tries=1", "@127.0.0.1", "-p", str(self.ports["dns"]), *words],
-                              capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(
+            ["dig", "+time=5", "+tries=1", "@127.0.0.1", "-p", str(self.ports["dns"]), *words],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -186,7 +217,9 @@ def run(*args, env=None, timeout=60):
     """Runs a command of the program to its end."""
     full_env = {k: v for k, v in os.environ.items() if not k.startswith("ISTHMUS_")}
     full_env.update(env or {})
-    return subprocess.run([binary(), *args], capture_output=True, text=True, check=False, timeout=timeout, env=full_env)
+    return subprocess.run(
+        [binary(), *args], capture_output=True, text=True, check=False, timeout=timeout, env=full_env
+    )
 
 
 class Istiod(Process):
@@ -195,8 +228,13 @@ class Istiod(Process):
     def __init__(self, *args, env=None):
         directory = os.environ.get("ISTHMUS_ISTIOD_DIR")
         if not directory:
-            done = subprocess.run(["bash", str(ROOT / "tests/istiod/build.sh")], capture_output=True, text=True,
-                                  check=True, timeout=1800)
+            done = subprocess.run(
+                ["bash", str(ROOT / "tests/istiod/build.sh")],
+                capture_output=True,
+                text=True,
+                check=True,
+                timeout=1800,
+            )
             directory = done.stdout.strip().splitlines()[-1]
             os.environ["ISTHMUS_ISTIOD_DIR"] = directory
         super().__init__([str(pathlib.Path(directory) / "istiod-harness"), "--exit-with-stdin", *args], env=env)
@@ -207,8 +245,9 @@ class Istiod(Process):
     def call(self, path, method="POST", body=b"", timeout=60):
         if isinstance(body, str):
             body = body.encode()
-        request = urllib.request.Request(f"http://{self.control}{path}", method=method,
-                                         data=body if method == "POST" else None)
+        request = urllib.request.Request(
+            f"http://{self.control}{path}", method=method, data=body if method == "POST" else None
+        )
         with urllib.request.urlopen(request, timeout=timeout) as answer:
             text = answer.read().decode()
         return json.loads(text) if text[:1] in "{[" else text

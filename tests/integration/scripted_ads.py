@@ -3,15 +3,20 @@
 
 Messages are built and taken apart field by field, without generated code, so that they can be as wrong as needed.
 """
+
 import queue
 import threading
 from concurrent import futures
 
 import grpc
 
-TYPES = {"cds": "envoy.config.cluster.v3.Cluster", "eds": "envoy.config.endpoint.v3.ClusterLoadAssignment",
-         "lds": "envoy.config.listener.v3.Listener", "rds": "envoy.config.route.v3.RouteConfiguration",
-         "nds": "istio.networking.nds.v1.NameTable"}
+TYPES = {
+    "cds": "envoy.config.cluster.v3.Cluster",
+    "eds": "envoy.config.endpoint.v3.ClusterLoadAssignment",
+    "lds": "envoy.config.listener.v3.Listener",
+    "rds": "envoy.config.route.v3.RouteConfiguration",
+    "nds": "istio.networking.nds.v1.NameTable",
+}
 URL = {name: f"type.googleapis.com/{suffix}" for name, suffix in TYPES.items()}
 METHOD = "/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources"
 
@@ -48,17 +53,18 @@ def fields(data):
             shift += 7
             if byte < 0x80:
                 return value
+
     while at < len(data):
         key = number()
         if key & 7 == 2:
             length = number()
-            value = data[at:at + length]
+            value = data[at : at + length]
             at += length
         elif key & 7 == 0:
             value = number()
         else:
             size = 8 if key & 7 == 1 else 4
-            value = data[at:at + size]
+            value = data[at : at + size]
             at += size
         found.setdefault(key >> 3, []).append(value)
     return found
@@ -79,7 +85,12 @@ def assignment(name, *addresses):
 
 
 def virtual_host(name, domains, target, raw=b""):
-    return field(1, name) + field(2, list(domains)) + field(3, field(1, field(1, "/")) + field(2, field(1, target))) + raw
+    return (
+        field(1, name)
+        + field(2, list(domains))
+        + field(3, field(1, field(1, "/")) + field(2, field(1, target)))
+        + raw
+    )
 
 
 def route_configuration(name, *hosts):
@@ -97,6 +108,7 @@ class Request:
 
         def texts(number):
             return [value.decode() for value in parsed.get(number, [])]
+
         self.node = bool(parsed.get(1))
         url = (texts(2) or [""])[0]
         self.type = next((name for name, full in URL.items() if full == url), url)
@@ -146,8 +158,11 @@ class ScriptedAds:
                     self.lock.notify_all()
                 first = not request.nonce
                 if (first or request.subscribe) and not self.silent and request.type in TYPES:
-                    wanted = {n: r for n, r in self.resources[request.type].items()
-                              if request.type in ("cds", "lds", "nds") or n in request.subscribe}
+                    wanted = {
+                        n: r
+                        for n, r in self.resources[request.type].items()
+                        if request.type in ("cds", "lds", "nds") or n in request.subscribe
+                    }
                     out.put(self.response(request.type, wanted))
         except grpc.RpcError:
             pass
@@ -155,9 +170,17 @@ class ScriptedAds:
 
     def response(self, kind, resources, removed=()):
         self.serial += 1
-        items = [field(3, name if kind != "nds" else "") + field(2, field(1, URL[kind]) + field(2, body))
-                 for name, body in resources.items()]
-        return field(1, "v1") + field(4, URL[kind]) + field(2, items) + field(5, f"n{self.serial}") + field(6, list(removed))
+        items = [
+            field(3, name if kind != "nds" else "") + field(2, field(1, URL[kind]) + field(2, body))
+            for name, body in resources.items()
+        ]
+        return (
+            field(1, "v1")
+            + field(4, URL[kind])
+            + field(2, items)
+            + field(5, f"n{self.serial}")
+            + field(6, list(removed))
+        )
 
     def push(self, kind, resources, removed=()):
         self.push_raw(self.response(kind, resources, removed))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a control plane should never send: each bad resource is refused alone, by name, and the rest goes on serving."""
+
 import os
 import re
 
@@ -17,7 +18,10 @@ OTHER = "outbound|80||other.default.svc.cluster.local"
 def plane():
     server = ads.ScriptedAds()
     server.resources["cds"] = {GOOD: ads.cluster(GOOD), OTHER: ads.cluster(OTHER)}
-    server.resources["eds"] = {GOOD: ads.assignment(GOOD, ("10.0.0.1", 8080)), OTHER: ads.assignment(OTHER, ("10.0.0.9", 8080))}
+    server.resources["eds"] = {
+        GOOD: ads.assignment(GOOD, ("10.0.0.1", 8080)),
+        OTHER: ads.assignment(OTHER, ("10.0.0.9", 8080)),
+    }
     server.resources["rds"] = {"80": ads.route_configuration("80", ads.virtual_host(f"{HOST}:80", [HOST], GOOD))}
     server.resources["nds"] = {"": ads.name_table(**{HOST: ["10.96.0.1"]})}
     yield server
@@ -34,16 +38,36 @@ def agent(start_agent, plane):
 BAD = {
     "cluster that is no protobuf": ("cds", {OTHER: b"\xff\xff\xff\xff"}, "Cluster"),
     "cluster with a broken name": ("cds", {"outbound|80||UP PER": ads.cluster("outbound|80||UP PER")}, "UP PER"),
-    "cluster with port 0": ("cds", {"outbound|0||zero.example.com": ads.cluster("outbound|0||zero.example.com")}, "port"),
-    "cluster with port 70000": ("cds", {"outbound|70000||big.example.com": ads.cluster("outbound|70000||big.example.com")}, "port"),
-    "cluster name not UTF-8": ("cds", {OTHER: ads.field(1, b"outbound|80||\xff.example.com") + ads.field(2, 3)}, "UTF-8|host"),
+    "cluster with port 0": (
+        "cds",
+        {"outbound|0||zero.example.com": ads.cluster("outbound|0||zero.example.com")},
+        "port",
+    ),
+    "cluster with port 70000": (
+        "cds",
+        {"outbound|70000||big.example.com": ads.cluster("outbound|70000||big.example.com")},
+        "port",
+    ),
+    "cluster name not UTF-8": (
+        "cds",
+        {OTHER: ads.field(1, b"outbound|80||\xff.example.com") + ads.field(2, 3)},
+        "UTF-8|host",
+    ),
     "endpoint with port 70000": ("eds", {GOOD: ads.assignment(GOOD, ("10.0.0.2", 70000))}, "port"),
     "endpoint with port 0": ("eds", {GOOD: ads.assignment(GOOD, ("10.0.0.2", 0))}, "port"),
     "endpoint with a zone": ("eds", {GOOD: ads.assignment(GOOD, ("fe80::1%eth0", 80))}, "zone"),
     "endpoint that is no address": ("eds", {GOOD: ads.assignment(GOOD, ("ten.zero", 80))}, "ten.zero|address"),
     "assignment cut short": ("eds", {GOOD: ads.assignment(GOOD, ("10.0.0.2", 80))[:-3]}, "eds outbound"),
-    "virtual host that is no protobuf": ("rds", {"80": ads.field(1, "80") + ads.field(2, b"\xff\xff\xff")}, "RouteConfiguration|80"),
-    "name with a bad address": ("nds", {"": ads.name_table(**{HOST: ["10.96.0.1"], "bad.example.com": ["1.2.3"]})}, "1.2.3|bad.example.com"),
+    "virtual host that is no protobuf": (
+        "rds",
+        {"80": ads.field(1, "80") + ads.field(2, b"\xff\xff\xff")},
+        "RouteConfiguration|80",
+    ),
+    "name with a bad address": (
+        "nds",
+        {"": ads.name_table(**{HOST: ["10.96.0.1"], "bad.example.com": ["1.2.3"]})},
+        "1.2.3|bad.example.com",
+    ),
 }
 
 
@@ -65,11 +89,30 @@ def test_bad_resource_is_refused_by_name_and_the_rest_serves(plane, agent, what)
 
 
 DAILY = {
-    "route to a missing cluster": ("rds", {"80": ads.route_configuration("80", ads.virtual_host(f"{HOST}:80", [HOST], "outbound|80|v9|gone.example.com"))}),
-    "allow_any only": ("rds", {"80": ads.route_configuration("80", ads.virtual_host("allow_any", ["*"], "PassthroughCluster"))}),
-    "route table of a port that the service lacks": ("rds", {"81": ads.route_configuration("81", ads.virtual_host(f"{HOST}:81", [HOST], "outbound|81||" + HOST))}),
-    "unknown fields": ("eds", {GOOD: ads.assignment(GOOD, ("10.0.0.1", 8080)) + ads.field(99, "new") + ads.field(98, 7)}),
-    "endpoints of an unknown cluster": ("eds", {"outbound|80||nobody.example.com": ads.assignment("outbound|80||nobody.example.com", ("10.0.0.3", 1))}),
+    "route to a missing cluster": (
+        "rds",
+        {
+            "80": ads.route_configuration(
+                "80", ads.virtual_host(f"{HOST}:80", [HOST], "outbound|80|v9|gone.example.com")
+            )
+        },
+    ),
+    "allow_any only": (
+        "rds",
+        {"80": ads.route_configuration("80", ads.virtual_host("allow_any", ["*"], "PassthroughCluster"))},
+    ),
+    "route table of a port that the service lacks": (
+        "rds",
+        {"81": ads.route_configuration("81", ads.virtual_host(f"{HOST}:81", [HOST], "outbound|81||" + HOST))},
+    ),
+    "unknown fields": (
+        "eds",
+        {GOOD: ads.assignment(GOOD, ("10.0.0.1", 8080)) + ads.field(99, "new") + ads.field(98, 7)},
+    ),
+    "endpoints of an unknown cluster": (
+        "eds",
+        {"outbound|80||nobody.example.com": ads.assignment("outbound|80||nobody.example.com", ("10.0.0.3", 1))},
+    ),
     "IPv4-mapped address": ("eds", {GOOD: ads.assignment(GOOD, ("::ffff:10.0.0.1", 8080))}),
 }
 
@@ -99,8 +142,12 @@ def test_garbage_instead_of_a_response_does_not_kill(plane, agent):
         plane.push_raw(garbage)
     plane.wait(lambda r: r.node and r is not plane.requests[0], 40) if len(plane.outgoing) > 1 else None
     assert agent.shares("good") == {"10.0.0.1:8080": 1.0}
-    harness.wait_for(lambda: plane.push("eds", {GOOD: ads.assignment(GOOD, ("10.0.0.6", 8080))}) or
-                     agent.shares("good") == {"10.0.0.6:8080": 1.0}, "a good one after garbage", 40)
+    harness.wait_for(
+        lambda: plane.push("eds", {GOOD: ads.assignment(GOOD, ("10.0.0.6", 8080))})
+        or agent.shares("good") == {"10.0.0.6:8080": 1.0},
+        "a good one after garbage",
+        40,
+    )
 
 
 def test_metadata_nested_5000_deep_is_survived(plane, agent):
@@ -117,7 +164,9 @@ def test_metadata_nested_5000_deep_is_survived(plane, agent):
 
 
 def test_absurd_counts_are_bounded(plane, agent):
-    many = ads.field(1, GOOD) + ads.field(2, b"".join(ads.field(2, ads.field(1, ads.socket_address("10.0.0.1", 80))) for _ in range(60000)))
+    many = ads.field(1, GOOD) + ads.field(
+        2, b"".join(ads.field(2, ads.field(1, ads.socket_address("10.0.0.1", 80))) for _ in range(60000))
+    )
     plane.push("eds", {GOOD: many})
     assert "50000" in plane.nack("eds")
     assert agent.shares("good") == {"10.0.0.1:8080": 1.0}
@@ -125,7 +174,14 @@ def test_absurd_counts_are_bounded(plane, agent):
 
 def test_push_of_30_megabytes_is_taken(plane, agent):
     clusters = {f"outbound|80||s{i}.big.svc.cluster.local": None for i in range(30000)}
-    pad = ads.field(25, ads.field(1, ads.field(1, "pad") + ads.field(2, ads.field(1, ads.field(1, "p") + ads.field(2, ads.field(3, "x" * 900))))))
+    pad = ads.field(
+        25,
+        ads.field(
+            1,
+            ads.field(1, "pad")
+            + ads.field(2, ads.field(1, ads.field(1, "p") + ads.field(2, ads.field(3, "x" * 900)))),
+        ),
+    )
     plane.push("cds", {name: ads.cluster(name, kind=0, raw=pad) for name in clusters})
     nonce = f"n{plane.serial}"
     answer = plane.wait(lambda r: r.nonce == nonce, 60)
@@ -140,8 +196,15 @@ def test_plane_that_never_answers_is_given_up(start_agent):
     good.resources["cds"] = {GOOD: ads.cluster(GOOD)}
     good.resources["eds"] = {GOOD: ads.assignment(GOOD, ("10.0.0.1", 8080))}
     try:
-        agent = start_agent("--source", "istiod", "--xds-address", f"{silent.address},{good.address}", "--xds-tls", "off",
-                            wait="listening")
+        agent = start_agent(
+            "--source",
+            "istiod",
+            "--xds-address",
+            f"{silent.address},{good.address}",
+            "--xds-tls",
+            "off",
+            wait="listening",
+        )
         agent.wait_ready(90)
         assert agent.status()["source"]["server"] == good.address
     finally:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The example mesh from its directory, through DNS, REST and the commands."""
+
 import collections
 import json
 import re
@@ -18,8 +19,13 @@ def agent(start_agent, bookinfo):
 
 
 def test_vip_service_answers_its_cluster_ip(agent):
-    for name in ("details.default.svc.cluster.local", "details.default.svc", "details.default", "details",
-                 "DETAILS.Default.svc.cluster.local"):
+    for name in (
+        "details.default.svc.cluster.local",
+        "details.default.svc",
+        "details.default",
+        "details",
+        "DETAILS.Default.svc.cluster.local",
+    ):
         assert agent.addresses(name) == ["10.96.0.11"], name
 
 
@@ -103,7 +109,9 @@ def test_health_ready_and_metrics(agent):
     assert agent.http("/v1/services", port="health").status == 404
     metrics = agent.http("/metrics", port="health").body
     assert re.search(r"^isthmus_view_services [1-9]", metrics, re.M)
-    done = subprocess.run(["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0 and not done.stdout.strip(), done.stdout + done.stderr
 
 

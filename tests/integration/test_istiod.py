@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The agent on the real istiod: first view, live changes, both protocol variants, identity, and everything that breaks."""
+
 import re
 
 import dns.rcode
@@ -16,33 +17,72 @@ REVIEWS = "reviews.default.svc.cluster.local"
 def mesh(tmp_path, *more):
     directory = tmp_path / "istiod"
     directory.mkdir(exist_ok=True)
-    things = [*objects.app("reviews", {"v1": ["10.2.0.1", "10.2.0.2"], "v2": ["10.2.0.3"]}, ip="10.96.0.13"),
-              objects.subsets("reviews", "v1", "v2"), objects.split("reviews", v1=90, v2=10),
-              *objects.app("details", {"v1": ["10.2.1.1"]}, ip="10.96.0.11"),
-              *objects.app("details", {"v1": ["10.3.1.1"]}, namespace="other", ip="10.97.0.11"),
-              objects.service("db", headless=True, ports=((5432, 5432, "tcp"),)),
-              objects.endpoint_slice("db", ["10.2.2.1", "10.2.2.2"], ports=((5432, "tcp"),), hostnames=("db-0", "db-1")),
-              objects.pod("db", "10.2.2.1", hostname="db-0", subdomain="db"),
-              objects.pod("db", "10.2.2.2", hostname="db-1", subdomain="db"),
-              objects.external_name("alias", "details.default.svc.cluster.local"),
-              objects.istio("ServiceEntry", "pay", {
-                  "hosts": ["pay.example.com"], "location": "MESH_EXTERNAL", "resolution": "STATIC",
-                  "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}],
-                  "endpoints": [{"address": "203.0.113.1", "weight": 3}, {"address": "203.0.113.2", "weight": 1}]}),
-              *more]
+    things = [
+        *objects.app("reviews", {"v1": ["10.2.0.1", "10.2.0.2"], "v2": ["10.2.0.3"]}, ip="10.96.0.13"),
+        objects.subsets("reviews", "v1", "v2"),
+        objects.split("reviews", v1=90, v2=10),
+        *objects.app("details", {"v1": ["10.2.1.1"]}, ip="10.96.0.11"),
+        *objects.app("details", {"v1": ["10.3.1.1"]}, namespace="other", ip="10.97.0.11"),
+        objects.service("db", headless=True, ports=((5432, 5432, "tcp"),)),
+        objects.endpoint_slice("db", ["10.2.2.1", "10.2.2.2"], ports=((5432, "tcp"),), hostnames=("db-0", "db-1")),
+        objects.pod("db", "10.2.2.1", hostname="db-0", subdomain="db"),
+        objects.pod("db", "10.2.2.2", hostname="db-1", subdomain="db"),
+        objects.external_name("alias", "details.default.svc.cluster.local"),
+        objects.istio(
+            "ServiceEntry",
+            "pay",
+            {
+                "hosts": ["pay.example.com"],
+                "location": "MESH_EXTERNAL",
+                "resolution": "STATIC",
+                "ports": [{"number": 443, "name": "tls", "protocol": "TLS"}],
+                "endpoints": [{"address": "203.0.113.1", "weight": 3}, {"address": "203.0.113.2", "weight": 1}],
+            },
+        ),
+        *more,
+    ]
     (directory / "mesh.yaml").write_text(objects.dump(*things))
     return directory
 
 
 def plaintext(istiod, *more):
-    return ("--source", "istiod", "--xds-address", istiod.plaintext, "--xds-tls", "off", "--pod-name", "client-1",
-            "--pod-namespace", "default", "--pod-ip", "10.9.0.1", *more)
+    return (
+        "--source",
+        "istiod",
+        "--xds-address",
+        istiod.plaintext,
+        "--xds-tls",
+        "off",
+        "--pod-name",
+        "client-1",
+        "--pod-namespace",
+        "default",
+        "--pod-ip",
+        "10.9.0.1",
+        *more,
+    )
 
 
 def tls(istiod, token_file, *more):
-    return ("--source", "istiod", "--xds-address", istiod.tls, "--xds-root-ca", istiod.info["root_cert"],
-            "--xds-server-name", istiod.info["server_name"], "--xds-token", str(token_file), "--pod-name", "client-1",
-            "--pod-namespace", "default", "--pod-ip", "10.9.0.1", *more)
+    return (
+        "--source",
+        "istiod",
+        "--xds-address",
+        istiod.tls,
+        "--xds-root-ca",
+        istiod.info["root_cert"],
+        "--xds-server-name",
+        istiod.info["server_name"],
+        "--xds-token",
+        str(token_file),
+        "--pod-name",
+        "client-1",
+        "--pod-namespace",
+        "default",
+        "--pod-ip",
+        "10.9.0.1",
+        *more,
+    )
 
 
 @pytest.fixture
@@ -63,7 +103,9 @@ def write_token(istiod, path, **kwargs):
 @pytest.mark.parametrize("mode", ["delta", "sotw"])
 def test_first_view_is_what_istiod_says(start_agent, istiod, mode):
     agent = start_agent(*plaintext(istiod, "--xds-mode", mode))
-    assert agent.shares("reviews") == pytest.approx({"10.2.0.1:8080": 0.45, "10.2.0.2:8080": 0.45, "10.2.0.3:8080": 0.1})
+    assert agent.shares("reviews") == pytest.approx(
+        {"10.2.0.1:8080": 0.45, "10.2.0.2:8080": 0.45, "10.2.0.3:8080": 0.1}
+    )
     names = istiod.call("/debug/ndsz?proxyID=client-1.default", method="GET")["configs"][0]["table"]
     for host, info in names.items():
         if host.startswith("*"):
@@ -75,8 +117,13 @@ def test_first_view_is_what_istiod_says(start_agent, istiod, mode):
         if host not in (REVIEWS, "pay.example.com"):
             assert found == wanted, host
     hosts = {service["host"] for service in agent.get("/v1/services")["services"]}
-    assert {REVIEWS, "details.default.svc.cluster.local", "details.other.svc.cluster.local",
-            "db.default.svc.cluster.local", "pay.example.com"} <= hosts
+    assert {
+        REVIEWS,
+        "details.default.svc.cluster.local",
+        "details.other.svc.cluster.local",
+        "db.default.svc.cluster.local",
+        "pay.example.com",
+    } <= hosts
 
 
 def test_both_protocol_variants_give_equal_views(start_agent, istiod):
@@ -109,19 +156,28 @@ def test_live_changes_arrive(start_agent, istiod, mode):
     agent = start_agent(*plaintext(istiod, "--xds-mode", mode))
     # scale up and down
     addresses = ["10.2.1.1", "10.2.1.2", "10.2.1.3"]
-    istiod.apply(objects.dump(objects.endpoint_slice("details", addresses), *[objects.pod("details", a) for a in addresses]))
+    istiod.apply(
+        objects.dump(objects.endpoint_slice("details", addresses), *[objects.pod("details", a) for a in addresses])
+    )
     harness.wait_for(lambda: len(agent.shares("details")) == 3, "three endpoints")
     istiod.apply(objects.dump(objects.endpoint_slice("details", addresses[:1])))
     harness.wait_for(lambda: len(agent.shares("details")) == 1, "one endpoint")
     # weights and subsets
     istiod.apply(objects.dump(objects.split("reviews", v1=25, v2=75)))
     harness.wait_for(lambda: agent.shares("reviews").get("10.2.0.3:8080") == pytest.approx(0.75), "the new split")
-    istiod.apply(objects.dump(objects.subsets("reviews", "v1", "v2", "v3"), objects.pod("reviews", "10.2.0.4", version="v3"),
-                              objects.endpoint_slice("reviews", ["10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.4"]),
-                              objects.split("reviews", v1=25, v3=75)))
+    istiod.apply(
+        objects.dump(
+            objects.subsets("reviews", "v1", "v2", "v3"),
+            objects.pod("reviews", "10.2.0.4", version="v3"),
+            objects.endpoint_slice("reviews", ["10.2.0.1", "10.2.0.2", "10.2.0.3", "10.2.0.4"]),
+            objects.split("reviews", v1=25, v3=75),
+        )
+    )
     harness.wait_for(lambda: agent.shares("reviews").get("10.2.0.4:8080") == pytest.approx(0.75), "the new subset")
     # a service comes and goes
-    istiod.apply(objects.dump(*objects.app("fresh", {"v1": ["10.2.9.1"]}, ip="10.96.0.99", ports=((7777, 7777, "http"),))))
+    istiod.apply(
+        objects.dump(*objects.app("fresh", {"v1": ["10.2.9.1"]}, ip="10.96.0.99", ports=((7777, 7777, "http"),)))
+    )
     harness.wait_for(lambda: agent.shares("fresh") == {"10.2.9.1:7777": 1.0}, "the new service")
     assert agent.addresses("fresh.default.svc.cluster.local") == ["10.96.0.99"]
     istiod.delete("Service", "default", "fresh")
@@ -129,18 +185,32 @@ def test_live_changes_arrive(start_agent, istiod, mode):
     harness.wait_for(lambda: agent.http("/v1/endpoints/fresh").status == 404, "the service to go")
     assert not [n for n in agent.view()["names"] if n["name"].startswith("fresh.")]
     # not ready
-    istiod.apply(objects.dump(objects.endpoint_slice("reviews", ["10.2.0.1", "10.2.0.2", "10.2.0.4"],
-                                                     ready={"10.2.0.1": False})))
-    harness.wait_for(lambda: "10.2.0.1:8080" not in agent.shares("reviews", subset="v1"), "the unready endpoint to go")
+    istiod.apply(
+        objects.dump(
+            objects.endpoint_slice("reviews", ["10.2.0.1", "10.2.0.2", "10.2.0.4"], ready={"10.2.0.1": False})
+        )
+    )
+    harness.wait_for(
+        lambda: "10.2.0.1:8080" not in agent.shares("reviews", subset="v1"), "the unready endpoint to go"
+    )
 
 
 def test_several_ports_and_dual_stack(start_agent, start_istiod, tmp_path):
-    directory = mesh(tmp_path, objects.service("multi", ip="10.96.1.1", ports=((80, 8080, "http"), (9000, 9001, "grpc")),
-                                               ips=["10.96.1.1", "fd00::1:1"]),
-                     objects.endpoint_slice("multi", ["10.2.5.1"], ports=((8080, "http"), (9001, "grpc"))),
-                     objects.endpoint_slice("multi", ["fd00::2:1"], ports=((8080, "http"), (9001, "grpc")), suffix="2",
-                                            pods=[objects.pod_name("multi", "10.2.5.1")]),
-                     objects.pod("multi", "10.2.5.1", also=["fd00::2:1"]))
+    directory = mesh(
+        tmp_path,
+        objects.service(
+            "multi", ip="10.96.1.1", ports=((80, 8080, "http"), (9000, 9001, "grpc")), ips=["10.96.1.1", "fd00::1:1"]
+        ),
+        objects.endpoint_slice("multi", ["10.2.5.1"], ports=((8080, "http"), (9001, "grpc"))),
+        objects.endpoint_slice(
+            "multi",
+            ["fd00::2:1"],
+            ports=((8080, "http"), (9001, "grpc")),
+            suffix="2",
+            pods=[objects.pod_name("multi", "10.2.5.1")],
+        ),
+        objects.pod("multi", "10.2.5.1", also=["fd00::2:1"]),
+    )
     istiod = start_istiod("--dir", str(directory), env={"ISTIO_DUAL_STACK": "true"})
     agent = start_agent(*plaintext(istiod, "--pod-ip", "10.9.0.1,fd00::9"))
     assert agent.addresses("multi.default.svc.cluster.local") == ["10.96.1.1"]
@@ -153,9 +223,20 @@ def test_several_ports_and_dual_stack(start_agent, start_istiod, tmp_path):
 
 def test_service_entry_with_dns_resolves_through_upstream(start_agent, start_istiod, tmp_path, upstream):
     upstream.records["origin.example.org."] = ["127.7.7.7"]
-    directory = mesh(tmp_path, objects.istio("ServiceEntry", "origin", {
-        "hosts": ["api.example.com"], "location": "MESH_EXTERNAL", "resolution": "DNS",
-        "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}], "endpoints": [{"address": "origin.example.org"}]}))
+    directory = mesh(
+        tmp_path,
+        objects.istio(
+            "ServiceEntry",
+            "origin",
+            {
+                "hosts": ["api.example.com"],
+                "location": "MESH_EXTERNAL",
+                "resolution": "DNS",
+                "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}],
+                "endpoints": [{"address": "origin.example.org"}],
+            },
+        ),
+    )
     istiod = start_istiod("--dir", str(directory))
     agent = start_agent(*plaintext(istiod), upstream=upstream.address)
     harness.wait_for(lambda: agent.shares("api.example.com") == {"127.7.7.7:80": 1.0}, "the resolved endpoint")
@@ -164,11 +245,25 @@ def test_service_entry_with_dns_resolves_through_upstream(start_agent, start_ist
 
 def test_tcp_split_from_listeners(start_agent, start_istiod, tmp_path):
     directory = mesh(
-        tmp_path, *objects.app("pg", {"v1": ["10.2.6.1"], "v2": ["10.2.6.2"]}, ip="10.96.6.1", ports=((5432, 5432, "tcp-pg"),)),
+        tmp_path,
+        *objects.app("pg", {"v1": ["10.2.6.1"], "v2": ["10.2.6.2"]}, ip="10.96.6.1", ports=((5432, 5432, "tcp-pg"),)),
         objects.subsets("pg", "v1", "v2"),
-        objects.istio("VirtualService", "pg", {"hosts": ["pg"], "tcp": [{"route": [
-            {"destination": {"host": "pg", "subset": "v1"}, "weight": 90},
-            {"destination": {"host": "pg", "subset": "v2"}, "weight": 10}]}]}))
+        objects.istio(
+            "VirtualService",
+            "pg",
+            {
+                "hosts": ["pg"],
+                "tcp": [
+                    {
+                        "route": [
+                            {"destination": {"host": "pg", "subset": "v1"}, "weight": 90},
+                            {"destination": {"host": "pg", "subset": "v2"}, "weight": 10},
+                        ]
+                    }
+                ],
+            },
+        ),
+    )
     istiod = start_istiod("--dir", str(directory))
     agent = start_agent(*plaintext(istiod))
     assert agent.shares("pg") == pytest.approx({"10.2.6.1:5432": 0.9, "10.2.6.2:5432": 0.1})
@@ -180,14 +275,17 @@ def test_tls_with_token_gives_the_view(start_agent, secure_istiod, tmp_path):
     assert len(agent.shares("reviews")) == 3
 
 
-@pytest.mark.parametrize("fault, text", [
-    ("root", r"certificate"),
-    ("name", r"certificate|name|peer"),
-    ("expired", r"(?i)unauthenticated|token"),
-    ("audience", r"(?i)unauthenticated|token"),
-    ("namespace", r"(?i)denied|namespace|identity"),
-    ("missing", r"token"),
-])
+@pytest.mark.parametrize(
+    "fault, text",
+    [
+        ("root", r"certificate"),
+        ("name", r"certificate|name|peer"),
+        ("expired", r"(?i)unauthenticated|token"),
+        ("audience", r"(?i)unauthenticated|token"),
+        ("namespace", r"(?i)denied|namespace|identity"),
+        ("missing", r"token"),
+    ],
+)
 def test_wrong_identity_is_its_own_clear_error_and_no_data(start_agent, secure_istiod, tmp_path, fault, text):
     token = tmp_path / "token"
     if fault == "expired":
@@ -198,10 +296,14 @@ def test_wrong_identity_is_its_own_clear_error_and_no_data(start_agent, secure_i
         write_token(secure_istiod, token, namespace="other")
     elif fault != "missing":
         write_token(secure_istiod, token)
-    more = {"root": ("--xds-root-ca", secure_istiod.info["wrong_root"]),
-            "name": ("--xds-server-name", "istiod.elsewhere.svc")}.get(fault, ())
+    more = {
+        "root": ("--xds-root-ca", secure_istiod.info["wrong_root"]),
+        "name": ("--xds-server-name", "istiod.elsewhere.svc"),
+    }.get(fault, ())
     agent = start_agent(*tls(secure_istiod, token), *more, wait="listening")
-    source = harness.wait_for(lambda: agent.status()["source"]["last_error"] and agent.status()["source"], "the error")
+    source = harness.wait_for(
+        lambda: agent.status()["source"]["last_error"] and agent.status()["source"], "the error"
+    )
     assert re.search(text, source["last_error"]), source["last_error"]
     assert agent.http("/healthz/ready", port="health").status == 503
     assert agent.status()["revision"] == 0 and agent.http("/v1/services").status == 503
@@ -229,7 +331,9 @@ def test_restart_of_istiod_loses_nothing(start_agent, istiod):
     istiod.apply(objects.dump(objects.split("reviews", v1=50, v2=50)))
     istiod.call("/start-xds")
     harness.wait_for(lambda: not agent.status()["stale"], "the reconnection")
-    harness.wait_for(lambda: agent.shares("reviews").get("10.2.0.3:8080") == pytest.approx(0.5), "what changed meanwhile")
+    harness.wait_for(
+        lambda: agent.shares("reviews").get("10.2.0.3:8080") == pytest.approx(0.5), "what changed meanwhile"
+    )
     harness.wait_for(lambda: agent.http("/v1/services/details.other").status == 404, "what vanished meanwhile")
 
 
@@ -258,9 +362,13 @@ def test_second_server_of_the_list_takes_over(start_agent, start_istiod, tmp_pat
     agent = start_agent(*plaintext(first, "--xds-address", f"{first.plaintext},{second.plaintext}"))
     assert agent.status()["source"]["server"] == first.plaintext
     first.stop()
-    harness.wait_for(lambda: agent.status()["source"]["server"] == second.plaintext and not agent.status()["stale"], "take-over")
+    harness.wait_for(
+        lambda: agent.status()["source"]["server"] == second.plaintext and not agent.status()["stale"], "take-over"
+    )
     second.apply(objects.dump(objects.split("reviews", v1=1, v2=1)))
-    harness.wait_for(lambda: agent.shares("reviews").get("10.2.0.3:8080") == pytest.approx(0.5), "a change by the second")
+    harness.wait_for(
+        lambda: agent.shares("reviews").get("10.2.0.3:8080") == pytest.approx(0.5), "a change by the second"
+    )
 
 
 def test_unchanged_things_are_not_rebuilt(start_agent, istiod):

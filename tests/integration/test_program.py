@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program around the agent: usage, exit codes, configuration, doors that cannot be opened, files that cannot be read."""
+
 import json
 import os
 import socket
@@ -15,24 +16,54 @@ def test_reference_in_the_docs_is_what_the_program_says():
     assert table and (harness.ROOT / "docs/configuration.md").read_text().endswith(table)
 
 
-@pytest.mark.parametrize("words, code, text", [
-    ((), 2, "Usage"),
-    (("--help",), 0, "isthmus agent"),
-    (("agent", "--help"), 0, "--dns-listen"),
-    (("check", "--help"), 0, "--source"),
-    (("version",), 0, "isthmus 0."),
-    (("agnet",), 2, "agent"),
-    (("agent", "--dns-lisen", "x"), 2, "did you mean --dns-listen?"),
-    (("agent", "stray"), 2, "stray"),
-    (("agent", "--config", "/nonexistent/isthmus.yaml"), 2, "/nonexistent/isthmus.yaml"),
-    (("agent", "--labels", "@/nonexistent/labels", "--source", "dir:/tmp"), 1, "/nonexistent/labels"),
-    (("agent", "--source", "dir:/nonexistent/mesh", "--dns-listen", "off", "--admin-listen", "127.0.0.1:0",
-      "--health-listen", "off"), 1, "/nonexistent/mesh"),
-    (("check",), 2, "--source dir:PATH"),
-    (("check", "--source", "dir:/nonexistent/mesh"), 1, "/nonexistent/mesh"),
-    (("agent", "--xds-tls", "off"), 2, "--xds-allow-plaintext"),
-    (("agent", "--source", "dir:/tmp", "--dns-listen", "off", "--admin-listen", "off", "--health-listen", "off"), 1, "door"),
-])
+@pytest.mark.parametrize(
+    "words, code, text",
+    [
+        ((), 2, "Usage"),
+        (("--help",), 0, "isthmus agent"),
+        (("agent", "--help"), 0, "--dns-listen"),
+        (("check", "--help"), 0, "--source"),
+        (("version",), 0, "isthmus 0."),
+        (("agnet",), 2, "agent"),
+        (("agent", "--dns-lisen", "x"), 2, "did you mean --dns-listen?"),
+        (("agent", "stray"), 2, "stray"),
+        (("agent", "--config", "/nonexistent/isthmus.yaml"), 2, "/nonexistent/isthmus.yaml"),
+        (("agent", "--labels", "@/nonexistent/labels", "--source", "dir:/tmp"), 1, "/nonexistent/labels"),
+        (
+            (
+                "agent",
+                "--source",
+                "dir:/nonexistent/mesh",
+                "--dns-listen",
+                "off",
+                "--admin-listen",
+                "127.0.0.1:0",
+                "--health-listen",
+                "off",
+            ),
+            1,
+            "/nonexistent/mesh",
+        ),
+        (("check",), 2, "--source dir:PATH"),
+        (("check", "--source", "dir:/nonexistent/mesh"), 1, "/nonexistent/mesh"),
+        (("agent", "--xds-tls", "off"), 2, "--xds-allow-plaintext"),
+        (
+            (
+                "agent",
+                "--source",
+                "dir:/tmp",
+                "--dns-listen",
+                "off",
+                "--admin-listen",
+                "off",
+                "--health-listen",
+                "off",
+            ),
+            1,
+            "door",
+        ),
+    ],
+)
 def test_usage_and_exit_codes(words, code, text):
     done = harness.run(*words, timeout=30)
     assert done.returncode == code, done.stdout + done.stderr
@@ -54,8 +85,17 @@ def test_all_doors_busy_ends_the_agent(bookinfo):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        done = harness.run("agent", "--source", f"dir:{bookinfo}", "--dns-listen", f"127.0.0.1:{port}",
-                           "--admin-listen", f"127.0.0.1:{port}", "--health-listen", "off")
+        done = harness.run(
+            "agent",
+            "--source",
+            f"dir:{bookinfo}",
+            "--dns-listen",
+            f"127.0.0.1:{port}",
+            "--admin-listen",
+            f"127.0.0.1:{port}",
+            "--health-listen",
+            "off",
+        )
         assert done.returncode == 1 and str(port) in done.stderr
 
 
@@ -74,8 +114,15 @@ def test_environment_and_file_configure_as_flags_do(start_agent, bookinfo, tmp_p
 
 
 def test_missing_root_certificate_is_named_and_tried_again(start_agent):
-    agent = start_agent("--source", "istiod", "--xds-address", "127.0.0.1:1", "--xds-root-ca", "/nonexistent/root.pem",
-                        wait="listening")
+    agent = start_agent(
+        "--source",
+        "istiod",
+        "--xds-address",
+        "127.0.0.1:1",
+        "--xds-root-ca",
+        "/nonexistent/root.pem",
+        wait="listening",
+    )
     error = harness.wait_for(lambda: agent.status()["source"]["last_error"], "the error")
     assert "/nonexistent/root.pem" in error
     assert agent.http("/healthz/ready", port="health").status == 503
@@ -88,7 +135,13 @@ def test_garbage_at_every_door_is_survived(start_agent, bookinfo):
             for _ in range(20):
                 udp.sendto(os.urandom(size), ("127.0.0.1", agent.ports["dns"]))
     for door in ("dns", "admin", "health"):
-        for garbage in (b"\x00" * 50, b"GET / HTTP/9.9\r\n\r\n", b"\xff" * 5000, b"GET " + b"a" * 100000, os.urandom(300)):
+        for garbage in (
+            b"\x00" * 50,
+            b"GET / HTTP/9.9\r\n\r\n",
+            b"\xff" * 5000,
+            b"GET " + b"a" * 100000,
+            os.urandom(300),
+        ):
             with socket.create_connection(("127.0.0.1", agent.ports[door]), timeout=5) as tcp:
                 try:
                     tcp.sendall(garbage)
@@ -131,8 +184,9 @@ def test_dead_upstream_is_servfail_never_nxdomain(start_agent, bookinfo, upstrea
 BROKEN_YAML = {
     "binary": b"\x00\x01\x02\xff\xfe" * 100,
     "cyclic": b"a: &x [*x]\n",
-    "half written": b"apiVersion: v1\nkind: Service\nmetadata:\n  name: \"half",
-    "bomb": b"a: &a [x,x,x,x,x,x,x,x,x]\n" + b"".join(b"%c: &%c [%s]\n" % (c + 1, c + 1, b",".join([b"*%c" % c] * 9)) for c in range(97, 110)),
+    "half written": b'apiVersion: v1\nkind: Service\nmetadata:\n  name: "half',
+    "bomb": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+    + b"".join(b"%c: &%c [%s]\n" % (c + 1, c + 1, b",".join([b"*%c" % c] * 9)) for c in range(97, 110)),
     "deep": b"[" * 10000,
     "not UTF-8": b"kind: \xff\xff\n",
     "a list of words": b"- a\n- b\n",
