@@ -40,11 +40,10 @@ static const meaning deadline_meaning = {
     "%A does not complete a connection within 10 s: wrong address, network policy, or istiod hangs"};
 
 static const meaning stream_meanings[] = {
-    {"max_age", -1, "istiod closed the connection because of its age, as it does from time to time",
-     "istiod closed the connection because of its age, as it does from time to time"},
     {"keepalive watchdog timeout", -1, "%A has not answered for 10 s: the connection is dead",
      "%A has not answered for 10 s: the connection is dead"},
     {"Connection reset by peer", -1, "the connection was reset", "the connection was reset"},
+    // Also after istiod's maximal age of a connection, 30 minutes in its Helm chart.
     {"Socket closed", -1, "the connection was closed", "the connection was closed"},
 };
 

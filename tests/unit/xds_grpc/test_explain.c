@@ -52,7 +52,6 @@ static const explain_case cases[] = {
     {true, true, true, 14, "Connection reset by peer", 14, "the connection was reset"},
     {true, true, true, 14, "Socket closed", 14, "the connection was closed"},
     {true, true, true, 14, "keepalive watchdog timeout", 14, "the connection is dead"},
-    {true, true, true, 14, "GOAWAY received; Error code: 0; Debug Text: max_age", 14, "because of its age"},
     {true, true, true, 0, "", 0, "no reason was given"},
     {false, false, false, 14, "empty address list: ", 14, "empty address list: "},
 };
