@@ -221,6 +221,38 @@ static void bad_cluster_is_refused_with_its_field(void **state)
     refused(f, cluster(f, make_cluster(f->arena, "outbound|70000||a.b", EDS)), "70000");
 }
 
+static void lb_policies_are_told_apart(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        unsigned number;
+        ist_mesh_lb lb;
+    } cases[] = {{0, IST_MESH_LB_ROUND_ROBIN},  {1, IST_MESH_LB_LEAST_REQUEST}, {2, IST_MESH_LB_RING_HASH},
+                 {3, IST_MESH_LB_RANDOM},       {5, IST_MESH_LB_MAGLEV},        {6, IST_MESH_LB_CLUSTER_PROVIDED},
+                 {7, IST_MESH_LB_LEAST_REQUEST}};
+    must(f, assignment(f, make_assignment(f->arena, NAME, NULL, 0)));
+    for (size_t i = 0; i < IST_COUNT(cases); i++) {
+        Envoy__Config__Cluster__V3__Cluster *message = make_cluster(f->arena, NAME, EDS);
+        message->lb_policy = (Envoy__Config__Cluster__V3__Cluster__LbPolicy)cases[i].number;
+        must(f, cluster(f, message));
+        assert_int_equal(destination(f, "a.b", 80)->cluster->lb, cases[i].lb);
+    }
+}
+
+static void custom_cluster_type_is_dynamic_dns_or_refused(void **state)
+{
+    fixture *f = *state;
+    Envoy__Config__Cluster__V3__Cluster *message = make_cluster(f->arena, "outbound|80||*.x.y", EDS);
+    message->cluster_discovery_type_case = ENVOY__CONFIG__CLUSTER__V3__CLUSTER__CLUSTER_DISCOVERY_TYPE_CLUSTER_TYPE;
+    message->cluster_type = MAKE(f->arena, Envoy__Config__Cluster__V3__Cluster__CustomClusterType,
+                                 envoy__config__cluster__v3__cluster__custom_cluster_type__descriptor);
+    message->cluster_type->name = make_text(f->arena, "envoy.clusters.dynamic_forward_proxy");
+    must(f, cluster(f, message));
+    assert_int_equal(destination(f, "*.x.y", 80)->cluster->discovery, IST_MESH_DISCOVERY_DYNAMIC_DNS);
+    message->cluster_type->name = make_text(f->arena, "envoy.clusters.redis");
+    refused(f, cluster(f, message), "cluster_type envoy.clusters.redis is not known");
+}
+
 static void dns_cluster_keeps_its_host_names(void **state)
 {
     fixture *f = *state;
@@ -417,6 +449,110 @@ static void route_matches_are_translated(void **state)
     assert_false(route->unsupported_match);
 }
 
+static ist_mesh_match_kind header_kind(fixture *f, Envoy__Config__Route__V3__HeaderMatcher *header)
+{
+    Envoy__Config__Route__V3__VirtualHost *message = make_virtual_host(f->arena, "a.b", 80, NAME);
+    header->name = make_text(f->arena, "x");
+    message->routes[0]->match->headers = &header;
+    message->routes[0]->match->n_headers = 1;
+    return filled(f, message).routes[0].headers[0].kind;
+}
+
+static void header_specifiers_are_told_apart(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        unsigned number; // of the field, which is its case
+        ist_mesh_match_kind kind;
+    } cases[] = {{4, IST_MESH_MATCH_EXACT},   {9, IST_MESH_MATCH_PREFIX},    {10, IST_MESH_MATCH_SUFFIX},
+                 {7, IST_MESH_MATCH_PRESENT}, {12, IST_MESH_MATCH_CONTAINS}, {0, IST_MESH_MATCH_PRESENT}};
+    for (size_t i = 0; i < IST_COUNT(cases); i++) {
+        Envoy__Config__Route__V3__HeaderMatcher *header = MAKE(f->arena, Envoy__Config__Route__V3__HeaderMatcher,
+                                                               envoy__config__route__v3__header_matcher__descriptor);
+        header->header_match_specifier_case =
+            (Envoy__Config__Route__V3__HeaderMatcher__HeaderMatchSpecifierCase)cases[i].number;
+        header->exact_match = make_text(f->arena, "v");
+        assert_int_equal(header_kind(f, header), cases[i].kind);
+    }
+    Envoy__Config__Route__V3__HeaderMatcher *header =
+        MAKE(f->arena, Envoy__Config__Route__V3__HeaderMatcher, envoy__config__route__v3__header_matcher__descriptor);
+    header->header_match_specifier_case = ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_RANGE_MATCH;
+    header->range_match = MAKE(f->arena, Envoy__Type__V3__Int64Range, envoy__type__v3__int64_range__descriptor);
+    assert_int_equal(header_kind(f, header), IST_MESH_MATCH_RANGE);
+    header->header_match_specifier_case =
+        ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_SAFE_REGEX_MATCH;
+    header->safe_regex_match =
+        MAKE(f->arena, Envoy__Type__Matcher__V3__RegexMatcher, envoy__type__matcher__v3__regex_matcher__descriptor);
+    assert_int_equal(header_kind(f, header), IST_MESH_MATCH_REGEX);
+}
+
+static void string_patterns_are_told_apart(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        unsigned number;
+        ist_mesh_match_kind kind;
+    } cases[] = {{1, IST_MESH_MATCH_EXACT},
+                 {2, IST_MESH_MATCH_PREFIX},
+                 {3, IST_MESH_MATCH_SUFFIX},
+                 {7, IST_MESH_MATCH_CONTAINS}};
+    Envoy__Config__Route__V3__HeaderMatcher *header =
+        MAKE(f->arena, Envoy__Config__Route__V3__HeaderMatcher, envoy__config__route__v3__header_matcher__descriptor);
+    header->header_match_specifier_case = ENVOY__CONFIG__ROUTE__V3__HEADER_MATCHER__HEADER_MATCH_SPECIFIER_STRING_MATCH;
+    header->string_match =
+        MAKE(f->arena, Envoy__Type__Matcher__V3__StringMatcher, envoy__type__matcher__v3__string_matcher__descriptor);
+    header->string_match->exact = make_text(f->arena, "v");
+    for (size_t i = 0; i < IST_COUNT(cases); i++) {
+        header->string_match->match_pattern_case =
+            (Envoy__Type__Matcher__V3__StringMatcher__MatchPatternCase)cases[i].number;
+        assert_int_equal(header_kind(f, header), cases[i].kind);
+    }
+    header->string_match->match_pattern_case = ENVOY__TYPE__MATCHER__V3__STRING_MATCHER__MATCH_PATTERN__NOT_SET;
+    Envoy__Config__Route__V3__VirtualHost *message = make_virtual_host(f->arena, "a.b", 80, NAME);
+    ist_mesh_virtual_host spec = {0};
+    message->routes[0]->match->headers = &header;
+    message->routes[0]->match->n_headers = 1;
+    refused(f, ist_xds_virtual_host_fill(&message->base, f->arena, &spec, &f->err),
+            "routes[0]: match.headers[0]: string_match has no pattern");
+}
+
+static void fractions_are_millionths(void **state)
+{
+    fixture *f = *state;
+    static const struct {
+        uint32_t numerator;
+        unsigned denominator;
+        uint32_t millionths;
+    } cases[] = {{50, 0, 500000}, {50, 1, 5000}, {50, 2, 50}, {200, 0, 1000000}};
+    for (size_t i = 0; i < IST_COUNT(cases); i++) {
+        Envoy__Config__Route__V3__VirtualHost *message = make_virtual_host(f->arena, "a.b", 80, NAME);
+        Envoy__Config__Route__V3__RuntimeFractionalPercent *fraction =
+            MAKE(f->arena, Envoy__Config__Route__V3__RuntimeFractionalPercent,
+                 envoy__config__route__v3__runtime_fractional_percent__descriptor);
+        fraction->default_value =
+            MAKE(f->arena, Envoy__Type__V3__FractionalPercent, envoy__type__v3__fractional_percent__descriptor);
+        fraction->default_value->numerator = cases[i].numerator;
+        fraction->default_value->denominator =
+            (Envoy__Type__V3__FractionalPercent__DenominatorType)cases[i].denominator;
+        message->routes[0]->match->runtime_fraction = fraction;
+        assert_int_equal(filled(f, message).routes[0].fraction_per_million, cases[i].millionths);
+    }
+}
+
+static void redirect_codes_are_statuses(void **state)
+{
+    fixture *f = *state;
+    static const uint32_t statuses[] = {301, 302, 303, 307, 308};
+    for (unsigned i = 0; i < IST_COUNT(statuses); i++) {
+        Envoy__Config__Route__V3__VirtualHost *message = make_virtual_host(f->arena, "a.b", 80, NAME);
+        message->routes[0]->action_case = ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_REDIRECT;
+        message->routes[0]->redirect = MAKE(f->arena, Envoy__Config__Route__V3__RedirectAction,
+                                            envoy__config__route__v3__redirect_action__descriptor);
+        message->routes[0]->redirect->response_code = (Envoy__Config__Route__V3__RedirectAction__RedirectResponseCode)i;
+        assert_int_equal(filled(f, message).routes[0].response_status, statuses[i]);
+    }
+}
+
 static void path_specifiers_are_told_apart(void **state)
 {
     fixture *f = *state;
@@ -609,12 +745,18 @@ int main(void)
         TEST(cluster_fields_arrive_in_the_view),
         TEST(cluster_that_is_no_destination_of_ours_is_ignored),
         TEST(bad_cluster_is_refused_with_its_field),
+        TEST(lb_policies_are_told_apart),
+        TEST(custom_cluster_type_is_dynamic_dns_or_refused),
         TEST(dns_cluster_keeps_its_host_names),
         TEST(endpoint_fields_arrive),
         TEST(endpoint_that_only_envoy_can_reach_is_skipped),
         TEST(bad_endpoint_refuses_its_assignment),
         TEST(endpoints_of_an_unknown_cluster_wait_for_it),
         TEST(route_matches_are_translated),
+        TEST(header_specifiers_are_told_apart),
+        TEST(string_patterns_are_told_apart),
+        TEST(fractions_are_millionths),
+        TEST(redirect_codes_are_statuses),
         TEST(path_specifiers_are_told_apart),
         TEST(route_actions_are_translated),
         TEST(fault_and_timeouts_are_published),
