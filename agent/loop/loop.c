@@ -62,8 +62,8 @@ ist_status ist_loop_new(const ist_clock *clock, ist_loop **ret_loop, ist_err *er
     atomic_init(&loop->stopping, false);
     (void)pthread_mutex_init(&loop->jobs_lock, NULL); // cannot fail with default attributes on Linux
     loop->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    loop->wake = (ist_loop_io){
-        .ready = on_wake, .ctx = loop, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .events = EPOLLIN};
+    loop->wake =
+        (ist_loop_io){.ready = on_wake, .ctx = loop, .fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), .events = EPOLLIN};
     ist_status status = IST_OK;
     if (loop->epoll_fd < 0 || loop->wake.fd < 0) {
         status = ist_err_errno(err, errno, "cannot make an event loop");

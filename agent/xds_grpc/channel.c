@@ -3,8 +3,8 @@
 
 #include <grpc/grpc_security.h>
 
-#define CONNECT_MS 10000          // of one TCP and TLS attempt
-#define KEEPALIVE_MS 30000        // istiod's own interval; it cuts clients that ping more often than every 15 s
+#define CONNECT_MS 10000   // of one TCP and TLS attempt
+#define KEEPALIVE_MS 30000 // istiod's own interval; it cuts clients that ping more often than every 15 s
 #define KEEPALIVE_TIMEOUT_MS 10000
 #define MAX_MESSAGE_BYTES (256 << 20) // istiod's largest pushes are about 40 MB
 #define WINDOW_BYTES (1 << 20)

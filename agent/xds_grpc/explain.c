@@ -9,8 +9,8 @@
 // as it came. In the text %A is the address, %N the expected name, %R the root certificate's file, %T the token's.
 typedef struct meaning {
     const char *pattern;
-    int grpc_status;  // -1 = as it was
-    const char *tls;  // NULL = not known
+    int grpc_status; // -1 = as it was
+    const char *tls; // NULL = not known
     const char *plain;
 } meaning;
 

@@ -17,8 +17,8 @@
 
 typedef enum attempt_phase {
     PHASE_NONE = 0,
-    PHASE_RESOLVING,  // waits for ist_resolve
-    PHASE_FAILED,     // could not begin; fail_job tells the client
+    PHASE_RESOLVING, // waits for ist_resolve
+    PHASE_FAILED,    // could not begin; fail_job tells the client
     PHASE_CONNECTING,
     PHASE_OPEN,
     _PHASE_MAX
@@ -27,13 +27,13 @@ typedef enum attempt_phase {
 // The stream that the client knows of.
 typedef struct attempt {
     attempt_phase phase;
-    uint64_t number;            // the client's
+    uint64_t number; // the client's
     uint32_t server;
     ist_xds_mode mode;
     ist_xds_grpc_stream *stream; // NULL before CONNECTING
     char target[IST_XDS_GRPC_TARGET_SIZE];
     ist_err failure;
-    int failure_status;          // gRPC's
+    int failure_status; // gRPC's
 } attempt;
 
 struct ist_xds_grpc {
@@ -375,8 +375,8 @@ static bool copy_text(ist_strv text, char **ret_copy)
 static ist_status copy_settings(ist_xds_grpc *grpc, const ist_xds_grpc_args *args, ist_err *err)
 {
     bool copied = copy_text(args->root_ca_file, &grpc->root_ca_file) &&
-                  copy_text(args->server_name, &grpc->server_name) &&
-                  copy_text(args->token_file, &grpc->token_file) && copy_text(args->cluster_id, &grpc->cluster_id);
+                  copy_text(args->server_name, &grpc->server_name) && copy_text(args->token_file, &grpc->token_file) &&
+                  copy_text(args->cluster_id, &grpc->cluster_id);
     grpc->servers = ist_calloc(args->server_count, sizeof(*grpc->servers));
     if (!copied || grpc->servers == NULL) {
         return ist_err_set(err, IST_ENOMEM, "no memory for the xDS transport");

@@ -14,7 +14,7 @@
 typedef struct poster {
     ist_loop *loop;
     ist_loop_job job;
-    ist_loop_job shared;  // posted again and again without waiting
+    ist_loop_job shared; // posted again and again without waiting
     sem_t ran;
     uint64_t value;       // written by the job, read by the poster: the queue and the semaphore order them
     uint64_t shared_runs; // loop thread

@@ -26,16 +26,13 @@ static const explain_case cases[] = {
      "nothing listens on 10.0.0.1:15012"},
     {true, true, false, 14, ALL "UNKNOWN: " TARGET ": Failed to connect to remote host: No route to host", 14,
      "there is no route to 10.0.0.1:15012"},
-    {true, true, false, 14,
-     ALL TLS_FAILED "error:0A000086:SSL routines::certificate verify failed",
-     16, "not signed by a root in /root.pem, or has expired"},
+    {true, true, false, 14, ALL TLS_FAILED "error:0A000086:SSL routines::certificate verify failed", 16,
+     "not signed by a root in /root.pem, or has expired"},
     {true, true, false, 14, ALL "UNKNOWN: " TARGET ": Peer name wrong.name.svc is not in peer certificate", 16,
      "does not bear the name wrong.name.svc: set --xds-server-name"},
-    {true, true, false, 14,
-     ALL TLS_FAILED "error:0A00010B:SSL routines::wrong version number", 14,
+    {true, true, false, 14, ALL TLS_FAILED "error:0A00010B:SSL routines::wrong version number", 14,
      "10.0.0.1:15012 does not speak TLS"},
-    {true, true, false, 14, ALL TLS_FAILED "error:0A000410:SSL routines::x",
-     14, "Ssl handshake failed: SSL_ERROR_SSL"},
+    {true, true, false, 14, ALL TLS_FAILED "error:0A000410:SSL routines::x", 14, "Ssl handshake failed: SSL_ERROR_SSL"},
     {false, false, false, 14, ALL "INTERNAL: " TARGET ": Trying to connect an http1.x server", 14, "is a web server"},
     {true, true, false, 14, "empty address list: ", 16, "/root.pem holds no certificate that can be used"},
     {false, false, false, 14, ALL "UNAVAILABLE: " TARGET ": Socket closed", 14, "a port that expects TLS"},
@@ -80,8 +77,8 @@ static void explain_long_details_are_cut(void **state)
     static char details[4096];
     char text[IST_XDS_GRPC_EXPLAIN_SIZE];
     memset(details, 'x', sizeof(details) - 1);
-    const ist_xds_grpc_situation situation = {.target = TARGET, .expected_name = details, .token_file = details,
-                                              .root_file = details, .opened = true};
+    const ist_xds_grpc_situation situation = {
+        .target = TARGET, .expected_name = details, .token_file = details, .root_file = details, .opened = true};
     for (int status = 0; status <= GRPC_STATUS_UNAUTHENTICATED; status++) {
         memset(text, 'y', sizeof(text));
         assert_int_equal(ist_xds_grpc_explain(&situation, status, ist_strv_from(details), text), status);

@@ -49,8 +49,8 @@ static void bearer_bad_files_are_refused_by_name(void **state)
         size_t length;
         const char *want;
     } cases[] = {
-        {"", 0, "is empty; mount"},  {" \n", 2, "is empty; mount"}, {"a b", 3, "is no token"},
-        {"a\nb", 3, "is no token"},  {"a\0b", 3, "is no token"},    {"\xc3\xa9", 2, "is no token"},
+        {"", 0, "is empty; mount"}, {" \n", 2, "is empty; mount"}, {"a b", 3, "is no token"},
+        {"a\nb", 3, "is no token"}, {"a\0b", 3, "is no token"},    {"\xc3\xa9", 2, "is no token"},
     };
     for (size_t i = 0; i < IST_COUNT(cases); i++) {
         char *text = NULL;

@@ -36,8 +36,8 @@ static void init_good_addresses_are_taken_apart(void **state)
 static void init_bad_addresses_are_refused_with_reason(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",      "istiod",     ":15012",     "istiod:",      "istiod:0", "istiod:65536",
-                                      "a:+1",  "::1:15012",  "[::1]",      "[]:1",         "a b:x",    "istiod:15012/",
+    static const char *const bad[] = {"",      "istiod",    ":15012", "istiod:", "istiod:0", "istiod:65536",
+                                      "a:+1",  "::1:15012", "[::1]",  "[]:1",    "a b:x",    "istiod:15012/",
                                       "a:1:2", "[::1]:port"};
     for (size_t i = 0; i < IST_COUNT(bad); i++) {
         ist_xds_grpc_server server = {0};

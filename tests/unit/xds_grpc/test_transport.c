@@ -109,11 +109,18 @@ static ist_status start_client(world *w, const test_setting *setting)
     const ist_mesh_builder_args builder_args = {.store = w->store, .policy = &policy};
     w->builder = ist_mesh_builder_new(&builder_args);
     assert_non_null(w->builder);
-    const ist_xds_node node = {.pod_name = IST_STRV("app"), .pod_namespace = IST_STRV("prod"),
-                               .pod_ip = IST_STRV("10.9.9.9"), .domain = IST_STRV("cluster.local")};
+    const ist_xds_node node = {.pod_name = IST_STRV("app"),
+                               .pod_namespace = IST_STRV("prod"),
+                               .pod_ip = IST_STRV("10.9.9.9"),
+                               .domain = IST_STRV("cluster.local")};
     const ist_xds_transport transport = ist_xds_grpc_transport(w->grpc);
-    const ist_xds_client_args args = {.builder = w->builder, .store = w->store, .transport = &transport, .node = &node,
-                                      .servers = setting->servers, .server_count = 1, .random_seed = 1};
+    const ist_xds_client_args args = {.builder = w->builder,
+                                      .store = w->store,
+                                      .transport = &transport,
+                                      .node = &node,
+                                      .servers = setting->servers,
+                                      .server_count = 1,
+                                      .random_seed = 1};
     return ist_xds_client_new(&args, &w->client, NULL);
 }
 
