@@ -27,7 +27,7 @@ def main(path, prefix):
         print(word, f"{prefix}{name}".replace("\n", " "))
         if word == "fail":
             lines = [line for line in text.split("\n") if line.strip()]
-            print(f"--- {prefix}{name}", *lines[-TAIL:], sep="\n", file=sys.stderr)
+            print(f"--- {prefix}{name} ({case.get('time', '?')} s)", *lines[-TAIL:], sep="\n", file=sys.stderr)
 
 
 main(*sys.argv[1:])
