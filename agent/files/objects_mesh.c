@@ -127,7 +127,8 @@ static void decode_inner(ist_decoder *decoder, const ist_yaml_node *root, ist_st
     ist_err err;
     in->decoder = decoder;
     in->rest = text;
-    size_t mark = ist_decoder_push(decoder, ist_strv_from(key));
+    size_t mark = ist_decoder_push(decoder, IST_STRV("data"));
+    (void)ist_decoder_push(decoder, ist_strv_from(key)); // `mark` takes both away
     ist_status status = ist_yaml_read(inner_read, in, inner_object, in, &place, &err);
     if (status == IST_ENOMEM) {
         decoder->status = IST_ENOMEM;
@@ -156,8 +157,8 @@ static ist_object *finish_mesh(ist_decoder *decoder, const ist_yaml_node *root, 
     mesh->object.meta.annotations = (ist_files_list){NULL, 0};
     mesh->object.meta.owners = (ist_files_list){NULL, 0};
     networks found = {{NULL, 0}};
-    decode_inner(decoder, root, raw->data.mesh, "data.mesh", &(inner){.schema = &settings_schema, .out = &mesh->settings});
-    decode_inner(decoder, root, raw->data.networks, "data.meshNetworks", &(inner){.schema = &networks_schema, .out = &found});
+    decode_inner(decoder, root, raw->data.mesh, "mesh", &(inner){.schema = &settings_schema, .out = &mesh->settings});
+    decode_inner(decoder, root, raw->data.networks, "meshNetworks", &(inner){.schema = &networks_schema, .out = &found});
     mesh->networks = found.items;
     return &mesh->object;
 }
