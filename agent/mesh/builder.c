@@ -42,8 +42,11 @@ static void host_free(ist_mesh_host *host)
     ist_mesh_text_unref(host->text);
     ist_free(host->name);
     ist_free(host->facts);
-    IST_VEC_DONE(&host->refers);
-    IST_VEC_DONE(&host->dependents);
+    if (host->links != NULL) {
+        IST_VEC_DONE(&host->links->refers);
+        IST_VEC_DONE(&host->links->dependents);
+        ist_free(host->links);
+    }
     ist_free(host);
 }
 
@@ -83,7 +86,7 @@ void ist_mesh_stage_mark(ist_mesh_builder *builder, ist_mesh_host *host)
 static bool is_needed(const ist_mesh_builder *builder, const ist_mesh_host *host)
 {
     return host->dirty || host->clusters != NULL || host->name != NULL || host->facts != NULL ||
-           host->refers.count != 0 || host->dependents.count != 0 ||
+           (host->links != NULL && (host->links->refers.count != 0 || host->links->dependents.count != 0)) ||
            (builder->view != NULL && ist_pmap_find(&builder->view->services, ist_mesh_stage_host_name(host)) != NULL);
 }
 
@@ -94,13 +97,13 @@ void ist_mesh_stage_sweep(ist_mesh_builder *builder)
     ist_pmap_it it = ist_pmap_begin(&builder->hosts);
     while ((host = ist_pmap_next(&it)) != NULL) {
         if (!is_needed(builder, host)) {
-            host->doomed = doomed;
+            host->next_dirty = doomed;
             doomed = host;
         }
     }
     while (doomed != NULL) {
         host = doomed;
-        doomed = host->doomed;
+        doomed = host->next_dirty;
         ist_mesh_stage_remove(&builder->hosts, ist_mesh_stage_host_name(host));
         host_free(host);
     }
@@ -159,17 +162,12 @@ ist_mesh_builder *ist_mesh_builder_new(const ist_mesh_builder_args *args)
 
 static void free_entries(ist_mesh_builder *builder)
 {
-    ist_mesh_entry *doomed = NULL;
-    ist_mesh_entry *entry = NULL;
-    ist_pmap_it it = ist_pmap_begin(&builder->clusters);
-    while ((entry = ist_pmap_next(&it)) != NULL) {
-        entry->doomed = doomed;
-        doomed = entry;
-    }
-    while (doomed != NULL) {
-        entry = doomed;
-        doomed = entry->doomed;
-        ist_mesh_stage_drop_entry(builder, entry);
+    const ist_mesh_host *host = NULL;
+    ist_pmap_it it = ist_pmap_begin(&builder->hosts);
+    while ((host = ist_pmap_next(&it)) != NULL) {
+        while (host->clusters != NULL) {
+            ist_mesh_stage_drop_entry(builder, host->clusters);
+        }
     }
 }
 
@@ -203,13 +201,13 @@ static void free_hosts(ist_mesh_builder *builder)
     ist_mesh_host *host = NULL;
     ist_pmap_it it = ist_pmap_begin(&builder->hosts);
     while ((host = ist_pmap_next(&it)) != NULL) {
-        host->doomed = builder->dirty_first; // the dirty list has served
+        host->next_dirty = builder->dirty_first; // the list has served its other purpose
         builder->dirty_first = host;
     }
     ist_pmap_unref(&builder->hosts);
     while (builder->dirty_first != NULL) {
         host = builder->dirty_first;
-        builder->dirty_first = host->doomed;
+        builder->dirty_first = host->next_dirty;
         host_free(host);
     }
 }

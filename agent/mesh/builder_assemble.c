@@ -374,19 +374,41 @@ static void remove_at(ist_mesh_host_vec *hosts, size_t index)
     }
 }
 
+static ist_mesh_links *get_links(ist_mesh_host *host)
+{
+    if (host->links == NULL) {
+        host->links = IST_NEW(ist_mesh_links);
+    }
+    return host->links;
+}
+
 // First into refers, then into dependents: what an ENOMEM leaves in between is undone by the next successful call.
 static ist_status add_reference(ist_mesh_host *host, ist_mesh_host *other)
 {
-    if (index_of(&host->refers, other) == host->refers.count) {
-        ist_status status = IST_VEC_PUSH(&host->refers, other, SIZE_MAX);
+    ist_mesh_links *links = get_links(host);
+    ist_mesh_links *reverse = get_links(other);
+    if (links == NULL || reverse == NULL) {
+        return IST_ENOMEM;
+    }
+    if (index_of(&links->refers, other) == links->refers.count) {
+        ist_status status = IST_VEC_PUSH(&links->refers, other, SIZE_MAX);
         if (status != IST_OK) {
             return status;
         }
     }
-    if (index_of(&other->dependents, host) == other->dependents.count) {
-        return IST_VEC_PUSH(&other->dependents, host, SIZE_MAX);
+    if (index_of(&reverse->dependents, host) == reverse->dependents.count) {
+        return IST_VEC_PUSH(&reverse->dependents, host, SIZE_MAX);
     }
     return IST_OK;
+}
+
+static bool contains(ist_mesh_host *const *hosts, size_t count, const ist_mesh_host *host)
+{
+    size_t i = 0;
+    while (i < count && hosts[i] != host) {
+        i++;
+    }
+    return i < count;
 }
 
 ist_status ist_mesh_stage_set_refers(ist_mesh_host *host, ist_mesh_host *const *hosts, size_t count)
@@ -398,20 +420,14 @@ ist_status ist_mesh_stage_set_refers(ist_mesh_host *host, ist_mesh_host *const *
         }
     }
     size_t i = 0;
-    while (i < host->refers.count) {
-        size_t wanted = 0;
-        while (wanted < count && hosts[wanted] != host->refers.items[i]) {
-            wanted++;
-        }
-        if (wanted < count) {
+    while (host->links != NULL && i < host->links->refers.count) {
+        const ist_mesh_host *other = host->links->refers.items[i];
+        if (contains(hosts, count, other)) {
             i++;
-        } else {
-            remove_at(&host->refers.items[i]->dependents, index_of(&host->refers.items[i]->dependents, host));
-            remove_at(&host->refers, i);
+            continue;
         }
-    }
-    if (host->refers.count == 0) {
-        IST_VEC_DONE(&host->refers);
+        remove_at(&other->links->dependents, index_of(&other->links->dependents, host));
+        remove_at(&host->links->refers, i);
     }
     return IST_OK;
 }

@@ -264,8 +264,8 @@ static ist_status rebuild_service(run *r, ist_mesh_host *host)
     ist_mesh_class class_ = ist_mesh_stage_classify(r->builder, host);
     const ist_mesh_service *old = ist_mesh_view_service(r->view, ist_mesh_stage_host_name(host));
     wants_plan(r, host);
-    for (size_t i = 0; i < host->dependents.count; i++) {
-        wants_plan(r, host->dependents.items[i]);
+    for (size_t i = 0; host->links != NULL && i < host->links->dependents.count; i++) {
+        wants_plan(r, host->links->dependents.items[i]);
     }
     if (class_.role == IST_MESH_ROLE_NONE) {
         return remove_service(r, host, old);

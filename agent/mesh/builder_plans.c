@@ -17,17 +17,24 @@ static uint32_t usable_vips(const ist_mesh_service *service)
     return count;
 }
 
+static bool all_listen_on(const ist_mesh_endpoints *endpoints, uint16_t port)
+{
+    for (uint32_t i = 0; i < endpoints->count; i++) {
+        if (endpoints->items[i].port != port) {
+            return false;
+        }
+    }
+    return true;
+}
+
 // Does every endpoint listen on the service's own port number? Only then can an address stand without a port.
 static bool ports_are_equal(const ist_mesh_service *service)
 {
     for (uint32_t i = 0; i < service->port_count; i++) {
         const ist_mesh_port *port = &service->ports[i];
         for (uint32_t k = 0; k < port->destination_count; k++) {
-            const ist_mesh_endpoints *endpoints = port->destinations[k].endpoints;
-            for (uint32_t n = 0; n < endpoints->count; n++) {
-                if (endpoints->items[n].port != port->number) {
-                    return false;
-                }
+            if (!all_listen_on(port->destinations[k].endpoints, port->number)) {
+                return false;
             }
         }
     }

@@ -32,7 +32,6 @@ struct ist_mesh_entry {
     uint64_t endpoints_hash;
     ist_mesh_host *host;
     ist_mesh_entry *next;                // same host
-    ist_mesh_entry *doomed;
     ist_mesh_lookup **lookups;           // DNS clusters: one per host name of the inline endpoints; NULL for a literal
     bool expand;                         // an answer has come: the next commit makes new endpoints of it
     uint32_t epoch;                      // last mentioned
@@ -62,17 +61,21 @@ typedef struct ist_mesh_host_vec {
     size_t capacity;
 } ist_mesh_host_vec;
 
+// Routes that lead from one host to another; only hosts that have some pay for it.
+typedef struct ist_mesh_links {
+    ist_mesh_host_vec refers;     // hosts that routes of this one lead to ...
+    ist_mesh_host_vec dependents; // ... and the reverse: what holds B in A's holds A in the refers of B
+} ist_mesh_links;
+
 // Everything about one host. Keyed by its text. It lives while something refers to it (ist_mesh_stage_sweep).
 struct ist_mesh_host {
     ist_mesh_text *text;
     ist_mesh_entry *clusters;
     ist_mesh_name_entry *name;
     ist_mesh_facts *facts;
-    ist_mesh_host_vec refers;     // other hosts that routes of this one lead to ...
-    ist_mesh_host_vec dependents; // ... and the reverse; dependents of A that hold B implies refers of B that hold A
-    ist_mesh_host *next_dirty;
+    ist_mesh_links *links;        // NULL = none
+    ist_mesh_host *next_dirty;    // also: next of those that are to be freed
     ist_mesh_host *next_plan;
-    ist_mesh_host *doomed;
     bool dirty;                   // its service must be rebuilt
     bool replan;                  // its name plan must be rebuilt; within one commit
 };

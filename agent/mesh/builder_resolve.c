@@ -241,6 +241,15 @@ static void add_host(expansion *out, const ist_mesh_endpoint *written)
     }
 }
 
+static void add_written(expansion *out, const ist_mesh_endpoint *written)
+{
+    if (written->family == 0) {
+        add_host(out, written);
+    } else if (out->count < out->capacity) {
+        out->items[out->count++] = *written;
+    }
+}
+
 static void add_localities(expansion *out, ist_mesh_locality *localities)
 {
     const ist_mesh_endpoints *written = out->cluster->inline_endpoints;
@@ -248,14 +257,7 @@ static void add_localities(expansion *out, ist_mesh_locality *localities)
         localities[i] = written->localities[i];
         localities[i].first = out->count;
         for (uint32_t k = 0; k < written->localities[i].count; k++) {
-            const ist_mesh_endpoint *item = &written->items[written->localities[i].first + k];
-            if (item->family != 0) {
-                if (out->count < out->capacity) {
-                    out->items[out->count++] = *item;
-                }
-            } else {
-                add_host(out, item);
-            }
+            add_written(out, &written->items[written->localities[i].first + k]);
         }
         localities[i].count = out->count - localities[i].first;
     }

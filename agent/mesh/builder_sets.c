@@ -18,21 +18,24 @@ ist_status ist_mesh_builder_refresh_begin(ist_mesh_builder *builder, ist_mesh_se
     return IST_OK;
 }
 
-static void end_clusters(ist_mesh_builder *builder, uint32_t epoch)
+static void end_clusters_of(ist_mesh_builder *builder, const ist_mesh_host *host, uint32_t epoch)
 {
-    ist_mesh_entry *doomed = NULL;
-    ist_mesh_entry *entry = NULL;
-    ist_pmap_it it = ist_pmap_begin(&builder->clusters);
-    while ((entry = ist_pmap_next(&it)) != NULL) {
+    ist_mesh_entry *next = host->clusters;
+    while (next != NULL) {
+        ist_mesh_entry *entry = next;
+        next = entry->next;
         if (entry->epoch < epoch) {
-            entry->doomed = doomed;
-            doomed = entry;
+            ist_mesh_stage_drop_entry(builder, entry);
         }
     }
-    while (doomed != NULL) {
-        entry = doomed;
-        doomed = entry->doomed;
-        ist_mesh_stage_drop_entry(builder, entry);
+}
+
+static void end_clusters(ist_mesh_builder *builder, uint32_t epoch)
+{
+    const ist_mesh_host *host = NULL;
+    ist_pmap_it it = ist_pmap_begin(&builder->hosts); // which dropping clusters leaves as it is
+    while ((host = ist_pmap_next(&it)) != NULL) {
+        end_clusters_of(builder, host, epoch);
     }
 }
 

@@ -22,8 +22,29 @@ void *ist_mesh_pack_copy(ist_mesh_pack *pack, const void *items, size_t bytes, s
     return room;
 }
 
+// Texts that istiod writes into nearly every route: they need no copies.
+static const char *known_text(ist_strv text)
+{
+    static const char *const known[] = {
+        "default",
+        "/",
+        "connect-failure,refused-stream,unavailable,cancelled",
+        "connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes",
+    };
+    for (size_t i = 0; i < IST_COUNT(known); i++) {
+        if (ist_strv_equal(text, ist_strv_from(known[i]))) {
+            return known[i];
+        }
+    }
+    return NULL;
+}
+
 ist_strv ist_mesh_pack_strv(ist_mesh_pack *pack, ist_strv text)
 {
+    const char *known = known_text(text);
+    if (known != NULL) {
+        return ist_strv_make(known, text.n);
+    }
     return ist_strv_make(ist_mesh_pack_copy(pack, text.p, text.n, 1), text.n);
 }
 

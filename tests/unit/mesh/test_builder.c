@@ -463,6 +463,41 @@ static void listener_for_any_address_is_shared_by_prefix_and_common_host(void **
     world_close(&w);
 }
 
+typedef struct seen {
+    int counts[_IST_MESH_REPORT_CODE_MAX];
+} seen;
+
+static void count_report(void *ctx, ist_mesh_report_code code, ist_strv subject, const char *text)
+{
+    seen *s = ctx;
+    assert_true(subject.n != 0 && text[0] != '\0' && ist_mesh_report_code_name(code)[0] != '\0');
+    s->counts[code]++;
+}
+
+static void what_the_view_cannot_say_is_reported(void **state)
+{
+    (void)state;
+    world w;
+    seen s = {.counts = {0}};
+    MUST(world_open(&w, NULL));
+    MUST(world_put_service(&w, A, "10.0.0.1-80"));
+    MUST(world_put_service(&w, B, "10.0.0.2-80"));
+    MUST(world_put_name(&w, A_HOST, "10.96.0.1", true, 0));
+    MUST(world_put_listener(&w, "mixed", NULL, 80, NULL, NULL, A "=1 " B "=1"));      // whose?
+    MUST(world_put_listener(&w, "unknown", "10.96.0.9", 80, NULL, NULL, A "=1"));     // nobody's address
+    MUST(world_put_listener(&w, "known", "10.96.0.1", 80, NULL, NULL, A "=1 " B "=1"));
+    MUST(world_put_listener(&w, "common", NULL, 80, NULL, NULL, A "=1"));
+    MUST(world_put_listener(&w, "outside", NULL, 80, NULL, NULL, "PassthroughCluster=1"));
+    MUST(world_put_cluster(&w, A_V1, IST_MESH_DISCOVERY_EDS, NULL, 0));
+    MUST(world_put_cluster(&w, "outbound|80||db.example.com", IST_MESH_DISCOVERY_STRICT_DNS, "db-80", 0));
+    MUST(world_commit(&w));
+    ist_mesh_builder_each_report(w.builder, count_report, &s);
+    assert_int_equal(s.counts[IST_MESH_REPORT_L4_UNMAPPED], 2);
+    assert_int_equal(s.counts[IST_MESH_REPORT_WARMING], 1);
+    assert_int_equal(s.counts[IST_MESH_REPORT_UNRESOLVED], 1);
+    world_close(&w);
+}
+
 // --- VIPs -----------------------------------------------------------------------------------------------------------
 
 static void shared_vip_moves_to_the_other_owner(void **state)
@@ -617,6 +652,7 @@ int main(void)
         cmocka_unit_test(virtual_host_is_chosen_by_exactness),
         cmocka_unit_test(tcp_routes_belong_to_the_owner_of_the_address),
         cmocka_unit_test(listener_for_any_address_is_shared_by_prefix_and_common_host),
+        cmocka_unit_test(what_the_view_cannot_say_is_reported),
         cmocka_unit_test(shared_vip_moves_to_the_other_owner),
         cmocka_unit_test(refused_puts_change_nothing_and_say_why),
         cmocka_unit_test(bad_regular_expression_is_named),

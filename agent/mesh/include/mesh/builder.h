@@ -44,6 +44,7 @@ typedef struct ist_mesh_builder_args {
 
 ist_mesh_builder *ist_mesh_builder_new(const ist_mesh_builder_args *args) IST_NONNULL IST_MUSTCHECK;
 void ist_mesh_builder_free(ist_mesh_builder *builder);
+// Copies the policy; the next commit rebuilds everything with it. IST_ENOMEM: the old one stays.
 ist_status ist_mesh_builder_set_policy(ist_mesh_builder *builder, const ist_mesh_policy *policy) IST_NONNULL IST_MUSTCHECK;
 
 // --- Clusters (CDS) -------------------------------------------------------------------------------------------------
@@ -105,6 +106,7 @@ typedef struct ist_mesh_service_facts {
     uint32_t port_count;
 } ist_mesh_service_facts;
 
+// Replaces what was known of the host's ports; equal facts change nothing. IST_EINVAL, IST_ENOMEM.
 ist_status ist_mesh_builder_put_facts(ist_mesh_builder *builder, const ist_mesh_service_facts *spec, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 
@@ -147,3 +149,15 @@ ist_status ist_mesh_builder_commit(ist_mesh_builder *builder, ist_mesh_commit *r
 // Does any (host, port) of the clusters lack a virtual host of its own? Then TCP/TLS routes matter and LDS is wanted.
 bool ist_mesh_builder_wants_listeners(const ist_mesh_builder *builder) IST_NONNULL;
 bool ist_mesh_builder_is_warming(const ist_mesh_builder *builder) IST_NONNULL;
+
+// --- What the view cannot say ---------------------------------------------------------------------------------------
+typedef enum ist_mesh_report_code {
+    IST_MESH_REPORT_L4_UNMAPPED = 0, // subject: listener; a TCP/TLS filter chain that no service can be told to own
+    IST_MESH_REPORT_WARMING,         // subject: cluster; waits for its first endpoints, its host shows its last state
+    IST_MESH_REPORT_UNRESOLVED,      // subject: host name of DNS clusters; it has no address
+    _IST_MESH_REPORT_CODE_MAX
+} ist_mesh_report_code;
+const char *ist_mesh_report_code_name(ist_mesh_report_code code) IST_RETURNS_NONNULL; // "l4-unmapped"
+// Calls `fn` for what stands so since the last commit, at most 1000 times. `text` says what it means; valid for the call.
+typedef void (*ist_mesh_report_fn)(void *ctx, ist_mesh_report_code code, ist_strv subject, const char *text);
+void ist_mesh_builder_each_report(const ist_mesh_builder *builder, ist_mesh_report_fn fn, void *ctx) IST_NONNULL_ARGS(1, 2);

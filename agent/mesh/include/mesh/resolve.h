@@ -13,7 +13,8 @@
 typedef void (*ist_resolve_result_fn)(void *ctx, ist_strv host, ist_status status, const ist_mesh_addr *addrs, size_t count);
 
 typedef struct ist_resolve {
-    // Starts resolving `host` (A and AAAA) now and again by TTL until unwatch. Watches are counted per host. IST_ELIMIT, IST_ENOMEM.
+    // Starts resolving `host` (A and AAAA) now and again by TTL until unwatch. Watches are counted per host.
+    // IST_ELIMIT, IST_ENOMEM.
     ist_status (*watch)(void *ctx, ist_strv host);
     void (*unwatch)(void *ctx, ist_strv host);
     void *ctx;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Routes: virtual hosts with ordered HTTP routes, and TCP/TLS routes of listeners. Specification and finished object are
-// the same structs (see cluster.h). Source of the meaning: envoy.config.route.v3, envoy.config.listener.v3; rules section 3.
+// the same structs (see cluster.h): the builder copies a specification deeply, and what readers borrow from a view lives
+// as long as that view. Threads: any, finished objects never change.
+// Source of the meaning: envoy.config.route.v3, envoy.config.listener.v3; rules section 3.
 #pragma once
 
 #include "mesh/types.h"

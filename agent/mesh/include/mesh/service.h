@@ -2,6 +2,7 @@
 //
 // The service: what one host offers, assembled by the builder from clusters, endpoints, virtual hosts, listeners and the
 // name table. Immutable; readers borrow it from a view and must not keep it longer than the view.
+// Threads: any that holds the view.
 #pragma once
 
 #include "mesh/cluster.h"
@@ -44,5 +45,6 @@ typedef struct ist_mesh_service {
     uint64_t revision;                         // view revision that last changed it
 } ist_mesh_service;
 
-const ist_mesh_port *ist_mesh_service_port(const ist_mesh_service *service, uint16_t number) IST_NONNULL; // 0 = primary; NULL = no such port
+// `number` 0 = the primary port; NULL = no such port.
+const ist_mesh_port *ist_mesh_service_port(const ist_mesh_service *service, uint16_t number) IST_NONNULL;
 const ist_mesh_destination *ist_mesh_port_destination(const ist_mesh_port *port, ist_strv subset) IST_NONNULL; // NULL = absent

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Plain value types of the mesh: addresses, health, protocols, kinds. No ownership, no threads; every other mesh header
-// includes this one.
+// Plain value types of the mesh: addresses, health, protocols, kinds. Every other mesh header includes this one.
+// Ownership: none, values are copied; texts inside of them are views.
+// Threads: any, there is no state.
 #pragma once
 
 #include <stdbool.h>
