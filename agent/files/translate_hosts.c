@@ -38,6 +38,13 @@ static const ist_svc *service_at(const table *t, ist_strv host)
     return service != NULL && port_of(service, t->port) != NULL ? service : NULL;
 }
 
+// Is this port of the service one of HTTP, or undeclared?
+static bool speaks_http(const ist_svc *service, uint16_t number)
+{
+    const ist_svc_port *port = port_of(service, number);
+    return port != NULL && ist_proto_is_http(port->proto);
+}
+
 // --- Domains ----------------------------------------------------------------------------------------------------------------------
 
 typedef struct domains {
@@ -197,7 +204,7 @@ static bool concerns(const table *t, const ist_vs *vs, bool *ret_http)
         const ist_svc *exact = is_wildcard(vs->hosts[i]) ? NULL : service_at(t, vs->hosts[i]);
         if (exact != NULL) {
             any = true;
-            *ret_http = *ret_http || ist_proto_is_http(port_of(exact, t->port)->proto);
+            *ret_http = *ret_http || speaks_http(exact, t->port);
         }
         for (uint32_t j = 0; is_wildcard(vs->hosts[i]) && j < world->service_count; j++) {
             const ist_svc *service = world->services[j];
@@ -223,7 +230,7 @@ static ist_status put_vs(table *t, const ist_vs *vs)
         ist_strv host = vs->hosts[i];
         const ist_svc *exact = is_wildcard(host) ? NULL : service_at(t, host);
         bool covered = exact != NULL;
-        if (exact != NULL && ist_proto_is_http(port_of(exact, t->port)->proto)) {
+        if (exact != NULL && speaks_http(exact, t->port)) {
             status = put_service(t, exact, &routes, &vs->object->object);
         } else if (is_wildcard(host)) {
             status = each_covered(t, vs, host, &routes, &covered);
