@@ -15,7 +15,7 @@ BANNED = {
     r"system|popen": "no shell",
     r"isalpha|isdigit|isalnum|isspace|isxdigit|isupper|islower|isprint|ispunct|tolower|toupper|strcasecmp|strncasecmp":
         "depends on the locale: use base/strv.h",
-    r"strerror|localtime|gmtime|ctime|asctime|inet_ntoa|gethostbyname": "not thread-safe: use the _r form or base",
+    r"localtime|gmtime|ctime|asctime|inet_ntoa|gethostbyname": "not thread-safe: use the _r form or base",
     r"putenv|unsetenv|setlocale": "changes the whole process under other threads",
 }
 CONFINED = {  # calls that have their place: pattern -> (paths, reason)

@@ -18,7 +18,12 @@ if [ "${1:-}" = --long ]; then
   extra=(--checks='clang-analyzer-*,-clang-analyzer-valist.*,-clang-analyzer-security.insecureAPI.*')
 fi
 # Findings look like /path/file.c:12:3: warning: text [check]; the head of the path is cut off.
-jq -r '.[].file' "$build/compile_commands.json" | grep -E "^$PWD/(agent|dns|api)/.*\.c$" | sort -u |
-  xargs -r -P "$(nproc)" -n 8 clang-tidy-14 --quiet -p "$build" "${extra[@]}" 2>/dev/null |
-  sed "s,^$PWD/,," | grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error)' | sort -u && exit 1
-exit 0
+status=0
+output=$(jq -r '.[].file' "$build/compile_commands.json" | grep -E "^$PWD/(agent|dns|api)/.*\.c$" | sort -u |
+  xargs -P "$(nproc)" -n 8 clang-tidy-14 --quiet -p "$build" "${extra[@]}" 2>&1) || status=$?
+found=$(sed "s,^$PWD/,," <<<"$output" | grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error)' | sort -u) || true
+if [ -n "$found" ]; then
+  echo "$found"
+  exit 1
+fi
+[ $status = 0 ] || { echo "$output" | tail -n 20; echo "tests/lint/check_tidy.sh:1: clang-tidy-14 failed"; exit 1; }
