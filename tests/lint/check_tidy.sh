@@ -21,7 +21,7 @@ fi
 status=0
 output=$(jq -r '.[].file' "$build/compile_commands.json" | grep -E "^$PWD/(agent|dns|api)/.*\.c$" | sort -u |
   xargs -P "$(nproc)" -n 8 clang-tidy-14 --quiet -p "$build" "${extra[@]}" 2>&1) || status=$?
-found=$(sed "s,^$PWD/,," <<<"$output" | grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error)' | sort -u) || true
+found=$(printf '%s\n' "$output" | sed "s,^$PWD/,," | grep -E '^[^ ]+:[0-9]+:[0-9]+: (warning|error)' | sort -u) || true
 if [ -n "$found" ]; then
   echo "$found"
   exit 1
