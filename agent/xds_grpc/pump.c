@@ -20,6 +20,7 @@ static void on_grpc_log(gpr_log_func_args *args)
 // gRPC reads these once, in grpc_init. What the user has set stands.
 static void set_defaults(void)
 {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): before other threads start
     (void)setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0); // the queue thread polls all the time
 }
 

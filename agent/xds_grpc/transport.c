@@ -38,7 +38,7 @@ typedef struct attempt {
 
 struct ist_xds_grpc {
     ist_loop *loop;
-    const ist_resolve *resolve;
+    ist_resolve resolve; // watch NULL = none
     ist_xds_client *client;
     ist_xds_grpc_server *servers;
     uint32_t server_count;
@@ -143,7 +143,7 @@ static void on_opened(void *ctx, ist_xds_grpc_stream *stream)
     ist_xds_grpc_server *server = &grpc->servers[grpc->attempt.server];
     if (server->watched) { // no look-ups while the connection stands
         server->watched = false;
-        grpc->resolve->unwatch(grpc->resolve->ctx, ist_strv_from(server->host));
+        grpc->resolve.unwatch(grpc->resolve.ctx, ist_strv_from(server->host));
     }
     IST_DEBUG(IST_LOG_XDS, "connected to %s at %s", server->authority, grpc->attempt.target);
     ist_xds_client_on_open(grpc->client, grpc->attempt.number, ist_loop_now_ms(grpc->loop));
@@ -282,7 +282,7 @@ static ist_status watch_name(ist_xds_grpc *grpc, ist_xds_grpc_server *server)
         return IST_OK;
     }
     server->resolved = IST_EAGAIN;
-    ist_status status = grpc->resolve->watch(grpc->resolve->ctx, ist_strv_from(server->host));
+    ist_status status = grpc->resolve.watch(grpc->resolve.ctx, ist_strv_from(server->host));
     server->watched = status == IST_OK;
     return status;
 }
@@ -387,6 +387,10 @@ static ist_status copy_settings(ist_xds_grpc *grpc, const ist_xds_grpc_args *arg
             return status;
         }
         grpc->server_count++;
+        if (!grpc->servers[i].literal && args->resolve == NULL) {
+            return ist_err_set(err, IST_EINVAL, "xDS server \"%s\": an IP address is needed where no names are resolved",
+                               grpc->servers[i].authority);
+        }
     }
     return IST_OK;
 }
@@ -426,7 +430,7 @@ ist_status ist_xds_grpc_new(const ist_xds_grpc_args *args, ist_xds_grpc **ret_gr
         return ist_err_set(err, IST_ENOMEM, "no memory for the xDS transport");
     }
     grpc->loop = args->loop;
-    grpc->resolve = args->resolve;
+    grpc->resolve = args->resolve != NULL ? *args->resolve : (ist_resolve){.ctx = NULL};
     grpc->tls = args->tls;
     status = copy_settings(grpc, args, err);
     if (status == IST_OK) {
@@ -469,7 +473,7 @@ void ist_xds_grpc_free(ist_xds_grpc *grpc)
     ist_loop_disarm(grpc->loop, &grpc->connect_timer);
     for (uint32_t i = 0; i < grpc->server_count; i++) {
         if (grpc->servers[i].watched) {
-            grpc->resolve->unwatch(grpc->resolve->ctx, ist_strv_from(grpc->servers[i].host));
+            grpc->resolve.unwatch(grpc->resolve.ctx, ist_strv_from(grpc->servers[i].host));
         }
         ist_xds_grpc_server_done(&grpc->servers[i]);
     }

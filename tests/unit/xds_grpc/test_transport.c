@@ -35,6 +35,7 @@ static void new_wrong_settings_are_refused_with_reason(void **state)
     static const test_setting settings[] = {
         {no_port, false, NULL, NULL, "write HOST:PORT"},
         {closed_port, true, NULL, NULL, "set --xds-root-ca"},
+        {named, false, NULL, NULL, "an IP address is needed"},
     };
     ist_loop *loop = NULL;
     assert_int_equal(ist_loop_new(NULL, &loop, NULL), IST_OK);
@@ -172,7 +173,8 @@ static ist_status make(void *ctx)
     ist_xds_grpc *grpc = NULL;
     ist_status status = ist_loop_new(NULL, &loop, NULL);
     if (status == IST_OK) {
-        ist_xds_grpc_args args = args_of(&setting, loop, NULL);
+        const ist_resolve resolve = {.ctx = NULL};
+        ist_xds_grpc_args args = args_of(&setting, loop, &resolve);
         status = ist_xds_grpc_new(&args, &grpc, NULL);
         assert_true(status == IST_OK || grpc == NULL);
     }

@@ -23,8 +23,8 @@
 typedef struct ist_xds_grpc ist_xds_grpc;
 
 typedef struct ist_xds_grpc_args {
-    ist_loop *loop;                // outlives the transport, as does what `resolve` points to
-    const ist_resolve *resolve;    // for server names that are no IP literals
+    ist_loop *loop;                // outlives the transport
+    const ist_resolve *resolve;    // for server names that are no IP literals; copied; NULL = none are allowed
     const ist_strv *servers;       // HOST:PORT; copied, as are the texts below
     uint32_t server_count;
     bool tls;
@@ -34,8 +34,8 @@ typedef struct ist_xds_grpc_args {
     ist_strv cluster_id;           // sent as metadata "clusterid" with a token
 } ist_xds_grpc_args;
 
-// Connects nowhere yet. IST_EINVAL: a server's address, or no root certificate file with TLS; IST_ENOMEM; the status of
-// a thread that cannot be started.
+// Before other threads start: it may set an environment variable for gRPC. Connects nowhere yet. IST_EINVAL: a server's
+// address, or no root certificate file with TLS; IST_ENOMEM; the status of a thread that cannot be started.
 ist_status ist_xds_grpc_new(const ist_xds_grpc_args *args, ist_xds_grpc **ret_grpc, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 // Ends the stream and joins the thread. The client must not be used by the loop any more.
@@ -43,6 +43,6 @@ void ist_xds_grpc_free(ist_xds_grpc *grpc);
 // What the client is created with, and then whom to tell about events.
 ist_xds_transport ist_xds_grpc_transport(ist_xds_grpc *grpc) IST_NONNULL;
 void ist_xds_grpc_attach(ist_xds_grpc *grpc, ist_xds_client *client) IST_NONNULL;
-// Result of ist_resolve; hosts that are no server's are ignored. Not from inside ist_resolve's watch.
+// Result of ist_resolve; hosts that are no server's are ignored.
 void ist_xds_grpc_resolved(ist_xds_grpc *grpc, ist_strv host, ist_status status, const ist_mesh_addr *addrs,
                            size_t count) IST_NONNULL_ARGS(1);
