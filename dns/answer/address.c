@@ -123,6 +123,5 @@ ist_dns_outcome ist_dns_answer_addresses(ist_dns_turn *turn, const ist_mesh_name
     } else if (type == IST_DNS_TYPE_ANY) {
         count = ist_dns_reply_hinfo(&turn->reply, turn->answerer->config.ttl_negative_s) ? 1 : 0;
     }
-    return count > 0 ? ist_dns_turn_end(turn)
-                     : ist_dns_turn_negative(turn, IST_DNS_NOERROR, IST_DNS_OWNER_QUESTION);
+    return count > 0 ? ist_dns_turn_end(turn) : ist_dns_turn_negative(turn, IST_DNS_NOERROR, IST_DNS_OWNER_QUESTION);
 }

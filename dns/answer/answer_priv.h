@@ -25,11 +25,11 @@ typedef struct ist_dns_turn {
 } ist_dns_turn;
 
 // --- answer.c: replies without records of their own
-void ist_dns_turn_begin(ist_dns_turn *turn) IST_NONNULL;               // authoritative, no error yet
-ist_dns_outcome ist_dns_turn_end(ist_dns_turn *turn) IST_NONNULL;      // hands the reply over
+void ist_dns_turn_begin(ist_dns_turn *turn) IST_NONNULL;          // authoritative, no error yet
+ist_dns_outcome ist_dns_turn_end(ist_dns_turn *turn) IST_NONNULL; // hands the reply over
 // Adds the SOA (owner: the zone of the question, or the alias target `owner` where that is not the question) and ends.
 ist_dns_outcome ist_dns_turn_negative(ist_dns_turn *turn, uint16_t rcode, uint16_t owner) IST_NONNULL;
-ist_dns_outcome ist_dns_turn_nodata(ist_dns_turn *turn) IST_NONNULL;   // begin, SOA, end
+ist_dns_outcome ist_dns_turn_nodata(ist_dns_turn *turn) IST_NONNULL; // begin, SOA, end
 ist_dns_outcome ist_dns_turn_nxdomain(ist_dns_turn *turn) IST_NONNULL;
 ist_dns_outcome ist_dns_turn_servfail(ist_dns_turn *turn) IST_NONNULL;
 // The whole reply to a question for a name that has a plan.
@@ -52,14 +52,14 @@ typedef struct ist_dns_srv_question {
     const ist_mesh_name *name; // plan of the host
     const ist_mesh_service *service;
     const ist_mesh_port *port;
-    ist_strv host;             // as targets say it
+    ist_strv host; // as targets say it
     ist_strv subset;
     bool has_subset;
 } ist_dns_srv_question;
 ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_srv_question *question) IST_NONNULL;
 // Selects in the answerer's arena. IST_ENOTFOUND: no such subset.
-ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query, ist_mesh_selection *ret_selection) IST_NONNULL
-    IST_MUSTCHECK;
+ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query,
+                          ist_mesh_selection *ret_selection) IST_NONNULL IST_MUSTCHECK;
 
 // --- endpoint.c: names that are made of addresses
 #define IST_DNS_LABEL_SIZE 64

@@ -11,7 +11,7 @@ typedef struct name_directive {
     ist_strv subset;
     ist_strv host;
     bool has_subset;
-    bool parent;       // _tcp.HOST, _subset.HOST: only names below
+    bool parent; // _tcp.HOST, _subset.HOST: only names below
 } name_directive;
 
 static bool is_underscored(ist_strv label)
@@ -134,7 +134,8 @@ static uint32_t sum_slots(const ist_mesh_name_addr *addrs, uint32_t first, uint3
 }
 
 // A plan made on the spot; its deck's position lives in the answerer, so that repeated questions are dealt too.
-static ist_dns_outcome answer_subset(ist_dns_turn *turn, const ist_mesh_service *service, const name_directive *directive)
+static ist_dns_outcome answer_subset(ist_dns_turn *turn, const ist_mesh_service *service,
+                                     const name_directive *directive)
 {
     ist_mesh_query query = {.service = service, .has_subset = true, .subset = directive->subset};
     ist_mesh_selection selection;
@@ -168,8 +169,11 @@ static ist_dns_outcome answer_service(ist_dns_turn *turn, const name_directive *
     if (directive->service.n == 0) {
         return answer_subset(turn, service, directive);
     }
-    ist_dns_srv_question question = {.name = name, .service = service, .port = find_port(service, directive),
-                                     .host = service->host, .subset = directive->subset,
+    ist_dns_srv_question question = {.name = name,
+                                     .service = service,
+                                     .port = find_port(service, directive),
+                                     .host = service->host,
+                                     .subset = directive->subset,
                                      .has_subset = directive->has_subset};
     if (question.port == NULL) {
         return IST_DNS_FORWARD;

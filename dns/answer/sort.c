@@ -12,14 +12,14 @@ typedef struct policy_row {
 } policy_row;
 
 static const policy_row policy[] = {
-    {.prefix = {[15] = 1}, .bits = 128, .precedence = 50, .label = 0},            // ::1
+    {.prefix = {[15] = 1}, .bits = 128, .precedence = 50, .label = 0},                // ::1
     {.prefix = {[10] = 0xFF, [11] = 0xFF}, .bits = 96, .precedence = 35, .label = 4}, // IPv4-mapped
-    {.prefix = {0}, .bits = 96, .precedence = 1, .label = 3},                     // IPv4-compatible
-    {.prefix = {0x20, 0x01}, .bits = 32, .precedence = 5, .label = 5},            // Teredo
-    {.prefix = {0x20, 0x02}, .bits = 16, .precedence = 30, .label = 2},           // 6to4
-    {.prefix = {0x3F, 0xFE}, .bits = 16, .precedence = 1, .label = 12},           // 6bone
-    {.prefix = {0xFE, 0xC0}, .bits = 10, .precedence = 1, .label = 11},           // site-local
-    {.prefix = {0xFC}, .bits = 7, .precedence = 3, .label = 13},                  // unique local
+    {.prefix = {0}, .bits = 96, .precedence = 1, .label = 3},                         // IPv4-compatible
+    {.prefix = {0x20, 0x01}, .bits = 32, .precedence = 5, .label = 5},                // Teredo
+    {.prefix = {0x20, 0x02}, .bits = 16, .precedence = 30, .label = 2},               // 6to4
+    {.prefix = {0x3F, 0xFE}, .bits = 16, .precedence = 1, .label = 12},               // 6bone
+    {.prefix = {0xFE, 0xC0}, .bits = 10, .precedence = 1, .label = 11},               // site-local
+    {.prefix = {0xFC}, .bits = 7, .precedence = 3, .label = 13},                      // unique local
     {.prefix = {0}, .bits = 0, .precedence = 40, .label = 1},
 };
 

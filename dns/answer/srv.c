@@ -21,8 +21,10 @@ ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query, ist_m
 
 static ist_dns_outcome answer_vip(ist_dns_turn *turn, const ist_dns_srv_question *question)
 {
-    ist_dns_srv srv = {.ttl_s = ist_dns_name_ttl_s(turn, question->name), .weight = VIP_WEIGHT,
-                       .port = question->port->number, .host = question->host};
+    ist_dns_srv srv = {.ttl_s = ist_dns_name_ttl_s(turn, question->name),
+                       .weight = VIP_WEIGHT,
+                       .port = question->port->number,
+                       .host = question->host};
     uint16_t target;
 
     ist_dns_turn_begin(turn);
@@ -74,8 +76,10 @@ static void put_additional(ist_dns_turn *turn, const ist_mesh_selection *selecti
 
 ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_srv_question *question)
 {
-    ist_mesh_query query = {.service = question->service, .port = question->port->number,
-                            .has_subset = question->has_subset, .subset = question->subset};
+    ist_mesh_query query = {.service = question->service,
+                            .port = question->port->number,
+                            .has_subset = question->has_subset,
+                            .subset = question->subset};
     ist_mesh_selection selection;
 
     if (question->name->vip && !question->has_subset) {

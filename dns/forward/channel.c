@@ -15,7 +15,8 @@ static void arm_timer(ist_dns_channel *channel)
         return;
     }
     int64_t delay_ms = (int64_t)left.tv_sec * 1000 + left.tv_usec / 1000 + 1;
-    channel->timer_armed = ist_loop_arm(channel->loop, &channel->timer, delay_ms) == IST_OK; // else with the next packet
+    channel->timer_armed =
+        ist_loop_arm(channel->loop, &channel->timer, delay_ms) == IST_OK; // else with the next packet
 }
 
 static void on_timer(void *ctx)
@@ -97,7 +98,8 @@ ist_status ist_dns_channel_init(ist_dns_channel *channel, ist_loop *loop, const 
 {
     char lookups[] = "b";
     // Tries and choice of servers are ours. The EDNS flag only tells c-ares that UDP replies may be longer than 512.
-    struct ares_options options = {.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES | ARES_FLAG_EDNS,
+    struct ares_options options = {.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
+                                            ARES_FLAG_EDNS,
                                    .timeout = IST_DNS_DEADLINE_MS,
                                    .tries = 1,
                                    .ednspsz = IST_DNS_UDP_MAX,
@@ -129,7 +131,8 @@ void ist_dns_channel_done(ist_dns_channel *channel)
     ares_destroy(channel->ares);
 }
 
-void ist_dns_channel_send(ist_dns_channel *channel, const uint8_t *packet, size_t length, ares_callback callback, void *ctx)
+void ist_dns_channel_send(ist_dns_channel *channel, const uint8_t *packet, size_t length, ares_callback callback,
+                          void *ctx)
 {
     ares_send(channel->ares, packet, (int)length, callback, ctx);
     arm_timer(channel);

@@ -29,7 +29,7 @@ typedef struct ist_dns_channel {
     ist_dns_pace pace;
     ist_loop_timer timer;
     bool timer_armed;
-    bool no_edns;               // it once answered FORMERR to OPT
+    bool no_edns; // it once answered FORMERR to OPT
     ist_metric *requests;
     ist_metric *failures;
     ist_dns_channel_socket sockets[IST_DNS_CHANNEL_SOCKETS];
@@ -38,7 +38,8 @@ typedef struct ist_dns_channel {
 // In place; the struct must not move afterwards. IST_ENOMEM, IST_EINTERNAL.
 ist_status ist_dns_channel_init(ist_dns_channel *channel, ist_loop *loop, const ist_dns_address *address, ist_err *err)
     IST_NONNULL_ARGS(1, 2, 3) IST_MUSTCHECK;
-void ist_dns_channel_done(ist_dns_channel *channel) IST_NONNULL; // callbacks of what is under way are called (EDESTRUCTION)
+void ist_dns_channel_done(ist_dns_channel *channel)
+    IST_NONNULL; // callbacks of what is under way are called (EDESTRUCTION)
 // `callback` is called once, perhaps at once.
-void ist_dns_channel_send(ist_dns_channel *channel, const uint8_t *packet, size_t length, ares_callback callback, void *ctx)
-    IST_NONNULL_ARGS(1, 2, 4);
+void ist_dns_channel_send(ist_dns_channel *channel, const uint8_t *packet, size_t length, ares_callback callback,
+                          void *ctx) IST_NONNULL_ARGS(1, 2, 4);

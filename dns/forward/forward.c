@@ -25,19 +25,23 @@ typedef struct ist_dns_attempt {
     struct ist_dns_attempt *next; // of the same request
     ist_dns_forwarder *forwarder;
     ist_dns_channel *channel;
-    ist_dns_request *request;     // NULL: nobody waits any more
+    ist_dns_request *request; // NULL: nobody waits any more
     int64_t sent_us;
     uint32_t upstream;
     bool edns;
-    bool judged;                  // its slowness has been counted against the upstream
+    bool judged; // its slowness has been counted against the upstream
 } attempt;
 
 static void make_metrics(ist_dns_channel *channel, ist_metrics *metrics)
 {
-    static const ist_metric_def requests = {.kind = IST_METRIC_COUNTER, .name = "isthmus_dns_upstream_requests_total",
-                                            .help = "Queries sent to an upstream name server.", .label_1 = "to"};
-    static const ist_metric_def failures = {.kind = IST_METRIC_COUNTER, .name = "isthmus_dns_upstream_failures_total",
-                                            .help = "Queries to an upstream without a usable reply.", .label_1 = "to"};
+    static const ist_metric_def requests = {.kind = IST_METRIC_COUNTER,
+                                            .name = "isthmus_dns_upstream_requests_total",
+                                            .help = "Queries sent to an upstream name server.",
+                                            .label_1 = "to"};
+    static const ist_metric_def failures = {.kind = IST_METRIC_COUNTER,
+                                            .name = "isthmus_dns_upstream_failures_total",
+                                            .help = "Queries to an upstream without a usable reply.",
+                                            .label_1 = "to"};
     char to[IST_DNS_ADDRESS_TEXT_SIZE];
 
     (void)ist_dns_address_format(&channel->address, to);
@@ -325,8 +329,12 @@ static ist_status send_next(ist_dns_request *request)
         return IST_ENOMEM;
     }
     uint32_t upstream = next_upstream(request);
-    *new = (attempt){.next = request->attempts, .forwarder = forwarder, .channel = forwarder->channels[upstream],
-                     .request = request, .sent_us = ist_clock_now_us(), .upstream = upstream};
+    *new = (attempt){.next = request->attempts,
+                     .forwarder = forwarder,
+                     .channel = forwarder->channels[upstream],
+                     .request = request,
+                     .sent_us = ist_clock_now_us(),
+                     .upstream = upstream};
     new->edns = !new->channel->no_edns;
     request->attempts = new;
     request->sent++;

@@ -11,9 +11,9 @@
 #include "base/attr.h"
 
 typedef struct ist_dns_pace {
-    int64_t srtt_us;      // smoothed round trip; 0 = not measured yet
-    int64_t retry_at_ms;  // not preferred before
-    uint32_t failures;    // in a row
+    int64_t srtt_us;     // smoothed round trip; 0 = not measured yet
+    int64_t retry_at_ms; // not preferred before
+    uint32_t failures;   // in a row
 } ist_dns_pace;
 
 void ist_dns_pace_success(ist_dns_pace *pace, int64_t rtt_us) IST_NONNULL;

@@ -132,8 +132,7 @@ ist_status ist_dns_resolv_conf_load(const char *path, ist_dns_resolv_conf *ret_c
         return ist_err_errno(err, errno, "cannot open %s", path);
     }
     char *buffer = ist_malloc(IST_DNS_RESOLV_CONF_BYTES_MAX + 1);
-    ist_status status = buffer == NULL ? IST_ENOMEM
-                                       : read_all(fd, buffer, IST_DNS_RESOLV_CONF_BYTES_MAX + 1, &length);
+    ist_status status = buffer == NULL ? IST_ENOMEM : read_all(fd, buffer, IST_DNS_RESOLV_CONF_BYTES_MAX + 1, &length);
     (void)close(fd); // nothing was written
     if (status == IST_OK) {
         ist_dns_resolv_conf_parse(ist_strv_make(buffer, length), ret_conf);

@@ -29,9 +29,9 @@ struct ist_dns_resolver {
 typedef struct watched_host {
     ist_dns_resolver *resolver;
     uint32_t watches;
-    uint32_t candidate;       // which name of the search is being asked
-    uint32_t pending;         // replies awaited
-    ist_status failure;       // of this candidate
+    uint32_t candidate; // which name of the search is being asked
+    uint32_t pending;   // replies awaited
+    ist_status failure; // of this candidate
     uint32_t ttl_s;
     size_t count;
     ist_loop_timer timer;
@@ -68,7 +68,8 @@ static void publish(watched_host *entry, ist_status status, int64_t delay_ms)
     if (ist_loop_arm(resolver->args.loop, &entry->timer, delay_ms) != IST_OK) {
         status = IST_ENOMEM; // what was known stays until the name is watched again
     }
-    resolver->args.on_result(resolver->args.ctx, host_of(entry), status, entry->addrs, status == IST_OK ? entry->count : 0);
+    resolver->args.on_result(resolver->args.ctx, host_of(entry), status, entry->addrs,
+                             status == IST_OK ? entry->count : 0);
 }
 
 static uint32_t count_dots(ist_strv name)

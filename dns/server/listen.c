@@ -61,7 +61,8 @@ static int open_socket(const ist_dns_address *address, int type)
     if (type == SOCK_STREAM) {
         set_on(fd, SOL_SOCKET, SO_REUSEADDR); // not for UDP, where two servers could then share the port unnoticed
     } else if (ist_dns_addr_is_any(&address->ip)) {
-        set_on(fd, address->ip.family == 6 ? IPPROTO_IPV6 : IPPROTO_IP, address->ip.family == 6 ? IPV6_RECVPKTINFO : IP_PKTINFO);
+        set_on(fd, address->ip.family == 6 ? IPPROTO_IPV6 : IPPROTO_IP,
+               address->ip.family == 6 ? IPV6_RECVPKTINFO : IP_PKTINFO);
     }
     if (bind(fd, (struct sockaddr *)&local, size) != 0 || (type == SOCK_STREAM && listen(fd, BACKLOG) != 0)) {
         int reason = errno;
@@ -78,18 +79,24 @@ static ist_status explain(ist_err *err, int reason, const ist_dns_address *addre
 
     (void)ist_dns_address_format(address, text);
     if (reason == EADDRINUSE) {
-        return ist_err_set(err, IST_EBUSY, "cannot listen for DNS on %s (%s): another program uses this address; stop "
-                                           "it, or choose another address or port with --dns-listen", text, protocol);
+        return ist_err_set(err, IST_EBUSY,
+                           "cannot listen for DNS on %s (%s): another program uses this address; stop "
+                           "it, or choose another address or port with --dns-listen",
+                           text, protocol);
     }
     if (reason == EACCES) {
-        return ist_err_set(err, IST_EACCES, "cannot listen for DNS on %s (%s): not permitted; ports below 1024 need the "
-                                            "capability NET_BIND_SERVICE or the sysctl "
-                                            "net.ipv4.ip_unprivileged_port_start=%u, or choose another port with "
-                                            "--dns-listen", text, protocol, (unsigned)address->port);
+        return ist_err_set(err, IST_EACCES,
+                           "cannot listen for DNS on %s (%s): not permitted; ports below 1024 need the "
+                           "capability NET_BIND_SERVICE or the sysctl "
+                           "net.ipv4.ip_unprivileged_port_start=%u, or choose another port with "
+                           "--dns-listen",
+                           text, protocol, (unsigned)address->port);
     }
     if (reason == EADDRNOTAVAIL) {
-        return ist_err_set(err, IST_EINVAL, "cannot listen for DNS on %s (%s): this machine has no such address; "
-                                            "choose one of its own with --dns-listen", text, protocol);
+        return ist_err_set(err, IST_EINVAL,
+                           "cannot listen for DNS on %s (%s): this machine has no such address; "
+                           "choose one of its own with --dns-listen",
+                           text, protocol);
     }
     return ist_err_errno(err, reason, "cannot listen for DNS on %s (%s)", text, protocol);
 }

@@ -52,7 +52,8 @@ static void on_done(void *ctx, ist_status status, const uint8_t *packet, size_t 
     ist_dns_pending *pending = ctx;
     ist_dns_server *server = pending->server;
     bool tcp = pending->client.connection != NULL;
-    ist_dns_output output = {.buffer = ist_dns_serve_scratch(server), .limit = tcp ? IST_DNS_TCP_MAX : pending->query.udp_size};
+    ist_dns_output output = {.buffer = ist_dns_serve_scratch(server),
+                             .limit = tcp ? IST_DNS_TCP_MAX : pending->query.udp_size};
     size_t reply = 0;
 
     if (output.buffer != NULL) { // without memory the client asks again

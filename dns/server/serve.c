@@ -19,7 +19,8 @@ uint8_t *ist_dns_serve_scratch(ist_dns_server *server)
 }
 
 // Hands the query to the forwarder; where that cannot be, the client gets SERVFAIL.
-static ist_dns_served forward(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client, ist_dns_output *output)
+static ist_dns_served forward(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
+                              ist_dns_output *output)
 {
     ist_status status = ist_dns_pending_add(server, query, client);
 
@@ -37,7 +38,8 @@ static ist_dns_served forward(ist_dns_server *server, const ist_dns_query *query
     return (ist_dns_served){.length = output->length, .source = SOURCE_UPSTREAM};
 }
 
-ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packet, size_t length, const ist_dns_client *client, ist_dns_output *output)
+ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packet, size_t length,
+                                    const ist_dns_client *client, ist_dns_output *output)
 {
     ist_dns_query query;
     ist_dns_verdict verdict = ist_dns_query_parse(packet, length, &query);
@@ -53,7 +55,7 @@ ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packe
     if (verdict == IST_DNS_QUERY_ERROR) {
         ist_dns_stats_response(&server->stats, query.rcode, SOURCE_REFUSED);
         return (ist_dns_served){.length = ist_dns_reply_error(&query, query.rcode, output->buffer, output->limit),
-                        .source = SOURCE_REFUSED};
+                                .source = SOURCE_REFUSED};
     }
     if (server->args.mode != IST_DNS_MODE_SERVE ||
         ist_dns_answer(server->answerer, server->view, &query, output) == IST_DNS_FORWARD) {
@@ -97,7 +99,8 @@ static void observe(ist_dns_server *server, const ist_dns_pending *pending, ist_
     ist_dns_stats_observed(&server->stats, same ? 0 : 1);
 }
 
-size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pending, ist_status status, ist_strv packet, ist_dns_output *output)
+size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pending, ist_status status,
+                              ist_strv packet, ist_dns_output *output)
 {
     size_t length = 0;
     uint16_t rcode = IST_DNS_SERVFAIL;
@@ -115,6 +118,7 @@ size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pen
         length = ist_dns_reply_error(&pending->query, IST_DNS_SERVFAIL, output->buffer, output->limit);
     }
     ist_dns_stats_response(&server->stats, rcode, SOURCE_UPSTREAM);
-    ist_dns_stats_duration(&server->stats, SOURCE_UPSTREAM, (double)(ist_clock_now_us() - pending->started_us) / 1e6, 1);
+    ist_dns_stats_duration(&server->stats, SOURCE_UPSTREAM, (double)(ist_clock_now_us() - pending->started_us) / 1e6,
+                           1);
     return length;
 }

@@ -22,7 +22,12 @@ enum {
     CONTROL_BYTES = 64,
 };
 
-typedef enum ist_dns_answer_source { SOURCE_MESH = 0, SOURCE_UPSTREAM, SOURCE_REFUSED, SOURCE_COUNT } ist_dns_answer_source;
+typedef enum ist_dns_answer_source {
+    SOURCE_MESH = 0,
+    SOURCE_UPSTREAM,
+    SOURCE_REFUSED,
+    SOURCE_COUNT
+} ist_dns_answer_source;
 enum { TYPE_COUNT = 9, RCODE_COUNT = 7 };
 
 // Series are made when they are first needed.
@@ -61,11 +66,11 @@ typedef struct ist_dns_batch {
 typedef struct ist_dns_connection {
     ist_dns_server *server;
     ist_loop_io io;
-    struct ist_dns_connection *previous;  // by last activity, oldest first
-    struct ist_dns_connection *next;      // of the active or of the free list
-    uint64_t generation;          // of this use of the struct: late replies compare it
+    struct ist_dns_connection *previous; // by last activity, oldest first
+    struct ist_dns_connection *next;     // of the active or of the free list
+    uint64_t generation;                 // of this use of the struct: late replies compare it
     int64_t active_ms;
-    uint32_t pending;             // queries that wait for an upstream
+    uint32_t pending; // queries that wait for an upstream
     bool v6;
     bool read_closed;
     size_t in_length;
@@ -75,21 +80,21 @@ typedef struct ist_dns_connection {
 
 // Where a reply goes.
 typedef struct ist_dns_client {
-    ist_dns_listener *listener;           // UDP
+    ist_dns_listener *listener; // UDP
     struct sockaddr_storage peer;
     socklen_t peer_bytes;
     size_t control_bytes;
     _Alignas(16) uint8_t control[CONTROL_BYTES];
-    ist_dns_connection *connection;       // TCP, else NULL
+    ist_dns_connection *connection; // TCP, else NULL
     uint64_t generation;
 } ist_dns_client;
 
 typedef struct ist_dns_pending {
     ist_dns_request request;
     ist_dns_server *server;
-    struct ist_dns_pending *previous;     // of the active list
-    struct ist_dns_pending *next;         // of the active or of the free list
-    ist_dns_query query;          // its packet is `packet`
+    struct ist_dns_pending *previous; // of the active list
+    struct ist_dns_pending *next;     // of the active or of the free list
+    ist_dns_query query;              // its packet is `packet`
     ist_dns_client client;
     int64_t started_us;
     uint8_t packet[IST_DNS_HEADER_BYTES + IST_DNS_QUESTION_MAX];
@@ -99,7 +104,7 @@ struct ist_dns_server {
     ist_dns_server_args args;
     ist_dns_answerer *answerer;
     ist_mesh_reader reader;
-    const ist_mesh_view *view;    // of this turn
+    const ist_mesh_view *view; // of this turn
     ist_loop_job refresh;
     ist_dns_stats stats;
     bool started;
@@ -108,15 +113,15 @@ struct ist_dns_server {
     ist_dns_address addresses[IST_DNS_LISTEN_MAX];
     size_t listener_count;
     ist_dns_batch *batch;
-    uint8_t *scratch;             // IST_DNS_TCP_MAX bytes, made on first use
+    uint8_t *scratch; // IST_DNS_TCP_MAX bytes, made on first use
     ist_dns_connection *connections_oldest;
     ist_dns_connection *connections_newest;
     ist_dns_connection *connections_free;
-    uint32_t connection_count;    // active
+    uint32_t connection_count; // active
     ist_loop_timer idle_timer;
     ist_dns_pending *pending_active;
     ist_dns_pending *pending_free;
-    uint32_t pending_count;       // active
+    uint32_t pending_count; // active
 };
 
 // --- listen.c
@@ -130,15 +135,18 @@ typedef struct ist_dns_served {
     ist_dns_answer_source source;
 } ist_dns_served;
 // `client` says where a later reply would go; it is copied only where the query is forwarded.
-ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packet, size_t length, const ist_dns_client *client, ist_dns_output *output);
+ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packet, size_t length,
+                                    const ist_dns_client *client, ist_dns_output *output);
 // An upstream's reply, or the lack of one, turned into the reply to the client. Returns its length.
-size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pending, ist_status status, ist_strv packet, ist_dns_output *output);
+size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pending, ist_status status,
+                              ist_strv packet, ist_dns_output *output);
 void ist_dns_serve_refresh_view(ist_dns_server *server);
 uint8_t *ist_dns_serve_scratch(ist_dns_server *server); // NULL on ENOMEM
 
 // --- pending.c
 // IST_ELIMIT, IST_ENOMEM, IST_ENOTFOUND (no upstream).
-ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client) IST_MUSTCHECK;
+ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query,
+                               const ist_dns_client *client) IST_MUSTCHECK;
 void ist_dns_pending_done(ist_dns_server *server);
 
 // --- udp.c
@@ -149,7 +157,8 @@ void ist_dns_udp_send(const ist_dns_client *client, const uint8_t *bytes, size_t
 void ist_dns_tcp_accept(void *listener, uint32_t events);
 void ist_dns_tcp_resume(void *listener);
 void ist_dns_tcp_expire(void *server);
-void ist_dns_tcp_reply(const ist_dns_client *client, const uint8_t *bytes, size_t length); // length 0: only counts it as answered
+void ist_dns_tcp_reply(const ist_dns_client *client, const uint8_t *bytes,
+                       size_t length); // length 0: only counts it as answered
 void ist_dns_tcp_done(ist_dns_server *server);
 
 // --- stats.c

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server_priv.h"
 
-static const double duration_bounds[] = {0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025,
-                                         0.005,   0.01,     0.025,   0.05,   0.1,     0.25,   0.5,   1,
-                                         2.5,     5};
+static const double duration_bounds[] = {0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
+                                         0.01,    0.025,    0.05,    0.1,    0.25,    0.5,    1,     2.5,    5};
 static const char *const source_names[SOURCE_COUNT] = {"mesh", "upstream", "refused"};
 static const char *const rcode_names[RCODE_COUNT] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
                                                      "NOTIMP",  "REFUSED", "other"};
@@ -12,8 +11,8 @@ static const char *const type_names[TYPE_COUNT] = {"A", "AAAA", "SRV", "PTR", "T
 
 static size_t type_index(uint16_t type)
 {
-    static const uint16_t types[TYPE_COUNT - 1] = {IST_DNS_TYPE_A,     IST_DNS_TYPE_AAAA,  IST_DNS_TYPE_SRV,
-                                                   IST_DNS_TYPE_PTR,   IST_DNS_TYPE_TXT,   IST_DNS_TYPE_CNAME,
+    static const uint16_t types[TYPE_COUNT - 1] = {IST_DNS_TYPE_A,     IST_DNS_TYPE_AAAA, IST_DNS_TYPE_SRV,
+                                                   IST_DNS_TYPE_PTR,   IST_DNS_TYPE_TXT,  IST_DNS_TYPE_CNAME,
                                                    IST_DNS_TYPE_HTTPS, IST_DNS_TYPE_ANY};
     size_t i = 0;
     while (i < IST_COUNT(types) && types[i] != type) {
@@ -24,17 +23,26 @@ static size_t type_index(uint16_t type)
 
 void ist_dns_stats_init(ist_dns_stats *stats, ist_metrics *metrics)
 {
-    static const ist_metric_def requests = {.kind = IST_METRIC_COUNTER, .name = "isthmus_dns_requests_total",
-                                            .help = "DNS queries received.", .label_1 = "proto", .label_2 = "family",
+    static const ist_metric_def requests = {.kind = IST_METRIC_COUNTER,
+                                            .name = "isthmus_dns_requests_total",
+                                            .help = "DNS queries received.",
+                                            .label_1 = "proto",
+                                            .label_2 = "family",
                                             .label_3 = "type"};
-    static const ist_metric_def responses = {.kind = IST_METRIC_COUNTER, .name = "isthmus_dns_responses_total",
-                                             .help = "DNS replies sent.", .label_1 = "rcode", .label_2 = "source"};
-    static const ist_metric_def duration = {.kind = IST_METRIC_HISTOGRAM, .name = "isthmus_dns_request_duration_seconds",
+    static const ist_metric_def responses = {.kind = IST_METRIC_COUNTER,
+                                             .name = "isthmus_dns_responses_total",
+                                             .help = "DNS replies sent.",
+                                             .label_1 = "rcode",
+                                             .label_2 = "source"};
+    static const ist_metric_def duration = {.kind = IST_METRIC_HISTOGRAM,
+                                            .name = "isthmus_dns_request_duration_seconds",
                                             .help = "From reading a DNS query to sending its reply; local answers are "
                                                     "measured by the batch.",
-                                            .label_1 = "source", .bounds = duration_bounds,
+                                            .label_1 = "source",
+                                            .bounds = duration_bounds,
                                             .bound_count = IST_COUNT(duration_bounds)};
-    static const ist_metric_def observed = {.kind = IST_METRIC_COUNTER, .name = "isthmus_dns_observed_total",
+    static const ist_metric_def observed = {.kind = IST_METRIC_COUNTER,
+                                            .name = "isthmus_dns_observed_total",
                                             .help = "Upstream replies compared with what the mesh says (observe mode).",
                                             .label_1 = "result"};
 

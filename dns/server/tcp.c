@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 enum {
-    ACCEPTS_MAX = 16,            // in one turn
-    OUT_THROTTLE_BYTES = 65536,  // a client that does not read gets no more answers made
+    ACCEPTS_MAX = 16,           // in one turn
+    OUT_THROTTLE_BYTES = 65536, // a client that does not read gets no more answers made
     OUT_MAX_BYTES = 262144,
-    OUT_KEEP_BYTES = 16384,      // larger buffers are given back when they are empty
+    OUT_KEEP_BYTES = 16384, // larger buffers are given back when they are empty
     PENDING_PER_CONNECTION = 64,
     ACCEPT_PAUSE_MS = 1000,
 };

@@ -85,7 +85,8 @@ static unsigned serve_batch(ist_dns_listener *listener)
             keep_only_address(in);
         }
         fill_client(&client, in);
-        ist_dns_served served = ist_dns_serve_packet(server, batch->in_bytes[i], batch->in[i].msg_len, &client, &output);
+        ist_dns_served served =
+            ist_dns_serve_packet(server, batch->in_bytes[i], batch->in[i].msg_len, &client, &output);
         if (served.length > 0) {
             batch->out_vectors[replies] = (struct iovec){.iov_base = output.buffer, .iov_len = served.length};
             batch->out[replies].msg_hdr = *in;

@@ -66,8 +66,10 @@ ist_status ist_dns_address_parse(ist_strv text, uint16_t default_port, ist_dns_a
     uint64_t port = default_port;
 
     if (!split_port(text, &addr_text, &port_text, &has_port) || ist_dns_addr_parse(addr_text, &address.ip) != IST_OK) {
-        return ist_err_set(err, IST_EINVAL, "\"%.*s\" is not an IP address; write it as 10.96.0.10, 10.96.0.10:53, or "
-                                            "[fd00::10]:53", IST_STRV_ARG(text));
+        return ist_err_set(err, IST_EINVAL,
+                           "\"%.*s\" is not an IP address; write it as 10.96.0.10, 10.96.0.10:53, or "
+                           "[fd00::10]:53",
+                           IST_STRV_ARG(text));
     }
     if (has_port && ist_strv_to_u64(port_text, UINT16_MAX, &port) != IST_OK) {
         return ist_err_set(err, IST_EINVAL, "the port of \"%.*s\" is not a number from 0 to 65535", IST_STRV_ARG(text));

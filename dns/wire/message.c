@@ -136,7 +136,8 @@ static bool copy_record(fitting *fit, ist_dns_section section)
     return true;
 }
 
-size_t ist_dns_message_fit(const ist_dns_query *query, const uint8_t *packet, size_t length, uint8_t *buffer, size_t limit)
+size_t ist_dns_message_fit(const ist_dns_query *query, const uint8_t *packet, size_t length, uint8_t *buffer,
+                           size_t limit)
 {
     fitting fit = {.in = ist_cursor_over(packet, length)};
     message_header header;

@@ -10,7 +10,8 @@ static void answer_all(const ist_dns_query *query, size_t limit)
 {
     static uint8_t buffer[IST_DNS_TCP_MAX];
     static const ist_dns_addr addr = {.family = 6, .bytes = {0xFD, [15] = 1}};
-    ist_dns_srv srv = {.ttl_s = 5, .port = 80, .weight = 1, .label = IST_STRV("10-0-0-1"), .host = ist_dns_query_name(query)};
+    ist_dns_srv srv = {
+        .ttl_s = 5, .port = 80, .weight = 1, .label = IST_STRV("10-0-0-1"), .host = ist_dns_query_name(query)};
     ist_dns_reply reply;
     uint16_t target = IST_DNS_OWNER_QUESTION;
 

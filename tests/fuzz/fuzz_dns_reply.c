@@ -20,8 +20,8 @@ static void fit(const ist_dns_query *query, const uint8_t *data, size_t size, si
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t plain[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1};
-    static const uint8_t with_opt[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 1, 1, 'a', 0, 0, 1,
-                                       0, 1, 0, 0, 41, 4, 0xD0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t with_opt[] = {0, 1, 1, 0, 0, 1, 0,  0, 0,    0, 0, 1, 1, 'a', 0,
+                                       0, 1, 0, 1, 0, 0, 41, 4, 0xD0, 0, 0, 0, 0, 0,   0};
     ist_dns_addresses addresses;
     ist_dns_query query;
 

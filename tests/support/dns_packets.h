@@ -10,7 +10,7 @@ typedef struct test_record {
     char name[256]; // lower case, dotted
     uint16_t type;
     uint32_t ttl_s;
-    char text[600];   // A, AAAA: hex bytes; names: dotted; SRV: "priority weight port target"; others: hex
+    char text[600]; // A, AAAA: hex bytes; names: dotted; SRV: "priority weight port target"; others: hex
 } test_record;
 
 typedef struct test_reply {

@@ -25,7 +25,7 @@ typedef struct test_upstream {
     const char *known; // suffix of the names that exist; NULL = all
     bool silent;
     bool failing;
-    bool no_edns;      // FORMERR to OPT
+    bool no_edns; // FORMERR to OPT
     unsigned queries;
     char last_name[256];
 } test_upstream;

@@ -128,7 +128,8 @@ static void vip_answers_each_family_with_its_vip(void **state)
 
 static void missing_family_and_type_are_nodata_with_soa(void **state)
 {
-    static const uint16_t types[] = {IST_DNS_TYPE_TXT, IST_DNS_TYPE_HTTPS, IST_DNS_TYPE_SVCB, IST_DNS_TYPE_MX, IST_DNS_TYPE_SRV, 999};
+    static const uint16_t types[] = {IST_DNS_TYPE_TXT, IST_DNS_TYPE_HTTPS, IST_DNS_TYPE_SVCB,
+                                     IST_DNS_TYPE_MX,  IST_DNS_TYPE_SRV,   999};
     (void)state;
     assert_int_equal(ask("rev.ns.svc.cluster.local", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
     expect_negative(IST_DNS_NOERROR, "cluster.local");
@@ -160,10 +161,23 @@ static void headless_without_endpoints_does_not_exist_for_any_type(void **state)
 
 static void foreign_names_are_forwarded(void **state)
 {
-    static const char *const names[] = {"example.com", "www.api.example.com", "nope.ns.svc.cluster.local", "cluster.local",
-                                        "com", "10-1-1-1.example.com", "_http._tcp.example.com", "v1._subset.example.com",
-                                        "_x.example.com", "1.0.0.10.in-addr.arpa", "10.in-addr.arpa", "ip6.arpa",
-                                        "10-1-1-1.vip.ns.svc.cluster.local", "_udp", "_tcp", "_", "a._b"};
+    static const char *const names[] = {"example.com",
+                                        "www.api.example.com",
+                                        "nope.ns.svc.cluster.local",
+                                        "cluster.local",
+                                        "com",
+                                        "10-1-1-1.example.com",
+                                        "_http._tcp.example.com",
+                                        "v1._subset.example.com",
+                                        "_x.example.com",
+                                        "1.0.0.10.in-addr.arpa",
+                                        "10.in-addr.arpa",
+                                        "ip6.arpa",
+                                        "10-1-1-1.vip.ns.svc.cluster.local",
+                                        "_udp",
+                                        "_tcp",
+                                        "_",
+                                        "a._b"};
     (void)state;
     for (size_t i = 0; i < IST_COUNT(names); i++) {
         if (ask(names[i], IST_DNS_TYPE_A) != IST_DNS_FORWARD || ask(names[i], IST_DNS_TYPE_SRV) != IST_DNS_FORWARD) {

@@ -38,7 +38,8 @@ static void open_fixture(fixture *f, size_t count)
         test_upstream_open(&f->upstreams[i], f->loop);
         f->addresses[i] = f->upstreams[i].address;
     }
-    ist_dns_forwarder_args args = {.loop = f->loop, .upstreams = f->addresses, .upstream_count = count, .max_attempts = 100};
+    ist_dns_forwarder_args args = {
+        .loop = f->loop, .upstreams = f->addresses, .upstream_count = count, .max_attempts = 100};
     assert_int_equal(ist_dns_forwarder_new(&args, &f->forwarder, NULL), IST_OK);
 }
 

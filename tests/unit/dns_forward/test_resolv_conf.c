@@ -33,9 +33,10 @@ static void parse_pod_file_gives_all(void **state)
 static void parse_odd_lines_are_skipped(void **state)
 {
     (void)state;
-    ist_dns_resolv_conf conf = parse("# nameserver 1.1.1.1\n; x\n\tnameserver\t9.9.9.9   # ours\r\n"
-                                     "nameserver fe80::1%eth0\nnameserver\nnameserver example.com\n"
-                                     "search a b\ndomain c\noptions ndots:99 ndots:x rotate\nsortlist 1.2.3.4\nnameserver");
+    ist_dns_resolv_conf conf =
+        parse("# nameserver 1.1.1.1\n; x\n\tnameserver\t9.9.9.9   # ours\r\n"
+              "nameserver fe80::1%eth0\nnameserver\nnameserver example.com\n"
+              "search a b\ndomain c\noptions ndots:99 ndots:x rotate\nsortlist 1.2.3.4\nnameserver");
     assert_int_equal(conf.server_count, 1);
     assert_int_equal(conf.skipped, 4);
     assert_int_equal(conf.search_count, 1);

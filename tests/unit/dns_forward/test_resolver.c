@@ -30,13 +30,14 @@ static void open_fixture(fixture *f)
 {
     static ist_dns_resolv_conf conf;
     *f = (fixture){.results = 0};
-    ist_dns_resolv_conf_parse(IST_STRV("search prod.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"), &conf);
+    ist_dns_resolv_conf_parse(
+        IST_STRV("search prod.svc.cluster.local svc.cluster.local cluster.local\noptions ndots:5\n"), &conf);
     assert_int_equal(ist_loop_new(ist_clock_system(), &f->loop, NULL), IST_OK);
     test_upstream_open(&f->upstream, f->loop);
     ist_dns_forwarder_args args = {.loop = f->loop, .upstreams = &f->upstream.address, .upstream_count = 1};
     assert_int_equal(ist_dns_forwarder_new(&args, &f->forwarder, NULL), IST_OK);
-    ist_dns_resolver_args resolver_args = {.loop = f->loop, .forwarder = f->forwarder, .conf = &conf,
-                                           .on_result = on_result, .ctx = f, .max_hosts = 3};
+    ist_dns_resolver_args resolver_args = {
+        .loop = f->loop, .forwarder = f->forwarder, .conf = &conf, .on_result = on_result, .ctx = f, .max_hosts = 3};
     f->resolver = ist_dns_resolver_new(&resolver_args);
     assert_non_null(f->resolver);
 }
@@ -177,7 +178,8 @@ static ist_status watch_body(void *ctx)
 {
     fixture *f = ctx;
     ist_dns_resolv_conf conf = {.search_count = 1, .search = {"x"}};
-    ist_dns_resolver_args args = {.loop = f->loop, .forwarder = f->forwarder, .conf = &conf, .on_result = on_result, .ctx = f};
+    ist_dns_resolver_args args = {
+        .loop = f->loop, .forwarder = f->forwarder, .conf = &conf, .on_result = on_result, .ctx = f};
     ist_dns_resolver *resolver = ist_dns_resolver_new(&args);
     ist_status status = resolver == NULL ? IST_ENOMEM : ist_dns_resolver_watch(resolver, IST_STRV("ok.a"));
     if (status == IST_OK) {

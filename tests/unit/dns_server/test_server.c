@@ -27,8 +27,13 @@ static const ist_dns_address any_port = {.ip = {.family = 4, .bytes = {127, 0, 0
 
 static ist_status open_server(const ist_dns_address *listen, size_t count, ist_dns_mode mode, ist_err *err)
 {
-    ist_dns_server_args args = {.loop = f.loop, .store = f.world.store, .forwarder = f.forwarder, .metrics = f.metrics,
-                                .listen = listen, .listen_count = count, .mode = mode,
+    ist_dns_server_args args = {.loop = f.loop,
+                                .store = f.world.store,
+                                .forwarder = f.forwarder,
+                                .metrics = f.metrics,
+                                .listen = listen,
+                                .listen_count = count,
+                                .mode = mode,
                                 .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT};
     ist_status status = ist_dns_server_new(&args, &f.server, err);
     if (status == IST_OK) {
@@ -51,7 +56,8 @@ static void prepare(void)
     test_upstream_open(&f.upstream, f.loop);
     f.metrics = ist_metrics_new();
     assert_non_null(f.metrics);
-    ist_dns_forwarder_args args = {.loop = f.loop, .upstreams = &f.upstream.address, .upstream_count = 1, .metrics = f.metrics};
+    ist_dns_forwarder_args args = {
+        .loop = f.loop, .upstreams = &f.upstream.address, .upstream_count = 1, .metrics = f.metrics};
     assert_int_equal(ist_dns_forwarder_new(&args, &f.forwarder, NULL), IST_OK);
 }
 
@@ -84,7 +90,8 @@ static int teardown(void **state)
 
 static int connect_to(const ist_dns_address *address, int type)
 {
-    struct sockaddr_in peer = {.sin_family = AF_INET, .sin_port = htons(address->port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
+    struct sockaddr_in peer = {
+        .sin_family = AF_INET, .sin_port = htons(address->port), .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
     int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     assert_true(fd >= 0);
     assert_int_equal(connect(fd, (struct sockaddr *)&peer, sizeof(peer)), 0);

@@ -6,7 +6,7 @@
 #include "dns_wire/reply.h"
 
 typedef struct fixture {
-    uint8_t packet[512];   // the client's query
+    uint8_t packet[512]; // the client's query
     uint8_t upstream[4096];
     size_t upstream_length;
     uint8_t buffer[65535];

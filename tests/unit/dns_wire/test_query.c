@@ -3,7 +3,7 @@
 
 #include "dns_wire/query.h"
 
-#define HEADER(flags_high, questions, additional)                                                                      \
+#define HEADER(flags_high, questions, additional) \
     0x12, 0x34, (flags_high), 0x00, 0x00, (questions), 0x00, 0x00, 0x00, 0x00, 0x00, (additional)
 #define NAME_AB 1, 'A', 2, 'b', '1', 0
 #define A_IN 0, 1, 0, 1

@@ -65,13 +65,15 @@ static void reply_has_opt_only_where_the_query_had(void **state)
 
 static void reply_names_are_compressed_to_the_question(void **state)
 {
-    static const char *const targets[] = {"b.svc.cluster.local", "svc.cluster.local", "local", "other.test", "xsvc.cluster.local"};
+    static const char *const targets[] = {"b.svc.cluster.local", "svc.cluster.local", "local", "other.test",
+                                          "xsvc.cluster.local"};
     (void)state;
     for (size_t i = 0; i < IST_COUNT(targets); i++) {
         ist_dns_addr addr = v4(1);
         uint16_t target;
         ask("a.svc.cluster.local", IST_DNS_TYPE_A, 0);
-        assert_true(ist_dns_reply_name(&f.reply, IST_DNS_OWNER_QUESTION, IST_DNS_TYPE_CNAME, 5, ist_strv_from(targets[i]), &target));
+        assert_true(ist_dns_reply_name(&f.reply, IST_DNS_OWNER_QUESTION, IST_DNS_TYPE_CNAME, 5,
+                                       ist_strv_from(targets[i]), &target));
         assert_true(ist_dns_reply_address(&f.reply, IST_DNS_ANSWER, target, 5, &addr));
         read_back();
         assert_string_equal(f.read.records[0].text, targets[i]);
@@ -81,7 +83,12 @@ static void reply_names_are_compressed_to_the_question(void **state)
 
 static void reply_srv_target_owns_additional(void **state)
 {
-    ist_dns_srv srv = {.ttl_s = 5, .priority = 1, .weight = 7, .port = 8080, .label = IST_STRV("10-0-0-9"), .host = IST_STRV("h.example")};
+    ist_dns_srv srv = {.ttl_s = 5,
+                       .priority = 1,
+                       .weight = 7,
+                       .port = 8080,
+                       .label = IST_STRV("10-0-0-9"),
+                       .host = IST_STRV("h.example")};
     ist_dns_addr addr = v4(9);
     uint16_t target;
     (void)state;

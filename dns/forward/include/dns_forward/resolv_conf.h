@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // resolv.conf(5): name servers, search list, ndots. Parsing is pure; what is not understood is skipped and counted, as
-// the system's resolvers do. A plain value of fixed size; any thread.
+// the system's resolvers do.
+// A plain value of fixed size that owns nothing; any thread.
 #pragma once
 
 #include <stddef.h>
@@ -26,6 +27,7 @@ typedef struct ist_dns_resolv_conf {
 } ist_dns_resolv_conf;
 
 void ist_dns_resolv_conf_parse(ist_strv text, ist_dns_resolv_conf *ret_conf) IST_NONNULL;
-// Reads a file of at most IST_DNS_RESOLV_CONF_BYTES_MAX. IST_EIO, IST_EACCES, IST_ENOTFOUND, IST_ELIMIT, IST_ENOMEM; *err names the file.
+// Reads a file of at most IST_DNS_RESOLV_CONF_BYTES_MAX. IST_EIO, IST_EACCES, IST_ENOTFOUND, IST_ELIMIT, IST_ENOMEM;
+// *err names the file.
 ist_status ist_dns_resolv_conf_load(const char *path, ist_dns_resolv_conf *ret_conf, ist_err *err) IST_NONNULL_ARGS(1, 2)
     IST_MUSTCHECK;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Addresses as the DNS modules pass them: an IP address, and an IP address with a port. Plain values; pure functions;
-// any thread. (The mesh has its own address type; the DNS modules below the answerer know no mesh.)
+// Addresses as the DNS modules pass them: an IP address, and an IP address with a port. The mesh has its own address type;
+// the codec knows no mesh.
+// Plain values that own nothing; pure functions; any thread.
 #pragma once
 
 #include <stdbool.h>

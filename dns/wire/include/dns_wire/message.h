@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The upstream side: writing the query that we send, reading the reply, and fitting it to our own client. Upstreams are
-// not trusted: every length is checked, nothing is followed twice. Pure; allocates nothing; any thread.
+// not trusted: every length is checked, no compression pointer is followed.
+// Pure functions over the caller's buffers; nothing is allocated or kept; any thread.
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Numbers of the DNS protocol that we use (RFC 1035, 2782, 6891, 8482, 9460) and the sizes that we keep to. Values only.
+// Numbers of the DNS protocol that we use (RFC 1035, 2782, 6891, 8482, 9460) and the sizes that we keep to: what a client
+// may be sent, what an upstream is offered.
+// Constants only: no owner, no thread.
 #pragma once
 
 // Record and query types (IANA DNS parameters).
