@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// JSON as YAML 1.2 in block style. A string goes out plain where no YAML reader (1.1 readers included) could take it for
+// anything else, and otherwise as its JSON text, which YAML reads as a double-quoted string.
+#pragma once
+
+#include "base/attr.h"
+#include "base/buf.h"
+
+#include <jansson.h>
+
+// Appends one document, with a line end. IST_ENOMEM, IST_ELIMIT (of `out`, or nested deeper than 32).
+ist_status cli_yaml_write(const json_t *json, ist_buf *out) IST_NONNULL_ARGS(2) IST_MUSTCHECK;
