@@ -93,15 +93,9 @@ uint32_t ist_dns_put_addresses(ist_dns_turn *turn, const ist_mesh_name *name, ui
 {
     uint32_t first = family == 6 ? name->v4_count : 0;
     uint32_t available = family == 6 ? name->v6_count : name->v4_count;
-    address_choice choice;
+    address_choice choice = {
+        .turn = turn, .name = name, .ttl_s = ist_dns_name_ttl_s(turn, name), .owner = owner, .section = section};
 
-    choice.turn = turn;
-    choice.name = name;
-    choice.count = 0;
-    choice.ttl_s = ist_dns_name_ttl_s(turn, name);
-    choice.owner = owner;
-    choice.section = section;
-    choice.full = false;
     if (available > 0 && !name->vip) {
         take_dealt(&choice, family, first, available);
     }

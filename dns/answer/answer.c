@@ -177,11 +177,7 @@ ist_dns_outcome ist_dns_answer(ist_dns_answerer *answerer, const ist_mesh_view *
     if (view == NULL || query->name_length == 0) {
         return IST_DNS_FORWARD;
     }
-    ist_dns_turn turn;
-    turn.answerer = answerer;
-    turn.view = view;
-    turn.query = query;
-    turn.output = output;
+    ist_dns_turn turn = {.answerer = answerer, .view = view, .query = query, .output = output};
     if (query->has_underscore) {
         return ist_dns_answer_directive(&turn);
     }
