@@ -388,7 +388,8 @@ static ist_status copy_settings(ist_xds_grpc *grpc, const ist_xds_grpc_args *arg
         }
         grpc->server_count++;
         if (!grpc->servers[i].literal && args->resolve == NULL) {
-            return ist_err_set(err, IST_EINVAL, "xDS server \"%s\": an IP address is needed where no names are resolved",
+            return ist_err_set(err, IST_EINVAL,
+                               "xDS server \"%s\": an IP address is needed where no names are resolved",
                                grpc->servers[i].authority);
         }
     }
