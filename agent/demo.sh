@@ -23,6 +23,8 @@ case "${1:-}" in
     *) usage >&2; exit 2 ;;
 esac
 
+for name in "${!ISTHMUS_@}"; do unset "$name"; done # the tour has options of its own
+
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 
