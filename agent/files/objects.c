@@ -16,6 +16,7 @@ const ist_schema ist_schema_owner = IST_SCHEMA(ist_owner, owner_fields, true);
 static const ist_field meta_fields[] = {
     {.name = "name", .type = IST_FIELD_STRING, .offset = offsetof(ist_meta, name), .required = true},
     IST_F(STRING, ist_meta, namespace_, "namespace"),
+    IST_F(STRING, ist_meta, generated, "generateName"),
     IST_F(STRING, ist_meta, created, "creationTimestamp"),
     IST_F(LABELS, ist_meta, labels, "labels"),
     IST_F(ISTIO_LABELS, ist_meta, annotations, "annotations"),

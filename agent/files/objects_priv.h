@@ -37,6 +37,7 @@ typedef struct ist_owner {
 typedef struct ist_meta {
     ist_strv name;
     ist_strv namespace_;
+    ist_strv generated;           // generateName; empty = the name was given
     ist_strv created;             // RFC 3339 UTC: sorts as text; empty sorts first, as the zero time does
     ist_files_list labels;
     ist_files_list annotations;   // of istio.io only

@@ -195,6 +195,15 @@ static ist_status own_labels(ist_world *world, ist_files_list given)
     return IST_OK;
 }
 
+static void set_families(ist_world *world, const ist_pod *pod)
+{
+    ist_mesh_addr addr = IST_MESH_ADDR_NONE;
+    bool known = ist_mesh_addr_parse(world->identity->pod_ip, &addr, NULL) == IST_OK;
+    bool both = pod != NULL && pod->ip_alternate.family != 0;
+    world->v4 = !known || both || addr.family == 4;
+    world->v6 = !known || both || addr.family == 6;
+}
+
 static ist_status set_identity(ist_world *world)
 {
     const ist_files_identity *identity = world->identity;
@@ -207,6 +216,7 @@ static ist_status set_identity(ist_world *world)
                                 ? world->mesh->settings.root_namespace
                                 : IST_STRV("istio-system");
     world->locality = identity->locality;
+    set_families(world, pod);
     if (pod != NULL) {
         ist_strv locality = ist_pod_locality(world, pod);
         if (locality.p == NULL) {

@@ -49,9 +49,9 @@ static ist_status push_gateways(const ist_network *network, const ist_instance *
 {
     const ist_network_gateway *gateways = network->gateways.items;
     for (uint32_t i = 0; i < network->gateways.count; i++) {
-        ist_instance gateway = {.weight = instance->weight, .health = IST_MESH_HEALTHY, .locality = instance->locality,
+        ist_instance gateway = {.weight = instance->weight, .health = IST_MESH_UNKNOWN, .locality = instance->locality,
                                 .network = instance->network, .labels = instance->labels, .mtls = true, .gateway = true,
-                                .port_name = instance->port_name, .workload = IST_STRV("")};
+                                .port_name = instance->port_name, .workload = IST_STRV(";;;;")};
         gateway.port = (uint16_t)(gateways[i].port != 0 ? gateways[i].port : 15443);
         if (ist_mesh_addr_parse(gateways[i].address, &gateway.addr, NULL) != IST_OK) {
             continue; // a name, or a registryServiceName: ist_translate reports it
@@ -91,7 +91,7 @@ static bool selected(const ist_world *world, const selection *want, const ist_in
         return false;
     }
     bool only_healthy = want->policy->outlier != NULL && want->policy->outlier->min_health_percent > 0;
-    return instance->health == IST_MESH_HEALTHY || !only_healthy;
+    return instance->health != IST_MESH_UNHEALTHY || !only_healthy;
 }
 
 static ist_status select_instances(const ist_world *world, const selection *want, const ist_instances *all, ist_instances *out)
@@ -125,7 +125,6 @@ typedef struct tables {
     ist_mesh_endpoint *items;
     ist_strv *workloads;
     ist_strv *hostnames;
-    ist_mesh_addr *alternates;
     ist_mesh_endpoints *spec;
 } tables;
 
@@ -156,9 +155,6 @@ static void fill_endpoint(tables *out, const ist_instance *from, uint16_t locali
     if (from->addr.family == 0 && spec->hostname_count < IST_MESH_NO_INDEX) {
         to->alternate = spec->hostname_count;
         out->hostnames[spec->hostname_count++] = from->hostname;
-    } else if (from->alternate.family != 0 && spec->alternate_count < IST_MESH_NO_INDEX) {
-        to->alternate = spec->alternate_count;
-        out->alternates[spec->alternate_count++] = from->alternate;
     }
 }
 
@@ -169,10 +165,9 @@ static ist_status make_spec(ist_world *world, const ist_localities *localities, 
     tables out = {.items = IST_ARENA_ARRAY(world->scratch, count, ist_mesh_endpoint),
                   .workloads = IST_ARENA_ARRAY(world->scratch, count, ist_strv),
                   .hostnames = IST_ARENA_ARRAY(world->scratch, count, ist_strv),
-                  .alternates = IST_ARENA_ARRAY(world->scratch, count, ist_mesh_addr),
                   .spec = spec};
     *spec = (ist_mesh_endpoints){.count = 0};
-    if (places == NULL || out.items == NULL || out.workloads == NULL || out.hostnames == NULL || out.alternates == NULL) {
+    if (places == NULL || out.items == NULL || out.workloads == NULL || out.hostnames == NULL) {
         return IST_ENOMEM;
     }
     for (uint32_t i = 0; i < localities->locality_count && i < IST_MESH_NO_INDEX; i++) {
@@ -186,7 +181,6 @@ static ist_status make_spec(ist_world *world, const ist_localities *localities, 
     spec->items = out.items;
     spec->localities = places;
     spec->workloads = out.workloads;
-    spec->alternates = out.alternates;
     spec->hostnames = out.hostnames;
     return IST_OK;
 }

@@ -138,20 +138,41 @@ ist_strv ist_instance_label(const ist_world *world, const ist_instance *instance
 
 // --- Who runs there -----------------------------------------------------------------------------------------------------------
 
-// The Deployment behind a ReplicaSet's pod, the owner otherwise, the pod itself where it has none.
+// "NAME-27901234" of a Job that a CronJob made -> "NAME".
+static ist_strv without_schedule(ist_strv name)
+{
+    size_t dash = ist_strv_rfind(name, '-');
+    ist_strv digits = ist_strv_skip(name, dash + 1);
+    uint64_t number = 0;
+    bool scheduled = dash != 0 && digits.n >= 8 && digits.n <= 10 && ist_strv_to_u64(digits, UINT64_MAX, &number) == IST_OK;
+    return scheduled ? ist_strv_first(name, dash) : name;
+}
+
+static ist_strv owner_workload(const ist_pod *pod, const ist_owner *owner)
+{
+    ist_strv hash = ist_label_find(pod->object.meta.labels, IST_STRV("pod-template-hash"));
+    bool replica = ist_strv_equal(owner->kind, IST_STRV("ReplicaSet")) && hash.n != 0 && ist_strv_ends_with(owner->name, hash);
+    if (replica && owner->name.n > hash.n + 1) {
+        return ist_strv_first(owner->name, owner->name.n - hash.n - 1);
+    }
+    return ist_strv_equal(owner->kind, IST_STRV("Job")) ? without_schedule(owner->name) : owner->name;
+}
+
+// The Deployment behind a ReplicaSet's pod, the owner otherwise; the pod itself where its name was not generated.
 static ist_strv pod_workload(const ist_pod *pod)
 {
-    const ist_owner *owners = pod->object.meta.owners.items;
-    for (uint32_t i = 0; i < pod->object.meta.owners.count; i++) {
-        if (owners[i].controller != IST_TRI_TRUE) {
-            continue;
-        }
-        ist_strv hash = ist_label_find(pod->object.meta.labels, IST_STRV("pod-template-hash"));
-        bool replica = ist_strv_equal(owners[i].kind, IST_STRV("ReplicaSet")) && hash.n != 0 &&
-                       ist_strv_ends_with(owners[i].name, hash) && owners[i].name.n > hash.n + 1;
-        return replica ? ist_strv_first(owners[i].name, owners[i].name.n - hash.n - 1) : owners[i].name;
+    const ist_meta *meta = &pod->object.meta;
+    const ist_owner *owners = meta->owners.items;
+    ist_strv given = ist_label_find(meta->labels, IST_STRV("service.istio.io/workload-name"));
+    if (given.n != 0) {
+        return given;
     }
-    return pod->object.meta.name;
+    for (uint32_t i = 0; i < meta->owners.count && meta->generated.n != 0; i++) {
+        if (owners[i].controller == IST_TRI_TRUE) {
+            return owner_workload(pod, &owners[i]);
+        }
+    }
+    return meta->name;
 }
 
 // "workload;namespace;canonical name;canonical revision;cluster" as in the metadata istio.workload of istiod's endpoints.
@@ -200,8 +221,8 @@ static bool has_instance(const ist_instances *out, const ist_mesh_addr *addr, is
     return false;
 }
 
-static ist_status add_slice_endpoint(ist_world *world, const ist_svc *service, const ist_slice *slice,
-                                     const ist_slice_endpoint *endpoint, ist_instances *out)
+static ist_status add_slice_endpoint(ist_world *world, const ist_slice *slice, const ist_slice_endpoint *endpoint,
+                                     ist_instances *out)
 {
     const ist_k8s_port *ports = slice->ports.items;
     ist_strv key = IST_STRV_NULL;
@@ -217,12 +238,8 @@ static ist_status add_slice_endpoint(ist_world *world, const ist_svc *service, c
         }
         pod = ist_map_find(world->pods, key);
         if (pod == NULL) {
-            return IST_OK; // istiod waits for the pod; ist_world_instances reports it
+            return IST_OK; // istiod waits for the pod too
         }
-    }
-    bool dual = pod != NULL && pod->ip_alternate.family != 0 && service->vip_count > 1;
-    if (dual && slice->v6) {
-        return IST_OK; // the IPv4 slice brings both addresses
     }
     for (uint32_t i = 0; i < slice->ports.count; i++) {
         if (has_instance(out, &endpoint->addr, ports[i].name)) {
@@ -232,8 +249,7 @@ static ist_status add_slice_endpoint(ist_world *world, const ist_svc *service, c
         if (instance == NULL) {
             return IST_ENOMEM;
         }
-        instance->addr = dual ? pod->ip : endpoint->addr;
-        instance->alternate = dual ? pod->ip_alternate : IST_MESH_ADDR_NONE;
+        instance->addr = endpoint->addr;
         instance->port_name = ports[i].name;
         instance->port = (uint16_t)ports[i].port;
         instance->health = ready ? IST_MESH_HEALTHY : IST_MESH_UNHEALTHY;
@@ -257,7 +273,7 @@ static ist_status add_slices(ist_world *world, const ist_svc *service, ist_insta
     for (const ist_slice_ref *ref = ist_map_find(world->slices, key); ref != NULL; ref = ref->next) {
         const ist_slice_endpoint *endpoints = ref->slice->endpoints.items;
         for (uint32_t i = 0; i < ref->slice->endpoints.count; i++) {
-            ist_status status = add_slice_endpoint(world, service, ref->slice, &endpoints[i], out);
+            ist_status status = add_slice_endpoint(world, ref->slice, &endpoints[i], out);
             if (status != IST_OK) {
                 return status;
             }
@@ -310,6 +326,7 @@ static ist_status add_workload(ist_world *world, const workload_source *from, is
         instance->addr = IST_MESH_ADDR_NONE;
         instance->hostname = from->spec->address;
     }
+    instance->health = IST_MESH_UNKNOWN; // nobody has checked them
     instance->port_name = port_name;
     instance->port = port;
     instance->labels = from->labels;

@@ -18,25 +18,21 @@ static ist_status put(ist_world *world, ist_mesh_name_spec *spec)
 
 static bool usable(const ist_world *world, const ist_svc *service, const ist_instance *instance)
 {
-    bool healthy = instance->health == IST_MESH_HEALTHY || service->publish_not_ready;
+    bool healthy = instance->health != IST_MESH_UNHEALTHY || service->publish_not_ready;
     bool near = instance->network.n == 0 || world->identity->network.n == 0 ||
                 ist_strv_equal(instance->network, world->identity->network);
     return healthy && near && instance->addr.family != 0;
 }
 
-static uint32_t add_addrs(ist_mesh_addr *addrs, uint32_t count, const ist_instance *instance)
+static uint32_t add_addr(ist_mesh_addr *addrs, uint32_t count, const ist_instance *instance)
 {
-    const ist_mesh_addr *both[2] = {&instance->addr, &instance->alternate};
-    for (uint32_t i = 0; i < 2; i++) {
-        bool there = both[i]->family == 0;
-        for (uint32_t j = 0; j < count && !there; j++) {
-            there = ist_mesh_addr_equal(&addrs[j], both[i]);
-        }
-        if (!there) {
-            addrs[count++] = *both[i];
+    for (uint32_t i = 0; i < count; i++) {
+        if (ist_mesh_addr_equal(&addrs[i], &instance->addr)) {
+            return count;
         }
     }
-    return count;
+    addrs[count] = instance->addr;
+    return count + 1;
 }
 
 // HOSTNAME.SUBDOMAIN.NAMESPACE.svc.DOMAIN of one pod; every instance of that host name counts.
@@ -50,7 +46,7 @@ static ist_status put_pod_name(ist_world *world, const ist_svc *service, const i
             return IST_OK; // already put
         }
     }
-    ist_mesh_addr *addrs = IST_ARENA_ARRAY(world->scratch, 2U * (instances->count - index), ist_mesh_addr);
+    ist_mesh_addr *addrs = IST_ARENA_ARRAY(world->scratch, instances->count - index, ist_mesh_addr);
     ist_mesh_name_spec spec = {.namespace_ = service->namespace_, .kubernetes = service->service != NULL, .addrs = addrs};
     bool named = addrs != NULL && ist_world_print(world->scratch, &spec.short_name, "%.*s.%.*s", IST_STRV_ARG(first->pod_hostname),
                                                   IST_STRV_ARG(first->pod_subdomain)) != NULL;
@@ -62,7 +58,7 @@ static ist_status put_pod_name(ist_world *world, const ist_svc *service, const i
         const ist_instance *at = &instances->items[i];
         if (usable(world, service, at) && ist_strv_equal(at->port_name, first->port_name) &&
             ist_strv_equal(at->pod_hostname, first->pod_hostname)) {
-            spec.addr_count = add_addrs(addrs, spec.addr_count, at);
+            spec.addr_count = add_addr(addrs, spec.addr_count, at);
         }
     }
     return put(world, &spec);
@@ -70,7 +66,7 @@ static ist_status put_pod_name(ist_world *world, const ist_svc *service, const i
 
 static ist_status headless_addrs(ist_world *world, const ist_svc *service, const ist_instances *instances, ist_mesh_name_spec *spec)
 {
-    ist_mesh_addr *addrs = IST_ARENA_ARRAY(world->scratch, 2U * instances->count + 1U, ist_mesh_addr);
+    ist_mesh_addr *addrs = IST_ARENA_ARRAY(world->scratch, instances->count + 1U, ist_mesh_addr);
     if (addrs == NULL) {
         return IST_ENOMEM;
     }
@@ -80,7 +76,7 @@ static ist_status headless_addrs(ist_world *world, const ist_svc *service, const
         if (!usable(world, service, at) || !ist_strv_equal(at->port_name, port)) {
             continue;
         }
-        spec->addr_count = add_addrs(addrs, spec->addr_count, at);
+        spec->addr_count = add_addr(addrs, spec->addr_count, at);
         ist_status status = at->pod_subdomain.n != 0 ? put_pod_name(world, service, instances, i) : IST_OK;
         if (status != IST_OK) {
             return status;

@@ -77,7 +77,6 @@ typedef struct ist_svc {
 // One endpoint of one service port.
 typedef struct ist_instance {
     ist_mesh_addr addr;          // family 0: `hostname`
-    ist_mesh_addr alternate;
     ist_strv hostname;
     ist_strv port_name;          // of the service port
     uint16_t port;               // target
@@ -130,6 +129,8 @@ typedef struct ist_world {
     ist_strv domain;
     ist_strv cluster_id;
     ist_strv root_namespace;
+    bool v4;                     // families that the client has; both where its address is not known
+    bool v6;
     ist_strv locality;           // of the client, registry first
     ist_files_list labels;       // of the client, registry first, with the topology labels
     const ist_object **objects[_IST_OBJECT_KIND_MAX]; // by creation time, then name and namespace

@@ -133,6 +133,18 @@ static ist_status service_ports(ist_world *world, const ist_service *object, ist
     return IST_OK;
 }
 
+// A client of one address family is told the addresses of that family only. istiod: getAllAddressesForProxy.
+static void keep_families(const ist_world *world, ist_svc *service)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < service->vip_count; i++) {
+        if (service->vips[i].family == 4 ? world->v4 : world->v6) {
+            service->vips[kept++] = service->vips[i];
+        }
+    }
+    service->vip_count = kept;
+}
+
 static ist_status service_addresses(ist_world *world, const ist_service *object, ist_svc *service)
 {
     const ist_k8s_service_spec *spec = &object->spec;
@@ -157,6 +169,7 @@ static ist_status service_addresses(ist_world *world, const ist_service *object,
     for (uint32_t i = 0; i < spec->cluster_ips.count; i++) {
         (void)add_vip(service, ips[i]); // likewise
     }
+    keep_families(world, service);
     return IST_OK;
 }
 
