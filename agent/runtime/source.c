@@ -220,8 +220,8 @@ static void log_changes(source *self, const ist_xds_status *now)
     bool failed_again = !connected && now->connect_failures + now->disconnects !=
                                           self->status.now.connect_failures + self->status.now.disconnects;
     if (failed_again) {
-        IST_WARN(IST_LOG_XDS, "no stream to %.*s: %.*s; trying again%s", IST_STRV_ARG(server),
-                 IST_STRV_ARG(now->last_error), synced ? ", the last good view serves" : "");
+        IST_WARN(IST_LOG_XDS, "%.*s; trying again%s", IST_STRV_ARG(now->last_error),
+                 synced ? ", the last good view serves" : "");
     }
     self->connected = connected;
 }

@@ -352,19 +352,26 @@ void ist_xds_client_on_message(ist_xds_client *client, uint64_t stream, const is
     finish(client, status, &err, now_ms);
 }
 
-static const char *hint(int grpc_status)
+// Names of the gRPC statuses that a control plane and the way to it give rise to.
+static const char *grpc_name(int grpc_status)
 {
     switch (grpc_status) {
+    case 0:
+        return "OK";
+    case 3:
+        return "INVALID_ARGUMENT";
     case 7:
-        return " (PERMISSION_DENIED: namespace or service account do not fit our token)";
+        return "PERMISSION_DENIED";
     case GRPC_RESOURCE_EXHAUSTED:
-        return " (RESOURCE_EXHAUSTED: the control plane has too much to do)";
+        return "RESOURCE_EXHAUSTED";
+    case 12:
+        return "UNIMPLEMENTED";
     case 14:
-        return " (UNAVAILABLE: not reachable, or not ready)";
+        return "UNAVAILABLE";
     case 16:
-        return " (UNAUTHENTICATED: check the token and the root certificate)";
+        return "UNAUTHENTICATED";
     default:
-        return "";
+        return "gRPC";
     }
 }
 
@@ -373,9 +380,9 @@ void ist_xds_client_on_closed(ist_xds_client *client, uint64_t stream, const ist
     if (!is_current(client, stream)) {
         return;
     }
-    ist_err_set(&client->last_error, IST_ECLOSED, "%s ended the stream with status %d%s: %.*s",
-                client->servers[client->server], why->grpc_status, hint(why->grpc_status),
-                IST_STRV_ARG(ist_strv_first(why->message, 300)));
+    ist_err_set(&client->last_error, IST_ECLOSED, "%s%s%s: %.*s (%s, %d)", client->up ? "" : "no stream to ",
+                client->servers[client->server], client->up ? " ended the stream" : "",
+                IST_STRV_ARG(ist_strv_first(why->message, 300)), grpc_name(why->grpc_status), why->grpc_status);
     stream_down(client, why->grpc_status == GRPC_RESOURCE_EXHAUSTED, now_ms);
     set_timer(client);
 }

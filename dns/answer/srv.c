@@ -37,22 +37,16 @@ static ist_dns_outcome answer_vip(ist_dns_turn *turn, const ist_dns_srv_question
     return ist_dns_turn_end(turn);
 }
 
-static uint32_t priority_of(const ist_mesh_endpoints *endpoints, uint32_t index)
-{
-    uint16_t locality = endpoints->items[index].locality;
-
-    return locality < endpoints->locality_count ? endpoints->localities[locality].priority : 0;
-}
-
+// All records have priority 0: the slots already hold what each locality's priority takes, spill-over included, and an
+// RFC 2782 client would send everything to the lowest number.
 static bool put_pick(ist_dns_turn *turn, const ist_dns_srv_question *question, const ist_mesh_pick *pick,
                      uint16_t *ret_target)
 {
     const ist_mesh_endpoints *endpoints = pick->destination->endpoints;
     ist_mesh_addr addr = ist_mesh_endpoint_addr(endpoints, pick->index, 0);
-    uint32_t priority = priority_of(endpoints, pick->index);
     char label[IST_DNS_LABEL_SIZE];
     ist_dns_srv srv = {.ttl_s = turn->answerer->config.ttl_endpoint_s,
-                       .priority = priority < UINT16_MAX ? (uint16_t)priority : UINT16_MAX,
+                       .priority = 0,
                        .weight = pick->slots < UINT16_MAX ? (uint16_t)pick->slots : UINT16_MAX,
                        .port = endpoints->items[pick->index].port,
                        .label = ist_dns_endpoint_label(&addr, label),
