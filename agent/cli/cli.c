@@ -41,8 +41,10 @@ void ist_cli_write_commands(ist_buf *out)
     for (size_t n = 0; n < IST_COUNT(COMMANDS); n++) {
         const cli_command *command = COMMANDS[n]();
         char usage[64];
-        (void)snprintf(usage, sizeof(usage), "isthmus %s %s%s[flags]", command->name, command->arguments,
-                       command->arguments[0] != '\0' ? " " : "");
+        ist_strv arguments = ist_strv_from(command->arguments);
+        arguments = ist_strv_first(arguments, ist_strv_find(arguments, '[')); // the short form; --help has the whole
+        (void)snprintf(usage, sizeof(usage), "isthmus %s %.*s%s[flags]", command->name, IST_STRV_ARG(arguments),
+                       arguments.n != 0 ? " " : "");
         ist_buf_printf(out, "  %-33s %s\n", usage, command->help);
     }
 }

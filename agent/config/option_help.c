@@ -17,16 +17,20 @@ static void pad_to(ist_buf *out, size_t line_start, size_t column)
 static void append_wrapped(ist_buf *out, size_t line_start, ist_strv text)
 {
     pad_to(out, line_start, HELP_COLUMN);
+    bool first = true; // of its line
     for (bool more = text.n != 0; more;) {
         ist_strv word = ist_strv_cut(&text, ' ', &more);
-        if (out->length - line_start + word.n > HELP_WIDTH) {
+        if (!first && out->length - line_start + 1 + word.n > HELP_WIDTH) {
             ist_buf_append_char(out, '\n');
             line_start = out->length;
             pad_to(out, line_start, HELP_COLUMN);
+            first = true;
         }
+        ist_buf_append_str(out, first ? "" : " ");
         ist_buf_append_strv(out, word);
-        ist_buf_append_char(out, more ? ' ' : '\n');
+        first = false;
     }
+    ist_buf_append_char(out, '\n');
 }
 
 static void append_env_name(const ist_option *row, ist_buf *out)
@@ -96,8 +100,10 @@ void ist_options_write_help(const ist_option_table *table, ist_buf *out)
 
 void ist_options_write_effective(const ist_options *options, ist_buf *out)
 {
-    static const char *const ORIGINS[] = {
-        [IST_ORIGIN_DEFAULT] = "default", [IST_ORIGIN_FILE] = "file", [IST_ORIGIN_ENV] = "environment", [IST_ORIGIN_FLAG] = "flag"};
+    static const char *const ORIGINS[] = {[IST_ORIGIN_DEFAULT] = "default",
+                                          [IST_ORIGIN_FILE] = "file",
+                                          [IST_ORIGIN_ENV] = "environment",
+                                          [IST_ORIGIN_FLAG] = "flag"};
     for (size_t i = 0; i < options->table->count; i++) {
         if (options->values[i].text != NULL) {
             ist_buf_printf(out, "%s: \"%s\"  # %s\n", options->table->rows[i].name, options->values[i].text,
