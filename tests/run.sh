@@ -10,13 +10,12 @@
 #   asan         the same tests under AddressSanitizer and UndefinedBehaviorSanitizer
 #   tsan         the same tests under ThreadSanitizer, after it has found a planted race
 #   fuzz         each libFuzzer target for a moment over a copy of its corpus
-#   integration  pytest: the release binary driven from outside
-#   istiod       pytest: the release binary on the real control plane (tests/istiod, built with Go)
+#   integration  pytest: the program driven from outside, the release build and the one under ASan and UBSan
+#   istiod       pytest: both of them on the real control plane (tests/istiod, built with Go)
 #   demo         agent/demo.sh --once
 #   bench        tests/bench/run.sh, short form
 #
-# --long: the analyzer, 10 minutes of each fuzz target, tests marked `long`, the sanitized binary in the integration
-# tests, the long form of the benches. Logs: build/logs/TIER.log. Very last line: `N passed, N failed`. A tier whose files
+# --long: the analyzer, 10 minutes of each fuzz target, tests marked `long`, the long form of the benches. Logs: build/logs/TIER.log. Very last line: `N passed, N failed`. A tier whose files
 # are missing has failed. Exit code 0: everything that was asked for ran and passed.
 # shellcheck disable=SC2317 # tiers are called by name
 set -uo pipefail
@@ -121,6 +120,14 @@ run_pytest() { # run_pytest LABEL MARKERS
   reported "$LOGS/$tier-$1.xml" "" "$code"
 }
 
+# The binary that users get, and the one that sees every wrong access.
+pytest_both() { # pytest_both MARKERS
+  local preset
+  for preset in release asan; do
+    build "$preset" isthmus && ISTHMUS_BIN=$top/build/$preset/isthmus run_pytest "$preset" "$1"
+  done
+}
+
 # --- Tiers ----------------------------------------------------------------------------------------------------------
 
 tier_lint() {
@@ -199,11 +206,7 @@ tier_fuzz() {
 }
 
 tier_integration() {
-  build release isthmus || return
-  ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "not istiod$short_only"
-  if [ -n "$long" ]; then
-    build asan isthmus && ISTHMUS_BIN=$top/build/asan/isthmus run_pytest asan 'not istiod'
-  fi
+  pytest_both "not istiod$short_only"
 }
 
 tier_istiod() {
@@ -216,10 +219,9 @@ tier_istiod() {
     failed 'tests/istiod/build.sh' <"$LOGS/istiod-build.log"
     return
   fi
-  build release isthmus || return
   ISTHMUS_ISTIOD_DIR=$(cat "$LOGS/istiod-build.folder")
   export ISTHMUS_ISTIOD_DIR
-  ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "istiod$short_only"
+  pytest_both "istiod$short_only"
 }
 
 run_file() { # run_file FILE ARGUMENT...
