@@ -15,8 +15,9 @@
 #   demo         agent/demo.sh --once
 #   bench        tests/bench/run.sh, short form
 #
-# --long: the analyzer, 10 minutes of each fuzz target, tests marked `long`, the long form of the benches. Logs: build/logs/TIER.log. Very last line: `N passed, N failed`. A tier whose files
-# are missing has failed. Exit code 0: everything that was asked for ran and passed.
+# --long: the analyzer, 10 minutes of each fuzz target, tests marked `long`, the long form of the benches. Logs:
+# build/logs/TIER.log. Very last line: `N passed, N failed`. A tier whose files are missing has failed. Exit code 0:
+# everything that was asked for ran and passed.
 # shellcheck disable=SC2317 # tiers are called by name
 set -uo pipefail
 exec </dev/null
