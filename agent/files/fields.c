@@ -10,7 +10,7 @@
 #define SUGGEST_MAX_LENGTH 63U
 #define TRUE_WORD 2U
 
-// --- Interned strings ---------------------------------------------------------------------------------------------------
+// --- Interned strings ------------------------------------------------------------------------------------------------
 
 struct ist_interner {
     ist_strv *slots;
@@ -102,9 +102,10 @@ ist_strv ist_decoder_keep(ist_decoder *decoder, ist_strv text)
     return *slot;
 }
 
-// --- Findings and the path of the field ---------------------------------------------------------------------------------
+// --- Findings and the path of the field ------------------------------------------------------------------------------
 
-void ist_decoder_finding(ist_decoder *decoder, const ist_yaml_node *node, ist_files_level level, const char *format, ...)
+void ist_decoder_finding(ist_decoder *decoder, const ist_yaml_node *node, ist_files_level level, const char *format,
+                         ...)
 {
     char text[400];
     va_list args;
@@ -160,7 +161,7 @@ void ist_decoder_pop(ist_decoder *decoder, size_t length)
     decoder->path[length] = '\0';
 }
 
-// --- Scalars ------------------------------------------------------------------------------------------------------------
+// --- Scalars ---------------------------------------------------------------------------------------------------------
 
 static void wrong(ist_decoder *decoder, const ist_yaml_node *node, const char *want)
 {
@@ -322,7 +323,7 @@ static void decode_enum(ist_decoder *decoder, const ist_field *field, const ist_
     wrong(decoder, node, want);
 }
 
-// --- Lists and mappings ---------------------------------------------------------------------------------------------------
+// --- Lists and mappings ----------------------------------------------------------------------------------------------
 
 static void *new_items(ist_decoder *decoder, const ist_yaml_node *node, ist_yaml_kind kind, size_t item_bytes)
 {
@@ -448,32 +449,64 @@ static void decode_number(ist_decoder *decoder, const ist_yaml_node *node, doubl
     }
 }
 
-// --- Structs --------------------------------------------------------------------------------------------------------------
+// --- Structs ---------------------------------------------------------------------------------------------------------
 
 static void decode_field(ist_decoder *decoder, const ist_field *field, const ist_yaml_node *node, void *out)
 {
     void *at = (char *)out + field->offset;
     switch (field->type) {
-    case IST_FIELD_STRING: (void)string_of(decoder, node, at); return; // absent stays empty; the finding is made
-    case IST_FIELD_TEXT: decode_text(decoder, node, at); return;
-    case IST_FIELD_U32: decode_u32(decoder, field, node, at); return;
-    case IST_FIELD_BOOL: decode_bool(decoder, node, at); return;
-    case IST_FIELD_NUMBER: decode_number(decoder, node, at); return;
-    case IST_FIELD_DURATION: decode_duration(decoder, node, at); return;
-    case IST_FIELD_ENUM: decode_enum(decoder, field, node, at); return;
-    case IST_FIELD_STRINGS: decode_strings(decoder, node, at); return;
-    case IST_FIELD_LABELS: decode_labels(decoder, node, false, at); return;
-    case IST_FIELD_ISTIO_LABELS: decode_labels(decoder, node, true, at); return;
-    case IST_FIELD_U32_MAP: decode_u32_map(decoder, field, node, at); return;
-    case IST_FIELD_STRUCT: ist_decode_struct(decoder, field->sub, node, at); return;
-    case IST_FIELD_POINTER: decode_pointer(decoder, field->sub, node, at); return;
-    case IST_FIELD_LIST: decode_structs(decoder, field->sub, node, false, at); return;
-    case IST_FIELD_KEYED: decode_structs(decoder, field->sub, node, true, at); return;
-    case IST_FIELD_SKIP: return;
+    case IST_FIELD_STRING:
+        (void)string_of(decoder, node, at);
+        return; // absent stays empty; the finding is made
+    case IST_FIELD_TEXT:
+        decode_text(decoder, node, at);
+        return;
+    case IST_FIELD_U32:
+        decode_u32(decoder, field, node, at);
+        return;
+    case IST_FIELD_BOOL:
+        decode_bool(decoder, node, at);
+        return;
+    case IST_FIELD_NUMBER:
+        decode_number(decoder, node, at);
+        return;
+    case IST_FIELD_DURATION:
+        decode_duration(decoder, node, at);
+        return;
+    case IST_FIELD_ENUM:
+        decode_enum(decoder, field, node, at);
+        return;
+    case IST_FIELD_STRINGS:
+        decode_strings(decoder, node, at);
+        return;
+    case IST_FIELD_LABELS:
+        decode_labels(decoder, node, false, at);
+        return;
+    case IST_FIELD_ISTIO_LABELS:
+        decode_labels(decoder, node, true, at);
+        return;
+    case IST_FIELD_U32_MAP:
+        decode_u32_map(decoder, field, node, at);
+        return;
+    case IST_FIELD_STRUCT:
+        ist_decode_struct(decoder, field->sub, node, at);
+        return;
+    case IST_FIELD_POINTER:
+        decode_pointer(decoder, field->sub, node, at);
+        return;
+    case IST_FIELD_LIST:
+        decode_structs(decoder, field->sub, node, false, at);
+        return;
+    case IST_FIELD_KEYED:
+        decode_structs(decoder, field->sub, node, true, at);
+        return;
+    case IST_FIELD_SKIP:
+        return;
     case IST_FIELD_REPORT:
         ist_decoder_finding(decoder, node, IST_FILES_INFO, "is not translated by the file source");
         return;
-    case _IST_FIELD_TYPE_MAX: return;
+    case _IST_FIELD_TYPE_MAX:
+        return;
     }
 }
 

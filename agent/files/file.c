@@ -51,7 +51,7 @@ void ist_file_free(ist_file *file)
     }
 }
 
-// --- One version ------------------------------------------------------------------------------------------------------------------
+// --- One version -----------------------------------------------------------------------------------------------------
 
 typedef struct version {
     ist_arena *arena;
@@ -81,8 +81,13 @@ static ist_status take_object(void *ctx, const ist_yaml_node *root)
 
 static ist_status add_problem(version *v, ist_yaml_place place, const char *text)
 {
-    ist_files_finding finding = {.level = IST_FILES_ERROR, .file = v->decoder.file, .line = place.line, .column = place.column,
-                                 .object = IST_STRV(""), .field = IST_STRV(""), .text = ist_strv_from(text)};
+    ist_files_finding finding = {.level = IST_FILES_ERROR,
+                                 .file = v->decoder.file,
+                                 .line = place.line,
+                                 .column = place.column,
+                                 .object = IST_STRV(""),
+                                 .field = IST_STRV(""),
+                                 .text = ist_strv_from(text)};
     v->errors = true;
     return ist_files_findings_add(&v->findings, &finding);
 }
@@ -103,8 +108,8 @@ static ist_status begin_version(version *v, const ist_file *file, size_t size_by
     *v = (version){.tail = NULL};
     v->arena = ist_arena_new(size_bytes < LARGE_BLOCK_BYTES ? SMALL_BLOCK_BYTES : LARGE_BLOCK_BYTES, OBJECTS_MAX_BYTES);
     v->findings.arena = v->arena;
-    v->decoder = (ist_decoder){.arena = v->arena, .structs = v->arena, .scratch = scratch, .file = file->name,
-                               .interner = ist_interner_new()};
+    v->decoder = (ist_decoder){
+        .arena = v->arena, .structs = v->arena, .scratch = scratch, .file = file->name, .interner = ist_interner_new()};
     v->tail = &v->first;
     return v->arena != NULL && v->decoder.interner != NULL ? IST_OK : IST_ENOMEM;
 }
@@ -168,7 +173,7 @@ ist_status ist_file_parse(ist_file *file, ist_strv text, ist_arena *scratch)
     return parse(file, read_text, &rest, text.n, scratch);
 }
 
-// --- From disk ----------------------------------------------------------------------------------------------------------------------
+// --- From disk -------------------------------------------------------------------------------------------------------
 
 static ist_status read_fd(void *ctx, unsigned char *buffer, size_t capacity, size_t *ret_length)
 {

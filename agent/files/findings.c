@@ -4,10 +4,14 @@
 const char *ist_files_level_name(ist_files_level level)
 {
     switch (level) {
-    case IST_FILES_ERROR: return "error";
-    case IST_FILES_WARNING: return "warning";
-    case IST_FILES_INFO: return "info";
-    case _IST_FILES_LEVEL_MAX: break;
+    case IST_FILES_ERROR:
+        return "error";
+    case IST_FILES_WARNING:
+        return "warning";
+    case IST_FILES_INFO:
+        return "info";
+    case _IST_FILES_LEVEL_MAX:
+        break;
     }
     return "unknown";
 }

@@ -26,11 +26,43 @@ const ist_schema ist_schema_meta = IST_SCHEMA(ist_meta, meta_fields, true);
 
 // Kinds that exist beside ours: reported by their own name, so that a dump of a cluster raises no alarm.
 static const char *const known_kinds[] = {
-    "HTTPRoute", "GRPCRoute", "TCPRoute", "TLSRoute", "UDPRoute", "GatewayClass", "Gateway", "ReferenceGrant",
-    "BackendTLSPolicy", "PeerAuthentication", "RequestAuthentication", "AuthorizationPolicy", "EnvoyFilter", "WasmPlugin",
-    "Telemetry", "ProxyConfig", "WorkloadGroup", "ConfigMap", "Secret", "Deployment", "ReplicaSet", "StatefulSet",
-    "DaemonSet", "Job", "CronJob", "ServiceAccount", "Endpoints", "Ingress", "NetworkPolicy", "CustomResourceDefinition",
-    "ServiceImport", "ServiceExport", "Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding", "IstioOperator",
+    "HTTPRoute",
+    "GRPCRoute",
+    "TCPRoute",
+    "TLSRoute",
+    "UDPRoute",
+    "GatewayClass",
+    "Gateway",
+    "ReferenceGrant",
+    "BackendTLSPolicy",
+    "PeerAuthentication",
+    "RequestAuthentication",
+    "AuthorizationPolicy",
+    "EnvoyFilter",
+    "WasmPlugin",
+    "Telemetry",
+    "ProxyConfig",
+    "WorkloadGroup",
+    "ConfigMap",
+    "Secret",
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+    "Job",
+    "CronJob",
+    "ServiceAccount",
+    "Endpoints",
+    "Ingress",
+    "NetworkPolicy",
+    "CustomResourceDefinition",
+    "ServiceImport",
+    "ServiceExport",
+    "Role",
+    "RoleBinding",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "IstioOperator",
 };
 
 ist_strv ist_label_find(ist_files_list labels, ist_strv key)
@@ -123,14 +155,17 @@ static void check_meta(ist_decoder *decoder, const ist_yaml_node *root, const is
         meta->namespace_ = IST_STRV("default");
     }
     if (!decoder->failed && !name_valid(meta->name)) {
-        ist_decoder_finding(decoder, root, IST_FILES_ERROR, "metadata.name must be lower case letters, digits, '-' and '.'");
+        ist_decoder_finding(decoder, root, IST_FILES_ERROR,
+                            "metadata.name must be lower case letters, digits, '-' and '.'");
     }
     if (!decoder->failed && type->namespaced && !name_valid(meta->namespace_)) {
-        ist_decoder_finding(decoder, root, IST_FILES_ERROR, "metadata.namespace must be lower case letters, digits and '-'");
+        ist_decoder_finding(decoder, root, IST_FILES_ERROR,
+                            "metadata.namespace must be lower case letters, digits and '-'");
     }
 }
 
-static ist_status decode_as(ist_decoder *decoder, const ist_yaml_node *root, const ist_object_type *type, ist_object **ret_object)
+static ist_status decode_as(ist_decoder *decoder, const ist_yaml_node *root, const ist_object_type *type,
+                            ist_object **ret_object)
 {
     decoder->structs = type->packed ? decoder->scratch : decoder->arena;
     ist_object *raw = ist_arena_calloc(decoder->structs, 1, type->schema->size_bytes);

@@ -7,7 +7,11 @@ static const char *const location_words[] = {"MESH_EXTERNAL", "MESH_INTERNAL", N
 static const char *const resolution_words[] = {"NONE", "STATIC", "DNS", "DNS_ROUND_ROBIN", "DYNAMIC_DNS", NULL};
 
 static const ist_field port_fields[] = {
-    {.name = "number", .type = IST_FIELD_U32, .offset = offsetof(ist_entry_port, number), .max = 65535, .required = true},
+    {.name = "number",
+     .type = IST_FIELD_U32,
+     .offset = offsetof(ist_entry_port, number),
+     .max = 65535,
+     .required = true},
     {.name = "name", .type = IST_FIELD_STRING, .offset = offsetof(ist_entry_port, name), .required = true},
     IST_F_MAX(ist_entry_port, target, "targetPort", 65535),
     IST_F(STRING, ist_entry_port, protocol, "protocol"),
@@ -46,7 +50,11 @@ static const ist_schema entry_spec_schema = IST_SCHEMA(ist_entry_spec, entry_spe
 
 static const ist_field entry_fields[] = {
     IST_F_SUB(STRUCT, ist_object, meta, "metadata", ist_schema_meta),
-    {.name = "spec", .type = IST_FIELD_STRUCT, .offset = offsetof(ist_entry, spec), .sub = &entry_spec_schema, .required = true},
+    {.name = "spec",
+     .type = IST_FIELD_STRUCT,
+     .offset = offsetof(ist_entry, spec),
+     .sub = &entry_spec_schema,
+     .required = true},
     IST_F_SKIP("apiVersion"),
     IST_F_SKIP("kind"),
     IST_F_SKIP("status"),
@@ -55,7 +63,11 @@ static const ist_schema entry_schema = IST_SCHEMA(ist_entry, entry_fields, false
 
 static const ist_field workload_object_fields[] = {
     IST_F_SUB(STRUCT, ist_object, meta, "metadata", ist_schema_meta),
-    {.name = "spec", .type = IST_FIELD_STRUCT, .offset = offsetof(ist_workload, spec), .sub = &workload_schema, .required = true},
+    {.name = "spec",
+     .type = IST_FIELD_STRUCT,
+     .offset = offsetof(ist_workload, spec),
+     .sub = &workload_schema,
+     .required = true},
     IST_F_SKIP("apiVersion"),
     IST_F_SKIP("kind"),
     IST_F_SKIP("status"),
@@ -74,13 +86,15 @@ static void lower_hosts(ist_decoder *decoder, const ist_yaml_node *root, ist_fil
     }
     for (uint32_t i = 0; i < hosts->count; i++) {
         if (given[i].n == 0 || given[i].n > IST_MESH_HOST_MAX) {
-            ist_decoder_finding(decoder, root, IST_FILES_ERROR, "spec.hosts[%u] must be a host name of 1..253 characters", i);
+            ist_decoder_finding(decoder, root, IST_FILES_ERROR,
+                                "spec.hosts[%u] must be a host name of 1..253 characters", i);
             return;
         }
         ist_strv_lower(given[i], lower);
         items[i] = ist_decoder_keep(decoder, ist_strv_make(lower, given[i].n));
         if (!ist_mesh_host_valid(items[i])) {
-            ist_decoder_finding(decoder, root, IST_FILES_ERROR, "spec.hosts[%u] \"%.*s\" is no host name", i, IST_STRV_ARG(given[i]));
+            ist_decoder_finding(decoder, root, IST_FILES_ERROR, "spec.hosts[%u] \"%.*s\" is no host name", i,
+                                IST_STRV_ARG(given[i]));
         }
     }
     hosts->items = items;
@@ -94,7 +108,8 @@ static ist_object *finish_entry(ist_decoder *decoder, const ist_yaml_node *root,
         return NULL;
     }
     if (entry->spec.selector != NULL && entry->spec.endpoints.count != 0) {
-        ist_decoder_finding(decoder, root, IST_FILES_ERROR, "spec.workloadSelector and spec.endpoints exclude each other");
+        ist_decoder_finding(decoder, root, IST_FILES_ERROR,
+                            "spec.workloadSelector and spec.endpoints exclude each other");
         return NULL;
     }
     const ist_entry_port *ports = entry->spec.ports.items;

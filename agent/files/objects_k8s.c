@@ -6,17 +6,15 @@
 
 #include <string.h>
 
-#define OBJECT_FIELDS                                                                                                  \
-    IST_F_SUB(STRUCT, ist_object, meta, "metadata", ist_schema_meta), IST_F_SKIP("apiVersion"), IST_F_SKIP("kind"),    \
+#define OBJECT_FIELDS                                                                                               \
+    IST_F_SUB(STRUCT, ist_object, meta, "metadata", ist_schema_meta), IST_F_SKIP("apiVersion"), IST_F_SKIP("kind"), \
         IST_F_SKIP("status")
 
-// --- Service ------------------------------------------------------------------------------------------------------------
+// --- Service ---------------------------------------------------------------------------------------------------------
 
 static const ist_field port_fields[] = {
-    IST_F(STRING, ist_k8s_port, name, "name"),
-    IST_F(STRING, ist_k8s_port, app_protocol, "appProtocol"),
-    IST_F(STRING, ist_k8s_port, protocol, "protocol"),
-    IST_F(TEXT, ist_k8s_port, target, "targetPort"),
+    IST_F(STRING, ist_k8s_port, name, "name"),         IST_F(STRING, ist_k8s_port, app_protocol, "appProtocol"),
+    IST_F(STRING, ist_k8s_port, protocol, "protocol"), IST_F(TEXT, ist_k8s_port, target, "targetPort"),
     IST_F_MAX(ist_k8s_port, port, "port", 65535),
 };
 static const ist_schema port_schema = IST_SCHEMA(ist_k8s_port, port_fields, true);
@@ -46,7 +44,8 @@ static bool check_address(ist_decoder *decoder, const ist_yaml_node *root, ist_s
     if (ist_mesh_addr_parse(text, ret_addr, &err) == IST_OK) {
         return true;
     }
-    ist_decoder_finding(decoder, root, IST_FILES_ERROR, "\"%.*s\" is no IP address", IST_STRV_ARG(ist_strv_first(text, 60)));
+    ist_decoder_finding(decoder, root, IST_FILES_ERROR, "\"%.*s\" is no IP address",
+                        IST_STRV_ARG(ist_strv_first(text, 60)));
     return false;
 }
 
@@ -67,7 +66,7 @@ static ist_object *finish_service(ist_decoder *decoder, const ist_yaml_node *roo
     return &service->object;
 }
 
-// --- EndpointSlice --------------------------------------------------------------------------------------------------------
+// --- EndpointSlice ---------------------------------------------------------------------------------------------------
 
 typedef struct raw_target {
     ist_strv kind;
@@ -138,7 +137,8 @@ static uint32_t count_addresses(const raw_slice *raw)
     return count;
 }
 
-static uint32_t pack_endpoints(ist_decoder *decoder, const ist_yaml_node *root, const raw_slice *raw, ist_slice_endpoint *out)
+static uint32_t pack_endpoints(ist_decoder *decoder, const ist_yaml_node *root, const raw_slice *raw,
+                               ist_slice_endpoint *out)
 {
     const raw_endpoint *endpoints = raw->endpoints.items;
     uint32_t count = 0;
@@ -197,14 +197,15 @@ static ist_object *finish_slice(ist_decoder *decoder, const ist_yaml_node *root,
                             "has no label kubernetes.io/service-name, so it belongs to no Service");
     }
     if (ist_strv_equal(raw->address_type, IST_STRV("FQDN"))) {
-        ist_decoder_finding(decoder, root, IST_FILES_INFO, "addressType FQDN is not translated (istiod ignores it too)");
+        ist_decoder_finding(decoder, root, IST_FILES_INFO,
+                            "addressType FQDN is not translated (istiod ignores it too)");
         return NULL;
     }
     slice->endpoints = (ist_files_list){endpoints, pack_endpoints(decoder, root, raw, endpoints)};
     return &slice->object;
 }
 
-// --- Pod ------------------------------------------------------------------------------------------------------------------
+// --- Pod -------------------------------------------------------------------------------------------------------------
 
 typedef struct raw_pod_ip {
     ist_strv ip;
@@ -281,7 +282,7 @@ static ist_object *finish_pod(ist_decoder *decoder, const ist_yaml_node *root, v
     return &pod->object;
 }
 
-// --- Node, Namespace --------------------------------------------------------------------------------------------------------
+// --- Node, Namespace -------------------------------------------------------------------------------------------------
 
 static const ist_field bare_fields[] = {IST_F_SUB(STRUCT, ist_object, meta, "metadata", ist_schema_meta)};
 static const ist_schema bare_schema = IST_SCHEMA(ist_object, bare_fields, true);

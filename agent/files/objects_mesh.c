@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-// --- Sidecar ----------------------------------------------------------------------------------------------------------------
+// --- Sidecar ---------------------------------------------------------------------------------------------------------
 
 static const ist_field egress_fields[] = {
     {.name = "hosts", .type = IST_FIELD_STRINGS, .offset = offsetof(ist_egress, hosts), .required = true},
@@ -33,7 +33,7 @@ static const ist_field sidecar_fields[] = {
 };
 static const ist_schema sidecar_schema = IST_SCHEMA(ist_sidecar, sidecar_fields, false);
 
-// --- MeshConfig and MeshNetworks ----------------------------------------------------------------------------------------------
+// --- MeshConfig and MeshNetworks -------------------------------------------------------------------------------------
 
 static const ist_field settings_fields[] = {
     IST_F(STRING, ist_mesh_settings, root_namespace, "rootNamespace"),
@@ -158,7 +158,8 @@ static ist_object *finish_mesh(ist_decoder *decoder, const ist_yaml_node *root, 
     mesh->object.meta.owners = (ist_files_list){NULL, 0};
     networks found = {{NULL, 0}};
     decode_inner(decoder, root, raw->data.mesh, "mesh", &(inner){.schema = &settings_schema, .out = &mesh->settings});
-    decode_inner(decoder, root, raw->data.networks, "meshNetworks", &(inner){.schema = &networks_schema, .out = &found});
+    decode_inner(decoder, root, raw->data.networks, "meshNetworks",
+                 &(inner){.schema = &networks_schema, .out = &found});
     mesh->networks = found.items;
     return &mesh->object;
 }

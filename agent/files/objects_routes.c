@@ -39,7 +39,10 @@ static const ist_field destination_fields[] = {
 static const ist_schema destination_schema = IST_SCHEMA(ist_destination, destination_fields, false);
 
 static const ist_field route_to_fields[] = {
-    {.name = "destination", .type = IST_FIELD_STRUCT, .offset = offsetof(ist_route_to, destination), .sub = &destination_schema,
+    {.name = "destination",
+     .type = IST_FIELD_STRUCT,
+     .offset = offsetof(ist_route_to, destination),
+     .sub = &destination_schema,
      .required = true},
     IST_F_MAX(ist_route_to, weight, "weight", 2147483647),
     IST_F_SKIP("headers"),
@@ -74,15 +77,13 @@ static const ist_field rewrite_fields[] = {
 static const ist_schema rewrite_schema = IST_SCHEMA(ist_rewrite, rewrite_fields, false);
 
 static const ist_field retries_fields[] = {
-    IST_F(U32, ist_retries, attempts, "attempts"),
-    IST_F(DURATION, ist_retries, per_try_timeout_ms, "perTryTimeout"),
-    IST_F(STRING, ist_retries, on, "retryOn"),
-    IST_F_SKIP("retryRemoteLocalities"),
-    IST_F_SKIP("retryIgnorePreviousHosts"),
-    IST_F_SKIP("backoff"),
+    IST_F(U32, ist_retries, attempts, "attempts"), IST_F(DURATION, ist_retries, per_try_timeout_ms, "perTryTimeout"),
+    IST_F(STRING, ist_retries, on, "retryOn"),     IST_F_SKIP("retryRemoteLocalities"),
+    IST_F_SKIP("retryIgnorePreviousHosts"),        IST_F_SKIP("backoff"),
 };
 static const ist_retries retries_defaults = {.attempts = IST_ABSENT, .per_try_timeout_ms = IST_ABSENT};
-static const ist_schema retries_schema = {sizeof(ist_retries), &retries_defaults, retries_fields, IST_COUNT(retries_fields), false};
+static const ist_schema retries_schema = {sizeof(ist_retries), &retries_defaults, retries_fields,
+                                          IST_COUNT(retries_fields), false};
 
 static const ist_field fault_delay_fields[] = {
     IST_F(DURATION, ist_fault_delay, fixed_ms, "fixedDelay"),
@@ -121,7 +122,8 @@ static const ist_field http_fields[] = {
     IST_F_SKIP("headers"),
 };
 static const ist_http_route http_defaults = {.timeout_ms = IST_ABSENT};
-static const ist_schema http_schema = {sizeof(ist_http_route), &http_defaults, http_fields, IST_COUNT(http_fields), false};
+static const ist_schema http_schema = {sizeof(ist_http_route), &http_defaults, http_fields, IST_COUNT(http_fields),
+                                       false};
 
 static const ist_field l4_match_fields[] = {
     IST_F(STRINGS, ist_l4_match, sni_hosts, "sniHosts"),
@@ -152,12 +154,16 @@ static const ist_schema routes_spec_schema = IST_SCHEMA(ist_routes_spec, routes_
 
 static const ist_field routes_fields[] = {
     IST_F_SUB(STRUCT, ist_object, meta, "metadata", ist_schema_meta),
-    {.name = "spec", .type = IST_FIELD_STRUCT, .offset = offsetof(ist_routes, spec), .sub = &routes_spec_schema, .required = true},
+    {.name = "spec",
+     .type = IST_FIELD_STRUCT,
+     .offset = offsetof(ist_routes, spec),
+     .sub = &routes_spec_schema,
+     .required = true},
     IST_F_SKIP("apiVersion"),
     IST_F_SKIP("kind"),
     IST_F_SKIP("status"),
 };
 static const ist_schema routes_schema = IST_SCHEMA(ist_routes, routes_fields, false);
 
-const ist_object_type ist_object_type_routes = {"networking.istio.io/", "VirtualService", IST_OBJECT_ROUTES, &routes_schema, NULL,
-                                                true, false};
+const ist_object_type ist_object_type_routes = {
+    "networking.istio.io/", "VirtualService", IST_OBJECT_ROUTES, &routes_schema, NULL, true, false};

@@ -3,11 +3,12 @@
 // DestinationRule (networking.istio.io/v1) and the pieces of it that MeshConfig has too.
 #include "objects_priv.h"
 
-static const char *const lb_words[] = {"UNSPECIFIED", "RANDOM", "PASSTHROUGH", "ROUND_ROBIN", "LEAST_REQUEST", "LEAST_CONN", NULL};
+static const char *const lb_words[] = {"UNSPECIFIED",   "RANDOM",     "PASSTHROUGH", "ROUND_ROBIN",
+                                       "LEAST_REQUEST", "LEAST_CONN", NULL};
 static const char *const h2_words[] = {"DEFAULT", "DO_NOT_UPGRADE", "UPGRADE", NULL};
 static const char *const tls_words[] = {"DISABLE", "SIMPLE", "MUTUAL", "ISTIO_MUTUAL", NULL};
 
-// --- Load balancer ----------------------------------------------------------------------------------------------------------
+// --- Load balancer ---------------------------------------------------------------------------------------------------
 
 static const ist_field distribute_fields[] = {
     IST_F(STRING, ist_distribute, from, "from"),
@@ -62,7 +63,7 @@ static const ist_field lb_fields[] = {
 };
 static const ist_schema lb_schema = IST_SCHEMA(ist_load_balancer, lb_fields, false);
 
-// --- Connection pool, outlier detection, TLS ----------------------------------------------------------------------------------
+// --- Connection pool, outlier detection, TLS -------------------------------------------------------------------------
 
 static const ist_field pool_tcp_fields[] = {
     IST_F(U32, ist_pool_tcp, max_connections, "maxConnections"),
@@ -72,7 +73,8 @@ static const ist_field pool_tcp_fields[] = {
     IST_F_SKIP("idleTimeout"),
 };
 static const ist_pool_tcp pool_tcp_defaults = {.max_connections = IST_ABSENT, .connect_timeout_ms = IST_ABSENT};
-static const ist_schema pool_tcp_schema = {sizeof(ist_pool_tcp), &pool_tcp_defaults, pool_tcp_fields, IST_COUNT(pool_tcp_fields), false};
+static const ist_schema pool_tcp_schema = {sizeof(ist_pool_tcp), &pool_tcp_defaults, pool_tcp_fields,
+                                           IST_COUNT(pool_tcp_fields), false};
 
 static const ist_field pool_http_fields[] = {
     IST_F(U32, ist_pool_http, max_pending, "http1MaxPendingRequests"),
@@ -84,7 +86,8 @@ static const ist_field pool_http_fields[] = {
     IST_F_SKIP("useClientProtocol"),
     IST_F_SKIP("maxConcurrentStreams"),
 };
-static const ist_pool_http pool_http_defaults = {.max_pending = IST_ABSENT, .max_requests = IST_ABSENT, .max_retries = IST_ABSENT};
+static const ist_pool_http pool_http_defaults = {
+    .max_pending = IST_ABSENT, .max_requests = IST_ABSENT, .max_retries = IST_ABSENT};
 static const ist_schema pool_http_schema = {sizeof(ist_pool_http), &pool_http_defaults, pool_http_fields,
                                             IST_COUNT(pool_http_fields), false};
 
@@ -106,24 +109,31 @@ static const ist_field outlier_fields[] = {
     IST_F_SKIP("consecutiveLocalOriginFailures"),
 };
 static const ist_outlier outlier_defaults = {IST_ABSENT, IST_ABSENT, IST_ABSENT, IST_ABSENT, IST_ABSENT, 0};
-static const ist_schema outlier_schema = {sizeof(ist_outlier), &outlier_defaults, outlier_fields, IST_COUNT(outlier_fields), false};
+static const ist_schema outlier_schema = {sizeof(ist_outlier), &outlier_defaults, outlier_fields,
+                                          IST_COUNT(outlier_fields), false};
 
 static const ist_field tls_fields[] = {
-    IST_F_ENUM(ist_tls, mode, "mode", tls_words), IST_F_SKIP("clientCertificate"), IST_F_SKIP("privateKey"),
-    IST_F_SKIP("caCertificates"), IST_F_SKIP("credentialName"), IST_F_SKIP("subjectAltNames"), IST_F_SKIP("sni"),
-    IST_F_SKIP("insecureSkipVerify"), IST_F_SKIP("caCrl"),
+    IST_F_ENUM(ist_tls, mode, "mode", tls_words),
+    IST_F_SKIP("clientCertificate"),
+    IST_F_SKIP("privateKey"),
+    IST_F_SKIP("caCertificates"),
+    IST_F_SKIP("credentialName"),
+    IST_F_SKIP("subjectAltNames"),
+    IST_F_SKIP("sni"),
+    IST_F_SKIP("insecureSkipVerify"),
+    IST_F_SKIP("caCrl"),
 };
 static const ist_schema tls_schema = IST_SCHEMA(ist_tls, tls_fields, false);
 
-// --- Policies -----------------------------------------------------------------------------------------------------------------
+// --- Policies --------------------------------------------------------------------------------------------------------
 
 static const ist_field port_ref_fields[] = {IST_F_MAX(ist_port_ref, number, "number", 65535)};
 static const ist_schema port_ref_schema = IST_SCHEMA(ist_port_ref, port_ref_fields, false);
 
-#define POLICY_FIELDS                                                                                                  \
-    IST_F_SUB(POINTER, ist_policy, lb, "loadBalancer", lb_schema),                                                     \
-        IST_F_SUB(POINTER, ist_policy, pool, "connectionPool", pool_schema),                                           \
-        IST_F_SUB(POINTER, ist_policy, outlier, "outlierDetection", outlier_schema),                                   \
+#define POLICY_FIELDS                                                                \
+    IST_F_SUB(POINTER, ist_policy, lb, "loadBalancer", lb_schema),                   \
+        IST_F_SUB(POINTER, ist_policy, pool, "connectionPool", pool_schema),         \
+        IST_F_SUB(POINTER, ist_policy, outlier, "outlierDetection", outlier_schema), \
         IST_F_SUB(POINTER, ist_policy, tls, "tls", tls_schema)
 
 static const ist_field port_policy_fields[] = {
@@ -159,7 +169,11 @@ static const ist_schema rule_spec_schema = IST_SCHEMA(ist_rule_spec, rule_spec_f
 
 static const ist_field rule_fields[] = {
     IST_F_SUB(STRUCT, ist_object, meta, "metadata", ist_schema_meta),
-    {.name = "spec", .type = IST_FIELD_STRUCT, .offset = offsetof(ist_rule, spec), .sub = &rule_spec_schema, .required = true},
+    {.name = "spec",
+     .type = IST_FIELD_STRUCT,
+     .offset = offsetof(ist_rule, spec),
+     .sub = &rule_spec_schema,
+     .required = true},
     IST_F_SKIP("apiVersion"),
     IST_F_SKIP("kind"),
     IST_F_SKIP("status"),
@@ -173,8 +187,8 @@ static ist_object *finish_rule(ist_decoder *decoder, const ist_yaml_node *root, 
     for (uint32_t i = 0; i < rule->spec.subsets.count; i++) {
         for (uint32_t j = 0; j < i; j++) {
             if (ist_strv_equal(subsets[i].name, subsets[j].name)) {
-                ist_decoder_finding(decoder, root, IST_FILES_ERROR, "spec.subsets[%u].name \"%.*s\" stands there twice", i,
-                                    IST_STRV_ARG(ist_strv_first(subsets[i].name, 63)));
+                ist_decoder_finding(decoder, root, IST_FILES_ERROR, "spec.subsets[%u].name \"%.*s\" stands there twice",
+                                    i, IST_STRV_ARG(ist_strv_first(subsets[i].name, 63)));
                 return NULL;
             }
         }
@@ -182,5 +196,5 @@ static ist_object *finish_rule(ist_decoder *decoder, const ist_yaml_node *root, 
     return &rule->object;
 }
 
-const ist_object_type ist_object_type_rule = {"networking.istio.io/", "DestinationRule", IST_OBJECT_RULE, &rule_schema,
-                                              finish_rule, true, false};
+const ist_object_type ist_object_type_rule = {
+    "networking.istio.io/", "DestinationRule", IST_OBJECT_RULE, &rule_schema, finish_rule, true, false};

@@ -21,4 +21,5 @@ ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv names
 // gateways (mesh or none), sourceLabels and sourceNamespace of a match, for our identity.
 bool ist_source_matches(const ist_world *world, ist_files_list gateways, ist_files_list labels, ist_strv namespace_);
 // The routes of a VirtualService at one port, in order, up to the first that catches all. IST_ENOMEM.
-ist_status ist_routes_make(ist_world *world, const ist_vs *vs, uint16_t port, ist_route_list *out) IST_NONNULL IST_MUSTCHECK;
+ist_status ist_routes_make(ist_world *world, const ist_vs *vs, uint16_t port,
+                           ist_route_list *out) IST_NONNULL IST_MUSTCHECK;

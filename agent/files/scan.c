@@ -59,7 +59,7 @@ static ist_status find_or_add(ist_files *files, ist_strv name, ist_file **ret_fi
 typedef struct scan {
     ist_files *files;
     char path[PATH_BYTES];
-    size_t root_length;          // of the directory's own path, with its slash
+    size_t root_length; // of the directory's own path, with its slash
     uint32_t parsed;
     void (*directory)(void *ctx, const char *path); // NULL: files are loaded
     void *ctx;
@@ -96,7 +96,9 @@ static ist_status visit_entry(scan *s, size_t length, const char *name, uint32_t
         return ist_err_set(s->err, IST_ELIMIT, "%s: the path is too long", name);
     }
     if (stat(s->path, &info) != 0) {
-        return IST_OK; // gone since, or a dangling link
+        // Gone since, or a dangling link, which is reported as a file that cannot be opened.
+        bool dangling = lstat(s->path, &info) == 0 && S_ISLNK(info.st_mode) && wanted_name(name);
+        return dangling && s->directory == NULL ? load_file(s, ist_strv_from(s->path + s->root_length)) : IST_OK;
     }
     if (S_ISDIR(info.st_mode) && depth < MAX_DEPTH) {
         size_t next = length + (size_t)written;

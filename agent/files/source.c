@@ -10,7 +10,7 @@
 #define MAX_OBJECTS 2000000U
 #define SCRATCH_BLOCK_BYTES ((size_t)64 << 10)
 
-// --- Identity -----------------------------------------------------------------------------------------------------------------------
+// --- Identity --------------------------------------------------------------------------------------------------------
 
 static bool copy_text(ist_files *files, ist_strv from, ist_strv *to)
 {
@@ -25,7 +25,8 @@ static ist_status copy_labels(ist_files *files, const ist_files_identity *from)
         return IST_ENOMEM;
     }
     for (size_t i = 0; i < from->label_count; i++) {
-        if (!copy_text(files, from->labels[i].key, &labels[i].key) || !copy_text(files, from->labels[i].value, &labels[i].value)) {
+        if (!copy_text(files, from->labels[i].key, &labels[i].key) ||
+            !copy_text(files, from->labels[i].value, &labels[i].value)) {
             return IST_ENOMEM;
         }
     }
@@ -66,7 +67,7 @@ static ist_status check_identity(const ist_files_identity *identity, ist_err *er
     return slashes <= 2 ? IST_OK : ist_err_set(err, IST_EINVAL, "locality: must be REGION/ZONE/SUBZONE");
 }
 
-// --- Life ---------------------------------------------------------------------------------------------------------------------------
+// --- Life ------------------------------------------------------------------------------------------------------------
 
 static ist_status own_builder(ist_files *files)
 {
@@ -133,7 +134,7 @@ void ist_files_free(ist_files *files)
     ist_free(files);
 }
 
-// --- Loading --------------------------------------------------------------------------------------------------------------------------
+// --- Loading ---------------------------------------------------------------------------------------------------------
 
 static uint32_t count_objects(const ist_files *files)
 {
@@ -162,8 +163,12 @@ static ist_status translate(ist_files *files, ist_err *err)
     }
     ist_files_findings_clear(&files->findings);
     ist_arena_clear(files->findings.arena);
-    ist_translate_args args = {.builder = files->builder, .identity = &files->identity, .objects = all, .object_count = count,
-                               .findings = &files->findings, .tables = files->tables};
+    ist_translate_args args = {.builder = files->builder,
+                               .identity = &files->identity,
+                               .objects = all,
+                               .object_count = count,
+                               .findings = &files->findings,
+                               .tables = files->tables};
     ist_status status = ist_translate(&args, err);
     ist_free(all);
     return status;
@@ -214,7 +219,7 @@ ist_status ist_files_load(ist_files *files, ist_files_summary *ret_summary, ist_
     return status;
 }
 
-// --- Findings -------------------------------------------------------------------------------------------------------------------------
+// --- Findings --------------------------------------------------------------------------------------------------------
 
 // Files stand in the order of their names and their findings in the order of lines; those of the translation follow.
 void ist_files_each_finding(const ist_files *files, void (*fn)(void *ctx, const ist_files_finding *finding), void *ctx)

@@ -28,8 +28,9 @@ char *ist_world_print(ist_arena *arena, ist_strv *ret_text, const char *format, 
 
 ist_status ist_world_finding(ist_world *world, const ist_object *object, ist_files_level level, const char *format, ...)
 {
-    static const char *const kinds[] = {"Service", "EndpointSlice", "Pod", "Node", "Namespace", "ServiceEntry", "WorkloadEntry",
-                                        "DestinationRule", "VirtualService", "Sidecar", "ConfigMap"};
+    static const char *const kinds[] = {"Service",        "EndpointSlice", "Pod",           "Node",
+                                        "Namespace",      "ServiceEntry",  "WorkloadEntry", "DestinationRule",
+                                        "VirtualService", "Sidecar",       "ConfigMap"};
     char text[400];
     char name[192];
     va_list args;
@@ -38,8 +39,13 @@ ist_status ist_world_finding(ist_world *world, const ist_object *object, ist_fil
     va_end(args);
     (void)snprintf(name, sizeof(name), "%s %.*s/%.*s", kinds[object->kind], IST_STRV_ARG(object->meta.namespace_),
                    IST_STRV_ARG(object->meta.name)); // likewise
-    ist_files_finding finding = {.level = level, .file = object->file, .line = object->line, .column = 1,
-                                 .object = ist_strv_from(name), .field = IST_STRV(""), .text = ist_strv_from(text)};
+    ist_files_finding finding = {.level = level,
+                                 .file = object->file,
+                                 .line = object->line,
+                                 .column = 1,
+                                 .object = ist_strv_from(name),
+                                 .field = IST_STRV(""),
+                                 .text = ist_strv_from(text)};
     return ist_files_findings_add(world->findings, &finding);
 }
 
@@ -48,8 +54,8 @@ ist_strv ist_world_host(ist_world *world, ist_strv host, ist_strv namespace_)
     ist_strv out = IST_STRV_NULL;
     bool short_ = host.n != 0 && host.p[0] != '*' && ist_strv_find(host, '.') == host.n;
     ist_strv domain = world->domain;
-    char *text = short_ ? ist_world_print(world->arena, &out, "%.*s.%.*s.svc.%.*s", IST_STRV_ARG(host), IST_STRV_ARG(namespace_),
-                                          IST_STRV_ARG(domain))
+    char *text = short_ ? ist_world_print(world->arena, &out, "%.*s.%.*s.svc.%.*s", IST_STRV_ARG(host),
+                                          IST_STRV_ARG(namespace_), IST_STRV_ARG(domain))
                         : ist_world_print(world->arena, &out, "%.*s", IST_STRV_ARG(host));
     if (text != NULL) {
         ist_strv_lower(out, text);
@@ -57,7 +63,7 @@ ist_strv ist_world_host(ist_world *world, ist_strv host, ist_strv namespace_)
     return out;
 }
 
-// --- Indexes ------------------------------------------------------------------------------------------------------------------------
+// --- Indexes ---------------------------------------------------------------------------------------------------------
 
 static int by_creation(const void *a, const void *b)
 {
@@ -122,8 +128,9 @@ static ist_status index_slices(ist_world *world)
         const ist_slice *slice = (const ist_slice *)world->objects[IST_OBJECT_SLICE][i - 1];
         ist_slice_ref *ref = IST_ARENA_NEW(world->arena, ist_slice_ref);
         ist_strv key = IST_STRV_NULL;
-        if (ref == NULL || ist_world_print(world->scratch, &key, "%.*s/%.*s", IST_STRV_ARG(slice->object.meta.namespace_),
-                                           IST_STRV_ARG(slice->service)) == NULL) {
+        if (ref == NULL ||
+            ist_world_print(world->scratch, &key, "%.*s/%.*s", IST_STRV_ARG(slice->object.meta.namespace_),
+                            IST_STRV_ARG(slice->service)) == NULL) {
             return IST_ENOMEM;
         }
         ref->slice = slice;
@@ -154,7 +161,7 @@ static ist_status index_workloads(ist_world *world)
     return IST_OK;
 }
 
-// --- Who we are ---------------------------------------------------------------------------------------------------------------------
+// --- Who we are ------------------------------------------------------------------------------------------------------
 
 static const ist_pod *own_pod(const ist_world *world)
 {
@@ -173,8 +180,9 @@ static const ist_pod *own_pod(const ist_world *world)
 
 static ist_status own_labels(ist_world *world, ist_files_list given)
 {
-    static const char *const topology[] = {"topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone",
-                                           "topology.istio.io/network", "topology.istio.io/cluster", "kubernetes.io/hostname"};
+    static const char *const topology[] = {"topology.kubernetes.io/region", "topology.kubernetes.io/zone",
+                                           "topology.istio.io/subzone",     "topology.istio.io/network",
+                                           "topology.istio.io/cluster",     "kubernetes.io/hostname"};
     const ist_files_label *items = given.items;
     ist_files_label *all = IST_ARENA_ARRAY(world->arena, given.count + IST_COUNT(topology), ist_files_label);
     uint32_t count = 0;
@@ -183,7 +191,8 @@ static ist_status own_labels(ist_world *world, ist_files_list given)
     }
     for (size_t i = 0; i < IST_COUNT(topology); i++) {
         ist_strv key = ist_strv_from(topology[i]);
-        ist_strv value = ist_topology_label(key, world->locality, world->identity->network, world->identity->node_name, world->cluster_id);
+        ist_strv value = ist_topology_label(key, world->locality, world->identity->network, world->identity->node_name,
+                                            world->cluster_id);
         if (value.p != NULL) {
             all[count++] = (ist_files_label){key, value};
         }
@@ -237,9 +246,10 @@ static ist_status report_gateways(ist_world *world)
             ist_mesh_addr addr;
             ist_status status = IST_OK;
             if (ist_mesh_addr_parse(gateways[j].address, &addr, NULL) != IST_OK) {
-                status = ist_world_finding(world, &world->mesh->object, IST_FILES_WARNING,
-                                           "gateway %u of network %.*s has no IP address; endpoints behind it are left out", j,
-                                           IST_STRV_ARG(networks[i].key));
+                status =
+                    ist_world_finding(world, &world->mesh->object, IST_FILES_WARNING,
+                                      "gateway %u of network %.*s has no IP address; endpoints behind it are left out",
+                                      j, IST_STRV_ARG(networks[i].key));
             }
             if (status != IST_OK) {
                 return status;
@@ -269,7 +279,7 @@ static ist_status build_world(ist_world *world, const ist_translate_args *args)
     return status == IST_OK ? ist_world_scope(world) : status;
 }
 
-// --- Putting ------------------------------------------------------------------------------------------------------------------------
+// --- Putting ---------------------------------------------------------------------------------------------------------
 
 static ist_status put_service(ist_world *world, const ist_svc *service)
 {
@@ -299,7 +309,8 @@ static ist_status put_all(ist_world *world)
     return status == IST_OK ? ist_put_listeners(world) : status;
 }
 
-static const ist_mesh_set sets[] = {IST_MESH_SET_CLUSTERS, IST_MESH_SET_NAMES, IST_MESH_SET_LISTENERS, IST_MESH_SET_FACTS};
+static const ist_mesh_set sets[] = {IST_MESH_SET_CLUSTERS, IST_MESH_SET_NAMES, IST_MESH_SET_LISTENERS,
+                                    IST_MESH_SET_FACTS};
 
 static ist_status put_sets(ist_world *world)
 {
@@ -347,7 +358,8 @@ static void free_world(ist_world *world)
 
 ist_status ist_translate(const ist_translate_args *args, ist_err *err)
 {
-    ist_world world = {.builder = args->builder, .identity = args->identity, .findings = args->findings, .tables = args->tables};
+    ist_world world = {
+        .builder = args->builder, .identity = args->identity, .findings = args->findings, .tables = args->tables};
     world.arena = ist_arena_new(WORLD_BLOCK_BYTES, 0);
     world.scratch = ist_arena_new(WORLD_BLOCK_BYTES, 0);
     ist_status status = IST_ENOMEM;
@@ -356,5 +368,7 @@ ist_status ist_translate(const ist_translate_args *args, ist_err *err)
         status = status == IST_OK ? put_sets(&world) : status;
     }
     free_world(&world);
-    return status == IST_OK ? IST_OK : ist_err_set(err, status, "the objects could not be translated: %s", ist_status_name(status));
+    return status == IST_OK
+               ? IST_OK
+               : ist_err_set(err, status, "the objects could not be translated: %s", ist_status_name(status));
 }

@@ -9,11 +9,12 @@
 ist_strv ist_cluster_name(ist_arena *arena, uint32_t port, ist_strv subset, ist_strv host)
 {
     ist_strv name = IST_STRV_NULL;
-    (void)ist_world_print(arena, &name, "outbound|%u|%.*s|%.*s", port, IST_STRV_ARG(subset), IST_STRV_ARG(host)); // .p tells
+    (void)ist_world_print(arena, &name, "outbound|%u|%.*s|%.*s", port, IST_STRV_ARG(subset),
+                          IST_STRV_ARG(host)); // .p tells
     return name;
 }
 
-// --- Endpoints of one cluster ---------------------------------------------------------------------------------------------------
+// --- Endpoints of one cluster ----------------------------------------------------------------------------------------
 
 static bool subset_has(const ist_world *world, const ist_subset *subset, const ist_instance *instance)
 {
@@ -49,9 +50,15 @@ static ist_status push_gateways(const ist_network *network, const ist_instance *
 {
     const ist_network_gateway *gateways = network->gateways.items;
     for (uint32_t i = 0; i < network->gateways.count; i++) {
-        ist_instance gateway = {.weight = instance->weight, .health = IST_MESH_UNKNOWN, .locality = instance->locality,
-                                .network = instance->network, .labels = instance->labels, .mtls = true, .gateway = true,
-                                .port_name = instance->port_name, .workload = IST_STRV(";;;;")};
+        ist_instance gateway = {.weight = instance->weight,
+                                .health = IST_MESH_UNKNOWN,
+                                .locality = instance->locality,
+                                .network = instance->network,
+                                .labels = instance->labels,
+                                .mtls = true,
+                                .gateway = true,
+                                .port_name = instance->port_name,
+                                .workload = IST_STRV(";;;;")};
         gateway.port = (uint16_t)(gateways[i].port != 0 ? gateways[i].port : 15443);
         if (ist_mesh_addr_parse(gateways[i].address, &gateway.addr, NULL) != IST_OK) {
             continue; // a name, or a registryServiceName: ist_translate reports it
@@ -76,7 +83,7 @@ typedef struct selection {
     const ist_svc_port *port;
     const ist_subset *subset;
     const ist_policy *policy;
-    bool names;   // DNS cluster: host names wanted too
+    bool names; // DNS cluster: host names wanted too
 } selection;
 
 static bool selected(const ist_world *world, const selection *want, const ist_instance *instance)
@@ -94,7 +101,8 @@ static bool selected(const ist_world *world, const selection *want, const ist_in
     return instance->health != IST_MESH_UNHEALTHY || !only_healthy;
 }
 
-static ist_status select_instances(const ist_world *world, const selection *want, const ist_instances *all, ist_instances *out)
+static ist_status select_instances(const ist_world *world, const selection *want, const ist_instances *all,
+                                   ist_instances *out)
 {
     bool may_mtls = want->policy->tls == NULL || want->policy->tls->mode == IST_TLS_ISTIO_MUTUAL;
     ist_strv ours = world->identity->network;
@@ -119,7 +127,7 @@ static ist_status select_instances(const ist_world *world, const selection *want
     return IST_OK;
 }
 
-// --- In the mesh's form -----------------------------------------------------------------------------------------------------------
+// --- In the mesh's form ----------------------------------------------------------------------------------------------
 
 typedef struct tables {
     ist_mesh_endpoint *items;
@@ -147,8 +155,12 @@ static void fill_endpoint(tables *out, const ist_instance *from, uint16_t locali
 {
     ist_mesh_endpoints *spec = out->spec;
     ist_mesh_endpoint *to = &out->items[spec->count++];
-    *to = (ist_mesh_endpoint){.weight = from->weight, .port = from->port, .locality = locality, .family = from->addr.family,
-                              .health = (uint8_t)from->health, .alternate = IST_MESH_NO_INDEX};
+    *to = (ist_mesh_endpoint){.weight = from->weight,
+                              .port = from->port,
+                              .locality = locality,
+                              .family = from->addr.family,
+                              .health = (uint8_t)from->health,
+                              .alternate = IST_MESH_NO_INDEX};
     to->flags = (uint8_t)((from->mtls ? IST_MESH_ENDPOINT_MTLS : 0) | (from->gateway ? IST_MESH_ENDPOINT_GATEWAY : 0));
     memcpy(to->address, from->addr.bytes, sizeof(to->address));
     to->workload = workload_index(out, from->workload);
@@ -185,7 +197,7 @@ static ist_status make_spec(ist_world *world, const ist_localities *localities, 
     return IST_OK;
 }
 
-// --- Cluster ------------------------------------------------------------------------------------------------------------------------
+// --- Cluster ---------------------------------------------------------------------------------------------------------
 
 static ist_mesh_lb lb_of(const ist_policy *policy, ist_mesh_cluster *spec)
 {
@@ -193,15 +205,21 @@ static ist_mesh_lb lb_of(const ist_policy *policy, ist_mesh_cluster *spec)
     if (lb != NULL && lb->hash != NULL) {
         const ist_consistent_hash *hash = lb->hash;
         spec->ring_size = hash->maglev != NULL ? hash->maglev->table_size
-                          : hash->ring_hash != NULL && hash->ring_hash->minimum_ring_size != 0 ? hash->ring_hash->minimum_ring_size
-                          : hash->minimum_ring_size != 0 ? hash->minimum_ring_size : 1024;
+                          : hash->ring_hash != NULL && hash->ring_hash->minimum_ring_size != 0
+                              ? hash->ring_hash->minimum_ring_size
+                          : hash->minimum_ring_size != 0 ? hash->minimum_ring_size
+                                                         : 1024;
         return hash->maglev != NULL ? IST_MESH_LB_MAGLEV : IST_MESH_LB_RING_HASH;
     }
     switch (lb != NULL ? lb->simple : 0) {
-    case IST_LB_RANDOM: return IST_MESH_LB_RANDOM;
-    case IST_LB_ROUND_ROBIN: return IST_MESH_LB_ROUND_ROBIN;
-    case IST_LB_PASSTHROUGH: return IST_MESH_LB_CLUSTER_PROVIDED;
-    default: return IST_MESH_LB_LEAST_REQUEST; // LEAST_REQUEST, LEAST_CONN, UNSPECIFIED, absent
+    case IST_LB_RANDOM:
+        return IST_MESH_LB_RANDOM;
+    case IST_LB_ROUND_ROBIN:
+        return IST_MESH_LB_ROUND_ROBIN;
+    case IST_LB_PASSTHROUGH:
+        return IST_MESH_LB_CLUSTER_PROVIDED;
+    default:
+        return IST_MESH_LB_LEAST_REQUEST; // LEAST_REQUEST, LEAST_CONN, UNSPECIFIED, absent
     }
 }
 
@@ -231,13 +249,19 @@ static void publish(const ist_policy *policy, ist_mesh_published *out)
 static ist_mesh_discovery discovery_of(ist_resolution resolution)
 {
     switch (resolution) {
-    case IST_RESOLUTION_EDS: return IST_MESH_DISCOVERY_EDS;
-    case IST_RESOLUTION_NONE: return IST_MESH_DISCOVERY_ORIGINAL_DST;
-    case IST_RESOLUTION_DNS: return IST_MESH_DISCOVERY_STRICT_DNS;
-    case IST_RESOLUTION_DNS_RR: return IST_MESH_DISCOVERY_LOGICAL_DNS;
-    case IST_RESOLUTION_DYNAMIC_DNS: return IST_MESH_DISCOVERY_DYNAMIC_DNS;
+    case IST_RESOLUTION_EDS:
+        return IST_MESH_DISCOVERY_EDS;
+    case IST_RESOLUTION_NONE:
+        return IST_MESH_DISCOVERY_ORIGINAL_DST;
+    case IST_RESOLUTION_DNS:
+        return IST_MESH_DISCOVERY_STRICT_DNS;
+    case IST_RESOLUTION_DNS_RR:
+        return IST_MESH_DISCOVERY_LOGICAL_DNS;
+    case IST_RESOLUTION_DYNAMIC_DNS:
+        return IST_MESH_DISCOVERY_DYNAMIC_DNS;
     case IST_RESOLUTION_ALIAS:
-    case _IST_RESOLUTION_MAX: break;
+    case _IST_RESOLUTION_MAX:
+        break;
     }
     return IST_MESH_DISCOVERY_EDS;
 }
@@ -251,28 +275,32 @@ static ist_status describe(ist_world *world, const selection *want, const ist_dr
     spec->lb = lb_of(policy, spec);
     if (spec->lb == IST_MESH_LB_CLUSTER_PROVIDED) {
         spec->discovery = IST_MESH_DISCOVERY_ORIGINAL_DST;
-    } else if (spec->discovery == IST_MESH_DISCOVERY_ORIGINAL_DST || spec->discovery == IST_MESH_DISCOVERY_DYNAMIC_DNS) {
+    } else if (spec->discovery == IST_MESH_DISCOVERY_ORIGINAL_DST ||
+               spec->discovery == IST_MESH_DISCOVERY_DYNAMIC_DNS) {
         spec->lb = IST_MESH_LB_CLUSTER_PROVIDED;
     }
     const ist_pool_http *http = policy->pool != NULL ? policy->pool->http : NULL;
     bool upgrade = http != NULL && http->h2_upgrade == IST_H2_UPGRADE && want->port->proto == IST_PROTO_HTTP;
     spec->http2 = want->port->proto == IST_PROTO_HTTP2 || upgrade;
     spec->external = want->service->external;
-    spec->tls_origination = policy->tls != NULL && (policy->tls->mode == IST_TLS_SIMPLE || policy->tls->mode == IST_TLS_MUTUAL);
+    spec->tls_origination =
+        policy->tls != NULL && (policy->tls->mode == IST_TLS_SIMPLE || policy->tls->mode == IST_TLS_MUTUAL);
     spec->panic_percent = policy->outlier != NULL ? (double)policy->outlier->min_health_percent : 0.0;
     publish(policy, &spec->published);
     if (rule == NULL) {
         return IST_OK;
     }
     const ist_meta *meta = &rule->object->object.meta;
-    char *config = ist_world_print(world->scratch, &spec->config, "/apis/networking.istio.io/v1/namespaces/%.*s/destination-rule/%.*s",
+    char *config = ist_world_print(world->scratch, &spec->config,
+                                   "/apis/networking.istio.io/v1/namespaces/%.*s/destination-rule/%.*s",
                                    IST_STRV_ARG(meta->namespace_), IST_STRV_ARG(meta->name));
     return config != NULL ? IST_OK : IST_ENOMEM;
 }
 
 static ist_status put(ist_world *world, ist_mesh_cluster *spec, const ist_mesh_endpoints *endpoints)
 {
-    bool inline_ = spec->discovery == IST_MESH_DISCOVERY_STRICT_DNS || spec->discovery == IST_MESH_DISCOVERY_LOGICAL_DNS;
+    bool inline_ =
+        spec->discovery == IST_MESH_DISCOVERY_STRICT_DNS || spec->discovery == IST_MESH_DISCOVERY_LOGICAL_DNS;
     ist_err err = IST_ERR_NULL;
     if (inline_ && endpoints->count == 0) {
         return IST_OK; // istiod leaves such clusters out
@@ -301,8 +329,8 @@ static ist_status put_cluster(ist_world *world, const selection *want, const ist
     ist_localities localities;
     ist_mesh_endpoints endpoints;
     ist_mesh_cluster spec = {.discovery = IST_MESH_DISCOVERY_EDS};
-    spec.name = ist_cluster_name(world->scratch, want->port->number, want->subset != NULL ? want->subset->name : IST_STRV(""),
-                                 want->service->host);
+    spec.name = ist_cluster_name(world->scratch, want->port->number,
+                                 want->subset != NULL ? want->subset->name : IST_STRV(""), want->service->host);
     ist_status status = spec.name.p != NULL ? select_instances(world, want, all, &chosen) : IST_ENOMEM;
     status = status == IST_OK ? ist_localities_make(world, want->service, want->policy, &chosen, &localities) : status;
     status = status == IST_OK ? make_spec(world, &localities, &endpoints) : status;
@@ -322,12 +350,13 @@ static ist_status put_or_report(ist_world *world, const selection *want, const i
     if (status == IST_OK || status == IST_ENOMEM) {
         return status;
     }
-    const ist_object *object = want->service->service != NULL ? &want->service->service->object
-                                                              : &want->service->entries->entry->object;
+    const ist_object *object =
+        want->service->service != NULL ? &want->service->service->object : &want->service->entries->entry->object;
     object = want->subset != NULL ? &rule->object->object : object;
-    return ist_world_finding(world, object, IST_FILES_ERROR, "cluster of port %u of %.*s, subset \"%.*s\", was refused: %s",
-                             want->port->number, IST_STRV_ARG(want->service->host),
-                             IST_STRV_ARG(want->subset != NULL ? want->subset->name : IST_STRV("")), ist_status_name(status));
+    return ist_world_finding(
+        world, object, IST_FILES_ERROR, "cluster of port %u of %.*s, subset \"%.*s\", was refused: %s",
+        want->port->number, IST_STRV_ARG(want->service->host),
+        IST_STRV_ARG(want->subset != NULL ? want->subset->name : IST_STRV("")), ist_status_name(status));
 }
 
 ist_status ist_put_clusters(ist_world *world, const ist_svc *service, ist_instances *instances)

@@ -13,7 +13,7 @@ typedef struct table {
     ist_world *world;
     uint16_t port;
     char name[8];
-    ist_map *domains;  // taken domains of VirtualService hosts, and hosts that have their virtual host
+    ist_map *domains; // taken domains of VirtualService hosts, and hosts that have their virtual host
 } table;
 
 static const ist_svc_port *port_of(const ist_svc *service, uint16_t number)
@@ -45,7 +45,7 @@ static bool speaks_http(const ist_svc *service, uint16_t number)
     return port != NULL && ist_proto_is_http(port->proto);
 }
 
-// --- Domains ----------------------------------------------------------------------------------------------------------------------
+// --- Domains ---------------------------------------------------------------------------------------------------------
 
 typedef struct domains {
     ist_strv items[MAX_DOMAINS];
@@ -111,13 +111,14 @@ static ist_status service_domains(const table *t, const ist_svc *service, domain
     return IST_OK;
 }
 
-// --- Putting ----------------------------------------------------------------------------------------------------------------------
+// --- Putting ---------------------------------------------------------------------------------------------------------
 
-static ist_status put_host(table *t, ist_strv host, const domains *names, const ist_route_list *routes, const ist_object *from)
+static ist_status put_host(table *t, ist_strv host, const domains *names, const ist_route_list *routes,
+                           const ist_object *from)
 {
     ist_world *world = t->world;
-    ist_mesh_virtual_host spec = {.domains = names->items, .domain_count = names->count, .routes = routes->items,
-                                  .route_count = routes->count};
+    ist_mesh_virtual_host spec = {
+        .domains = names->items, .domain_count = names->count, .routes = routes->items, .route_count = routes->count};
     ist_err err = IST_ERR_NULL;
     if (ist_world_print(world->scratch, &spec.name, "%.*s:%u", IST_STRV_ARG(host), t->port) == NULL) {
         return IST_ENOMEM;
@@ -128,7 +129,8 @@ static ist_status put_host(table *t, ist_strv host, const domains *names, const 
         return IST_OK;
     }
     ist_status status = ist_mesh_builder_put_virtual_host(world->builder, name, &spec, &err);
-    return status == IST_OK || status == IST_ENOMEM ? status : ist_world_finding(world, from, IST_FILES_ERROR, "%s", err.text);
+    return status == IST_OK || status == IST_ENOMEM ? status
+                                                    : ist_world_finding(world, from, IST_FILES_ERROR, "%s", err.text);
 }
 
 static ist_status take(table *t, ist_strv domain)
@@ -155,7 +157,7 @@ static ist_status put_service(table *t, const ist_svc *service, const ist_route_
     return status == IST_OK ? take(t, service->host) : status;
 }
 
-// --- VirtualServices ----------------------------------------------------------------------------------------------------------------
+// --- VirtualServices -------------------------------------------------------------------------------------------------
 
 // The most specific wildcard host of the visible VirtualServices that covers a service owns it.
 static bool owns(const ist_world *world, const ist_vs *vs, ist_strv wildcard, ist_strv host)
@@ -242,7 +244,7 @@ static ist_status put_vs(table *t, const ist_vs *vs)
     return status;
 }
 
-// --- Services without VirtualService ------------------------------------------------------------------------------------------------
+// --- Services without VirtualService ---------------------------------------------------------------------------------
 
 static ist_status put_default(table *t, const ist_svc *service)
 {
@@ -251,8 +253,11 @@ static ist_status put_default(table *t, const ist_svc *service)
     if (to.cluster.p == NULL) {
         return IST_ENOMEM;
     }
-    ist_mesh_route route = {.name = IST_STRV("default"), .fraction_per_million = 1000000, .destinations = &to,
-                            .destination_count = 1, .policy = IST_MESH_ROUTE_POLICY_NONE};
+    ist_mesh_route route = {.name = IST_STRV("default"),
+                            .fraction_per_million = 1000000,
+                            .destinations = &to,
+                            .destination_count = 1,
+                            .policy = IST_MESH_ROUTE_POLICY_NONE};
     route.path = (ist_mesh_match){.kind = IST_MESH_MATCH_PREFIX, .value = IST_STRV("/")};
     ist_route_list routes = {&route, 1};
     const ist_object *from = service->service != NULL ? &service->service->object : &service->entries->entry->object;
@@ -285,7 +290,8 @@ static ist_status make_table(ist_world *world, uint16_t port)
         return IST_ENOMEM;
     }
     (void)snprintf(t.name, sizeof(t.name), "%u", port); // fits
-    ist_status status = ist_mesh_builder_refresh_begin(world->builder, IST_MESH_SET_VIRTUAL_HOSTS, ist_strv_from(t.name));
+    ist_status status =
+        ist_mesh_builder_refresh_begin(world->builder, IST_MESH_SET_VIRTUAL_HOSTS, ist_strv_from(t.name));
     if (status == IST_OK) {
         status = put_table(&t);
         if (status == IST_OK) {

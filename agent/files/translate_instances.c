@@ -25,7 +25,7 @@ static ist_strv first_of(ist_files_list labels, const char *const *keys, size_t 
     return IST_STRV_NULL;
 }
 
-// --- Place --------------------------------------------------------------------------------------------------------------------
+// --- Place -----------------------------------------------------------------------------------------------------------
 
 ist_strv ist_pod_locality(ist_world *world, const ist_pod *pod)
 {
@@ -132,11 +132,12 @@ ist_strv ist_topology_label(ist_strv key, ist_strv locality, ist_strv network, i
 
 ist_strv ist_instance_label(const ist_world *world, const ist_instance *instance, ist_strv key)
 {
-    ist_strv derived = ist_topology_label(key, instance->locality, instance->network, instance->node, world->cluster_id);
+    ist_strv derived =
+        ist_topology_label(key, instance->locality, instance->network, instance->node, world->cluster_id);
     return derived.p != NULL ? derived : ist_label_find(instance->labels, key);
 }
 
-// --- Who runs there -----------------------------------------------------------------------------------------------------------
+// --- Who runs there --------------------------------------------------------------------------------------------------
 
 // "NAME-27901234" of a Job that a CronJob made -> "NAME".
 static ist_strv without_schedule(ist_strv name)
@@ -144,14 +145,16 @@ static ist_strv without_schedule(ist_strv name)
     size_t dash = ist_strv_rfind(name, '-');
     ist_strv digits = ist_strv_skip(name, dash + 1);
     uint64_t number = 0;
-    bool scheduled = dash != 0 && digits.n >= 8 && digits.n <= 10 && ist_strv_to_u64(digits, UINT64_MAX, &number) == IST_OK;
+    bool scheduled =
+        dash != 0 && digits.n >= 8 && digits.n <= 10 && ist_strv_to_u64(digits, UINT64_MAX, &number) == IST_OK;
     return scheduled ? ist_strv_first(name, dash) : name;
 }
 
 static ist_strv owner_workload(const ist_pod *pod, const ist_owner *owner)
 {
     ist_strv hash = ist_label_find(pod->object.meta.labels, IST_STRV("pod-template-hash"));
-    bool replica = ist_strv_equal(owner->kind, IST_STRV("ReplicaSet")) && hash.n != 0 && ist_strv_ends_with(owner->name, hash);
+    bool replica =
+        ist_strv_equal(owner->kind, IST_STRV("ReplicaSet")) && hash.n != 0 && ist_strv_ends_with(owner->name, hash);
     if (replica && owner->name.n > hash.n + 1) {
         return ist_strv_first(owner->name, owner->name.n - hash.n - 1);
     }
@@ -179,7 +182,8 @@ static ist_strv pod_workload(const ist_pod *pod)
 static ist_status set_workload(ist_world *world, ist_instance *instance, ist_strv workload, ist_strv namespace_)
 {
     static const char *const names[] = {"service.istio.io/canonical-name", "app.kubernetes.io/name", "app"};
-    static const char *const revisions[] = {"service.istio.io/canonical-revision", "app.kubernetes.io/version", "version"};
+    static const char *const revisions[] = {"service.istio.io/canonical-revision", "app.kubernetes.io/version",
+                                            "version"};
     ist_strv canonical = first_of(instance->labels, names, IST_COUNT(names));
     ist_strv revision = first_of(instance->labels, revisions, IST_COUNT(revisions));
     if (canonical.n == 0) {
@@ -188,9 +192,9 @@ static ist_status set_workload(ist_world *world, ist_instance *instance, ist_str
     if (ist_strv_equal(revision, IST_STRV("latest"))) {
         revision = IST_STRV("");
     }
-    char *text = ist_world_print(world->scratch, &instance->workload, "%.*s;%.*s;%.*s;%.*s;%.*s", IST_STRV_ARG(workload),
-                                 IST_STRV_ARG(namespace_), IST_STRV_ARG(canonical), IST_STRV_ARG(revision),
-                                 IST_STRV_ARG(world->cluster_id));
+    char *text = ist_world_print(world->scratch, &instance->workload, "%.*s;%.*s;%.*s;%.*s;%.*s",
+                                 IST_STRV_ARG(workload), IST_STRV_ARG(namespace_), IST_STRV_ARG(canonical),
+                                 IST_STRV_ARG(revision), IST_STRV_ARG(world->cluster_id));
     return text != NULL ? IST_OK : IST_ENOMEM;
 }
 
@@ -200,7 +204,8 @@ static ist_status pod_facts(ist_world *world, const ist_pod *pod, ist_instance *
     instance->labels = meta->labels;
     instance->node = pod->node;
     instance->locality = ist_pod_locality(world, pod);
-    instance->mtls = ist_strv_equal(ist_label_find(meta->labels, IST_STRV("security.istio.io/tlsMode")), IST_STRV("istio"));
+    instance->mtls =
+        ist_strv_equal(ist_label_find(meta->labels, IST_STRV("security.istio.io/tlsMode")), IST_STRV("istio"));
     instance->pod_subdomain = pod->subdomain;
     instance->pod_hostname = pod->hostname.n != 0 ? pod->hostname : meta->name;
     if (instance->locality.p == NULL) {
@@ -209,7 +214,7 @@ static ist_status pod_facts(ist_world *world, const ist_pod *pod, ist_instance *
     return set_workload(world, instance, pod_workload(pod), meta->namespace_);
 }
 
-// --- EndpointSlices -------------------------------------------------------------------------------------------------------------
+// --- EndpointSlices --------------------------------------------------------------------------------------------------
 
 static bool has_instance(const ist_instances *out, const ist_mesh_addr *addr, ist_strv port_name)
 {
@@ -254,8 +259,8 @@ static ist_status add_slice_endpoint(ist_world *world, const ist_slice *slice, c
         instance->port = (uint16_t)ports[i].port;
         instance->health = ready ? IST_MESH_HEALTHY : IST_MESH_UNHEALTHY;
         instance->locality = IST_STRV("");
-        ist_status status = pod != NULL ? pod_facts(world, pod, instance)
-                                        : set_workload(world, instance, IST_STRV(""), IST_STRV(""));
+        ist_status status =
+            pod != NULL ? pod_facts(world, pod, instance) : set_workload(world, instance, IST_STRV(""), IST_STRV(""));
         if (status != IST_OK) {
             return status;
         }
@@ -267,7 +272,8 @@ static ist_status add_slice_endpoint(ist_world *world, const ist_slice *slice, c
 static ist_status add_slices(ist_world *world, const ist_svc *service, ist_instances *out)
 {
     ist_strv key = IST_STRV_NULL;
-    if (ist_world_print(world->scratch, &key, "%.*s/%.*s", IST_STRV_ARG(service->namespace_), IST_STRV_ARG(service->name)) == NULL) {
+    if (ist_world_print(world->scratch, &key, "%.*s/%.*s", IST_STRV_ARG(service->namespace_),
+                        IST_STRV_ARG(service->name)) == NULL) {
         return IST_ENOMEM;
     }
     for (const ist_slice_ref *ref = ist_map_find(world->slices, key); ref != NULL; ref = ref->next) {
@@ -282,7 +288,7 @@ static ist_status add_slices(ist_world *world, const ist_svc *service, ist_insta
     return IST_OK;
 }
 
-// --- WorkloadEntries and ServiceEntry endpoints -----------------------------------------------------------------------------------
+// --- WorkloadEntries and ServiceEntry endpoints ----------------------------------------------------------------------
 
 typedef struct workload_source {
     const ist_workload_spec *spec;
@@ -316,7 +322,8 @@ static ist_status workload_locality(ist_world *world, const workload_source *fro
     return text != NULL ? IST_OK : IST_ENOMEM;
 }
 
-static ist_status add_workload(ist_world *world, const workload_source *from, ist_strv port_name, uint16_t port, ist_instances *out)
+static ist_status add_workload(ist_world *world, const workload_source *from, ist_strv port_name, uint16_t port,
+                               ist_instances *out)
 {
     ist_instance *instance = add_instance(out);
     if (instance == NULL) {
@@ -331,7 +338,8 @@ static ist_status add_workload(ist_world *world, const workload_source *from, is
     instance->port = port;
     instance->labels = from->labels;
     instance->weight = from->spec->weight != 0 ? from->spec->weight : 1;
-    instance->network = from->spec->network.n != 0 ? from->spec->network : ist_world_network(world, &instance->addr, from->labels);
+    instance->network =
+        from->spec->network.n != 0 ? from->spec->network : ist_world_network(world, &instance->addr, from->labels);
     ist_strv mode = ist_label_find(from->labels, IST_STRV("security.istio.io/tlsMode"));
     instance->mtls = mode.p != NULL ? ist_strv_equal(mode, IST_STRV("istio")) : from->spec->service_account.n != 0;
     ist_status status = workload_locality(world, from, instance);
@@ -340,10 +348,12 @@ static ist_status add_workload(ist_world *world, const workload_source *from, is
 
 static bool is_dns(ist_resolution resolution)
 {
-    return resolution == IST_RESOLUTION_DNS || resolution == IST_RESOLUTION_DNS_RR || resolution == IST_RESOLUTION_DYNAMIC_DNS;
+    return resolution == IST_RESOLUTION_DNS || resolution == IST_RESOLUTION_DNS_RR ||
+           resolution == IST_RESOLUTION_DYNAMIC_DNS;
 }
 
-static ist_status add_entry_workload(ist_world *world, const ist_entry *entry, const workload_source *from, ist_instances *out)
+static ist_status add_entry_workload(ist_world *world, const ist_entry *entry, const workload_source *from,
+                                     ist_instances *out)
 {
     const ist_entry_port *ports = entry->spec.ports.items;
     for (uint32_t i = 0; i < entry->spec.ports.count; i++) {
@@ -378,17 +388,25 @@ static ist_status workload_labels(ist_world *world, const ist_workload *workload
 // Calls for each WorkloadEntry of the namespace that has the labels. `hostnames`: also those with a name as address.
 typedef ist_status (*workload_fn)(ist_world *world, const void *ctx, const workload_source *from, ist_instances *out);
 
-static ist_status each_workload(ist_world *world, ist_strv namespace_, ist_files_list selector, bool hostnames, workload_fn fn,
-                                const void *ctx, ist_instances *out)
+typedef struct workload_query {
+    ist_strv namespace_;
+    ist_files_list selector;
+    bool hostnames;
+    workload_fn fn;
+    const void *ctx;
+} workload_query;
+
+static ist_status each_workload(ist_world *world, const workload_query *query, ist_instances *out)
 {
-    for (const ist_workload_ref *ref = ist_map_find(world->workloads, namespace_); ref != NULL; ref = ref->next) {
+    for (const ist_workload_ref *ref = ist_map_find(world->workloads, query->namespace_); ref != NULL;
+         ref = ref->next) {
         const ist_meta *meta = &ref->workload->object.meta;
-        workload_source from = {.spec = &ref->workload->spec, .name = meta->name, .namespace_ = namespace_};
+        workload_source from = {.spec = &ref->workload->spec, .name = meta->name, .namespace_ = query->namespace_};
         ist_mesh_addr addr;
         ist_status status = workload_labels(world, ref->workload, &from.labels);
-        if (status == IST_OK && ist_labels_subset(selector, from.labels) &&
-            (hostnames || ist_mesh_addr_parse(from.spec->address, &addr, NULL) == IST_OK)) {
-            status = fn(world, ctx, &from, out);
+        if (status == IST_OK && ist_labels_subset(query->selector, from.labels) &&
+            (query->hostnames || ist_mesh_addr_parse(from.spec->address, &addr, NULL) == IST_OK)) {
+            status = query->fn(world, query->ctx, &from, out);
         }
         if (status != IST_OK) {
             return status;
@@ -425,8 +443,8 @@ static ist_status entry_pods(ist_world *world, const ist_entry *entry, ist_insta
     const ist_entry_port *ports = entry->spec.ports.items;
     for (uint32_t i = 0; i < world->object_counts[IST_OBJECT_POD]; i++) {
         const ist_pod *pod = (const ist_pod *)world->objects[IST_OBJECT_POD][i];
-        bool selected = ist_strv_equal(pod->object.meta.namespace_, entry->object.meta.namespace_) && pod->ip.family != 0 &&
-                        ist_labels_subset(entry->spec.selector->labels, pod->object.meta.labels);
+        bool selected = ist_strv_equal(pod->object.meta.namespace_, entry->object.meta.namespace_) &&
+                        pod->ip.family != 0 && ist_labels_subset(entry->spec.selector->labels, pod->object.meta.labels);
         for (uint32_t j = 0; selected && j < entry->spec.ports.count; j++) {
             ist_instance *instance = add_instance(out);
             ist_status status = instance != NULL ? pod_facts(world, pod, instance) : IST_ENOMEM;
@@ -449,7 +467,8 @@ static ist_status add_entry(ist_world *world, const ist_svc *service, const ist_
     ist_status status = IST_OK;
     if (entry->spec.selector != NULL) {
         bool dns = is_dns(service->resolution);
-        status = each_workload(world, meta->namespace_, entry->spec.selector->labels, dns, entry_workload, entry, out);
+        workload_query query = {meta->namespace_, entry->spec.selector->labels, dns, entry_workload, entry};
+        status = each_workload(world, &query, out);
         return status == IST_OK && !dns ? entry_pods(world, entry, out) : status;
     }
     if (entry->spec.endpoints.count == 0 && is_dns(service->resolution)) {
@@ -473,8 +492,9 @@ ist_status ist_world_instances(ist_world *world, const ist_svc *service, ist_ins
     if (service->service != NULL) {
         status = add_slices(world, service, out);
         if (status == IST_OK && service->service->spec.selector.count != 0) {
-            status = each_workload(world, service->namespace_, service->service->spec.selector, false, service_workload,
-                                   service, out);
+            workload_query query = {service->namespace_, service->service->spec.selector, false, service_workload,
+                                    service};
+            status = each_workload(world, &query, out);
         }
     }
     for (const ist_svc_source *at = service->entries; at != NULL && status == IST_OK; at = at->next) {

@@ -29,7 +29,8 @@ static bool l4_matches(const context *c, const ist_l4_match *match)
            ist_source_matches(c->world, match->gateways, match->source_labels, match->source_namespace);
 }
 
-static ist_status add_prefixes(ist_world *world, ist_files_list subnets, const ist_mesh_prefix **ret_items, uint32_t *ret_count)
+static ist_status add_prefixes(ist_world *world, ist_files_list subnets, const ist_mesh_prefix **ret_items,
+                               uint32_t *ret_count)
 {
     const ist_strv *items = subnets.items;
     ist_mesh_prefix *all = IST_ARENA_ARRAY(world->scratch, subnets.count, ist_mesh_prefix);
@@ -55,11 +56,14 @@ static ist_status add_prefixes(ist_world *world, ist_files_list subnets, const i
     return IST_OK;
 }
 
-static ist_status add_chain(const context *c, const ist_vs *vs, const ist_l4 *l4, ist_files_list sni, ist_files_list subnets)
+static ist_status add_chain(const context *c, const ist_vs *vs, const ist_l4 *l4, ist_files_list sni,
+                            ist_files_list subnets)
 {
     ist_weighted_list list;
-    ist_mesh_l4_route chain = {.server_names = sni.items, .server_name_count = sni.count, .tls = c->port->proto == IST_PROTO_TLS};
-    ist_status status = ist_weighted_of(c->world, l4->route, vs->object->object.meta.namespace_, c->port->number, &list);
+    ist_mesh_l4_route chain = {
+        .server_names = sni.items, .server_name_count = sni.count, .tls = c->port->proto == IST_PROTO_TLS};
+    ist_status status =
+        ist_weighted_of(c->world, l4->route, vs->object->object.meta.namespace_, c->port->number, &list);
     status = status == IST_OK ? add_prefixes(c->world, subnets, &chain.prefixes, &chain.prefix_count) : status;
     if (status != IST_OK) {
         return status;
@@ -177,7 +181,10 @@ static ist_status collect(const context *c)
 
 static ist_status put(ist_world *world, const context *c, const ist_mesh_addr *addrs, uint32_t addr_count)
 {
-    ist_mesh_listener spec = {.addrs = addrs, .addr_count = addr_count, .routes = c->out->items, .route_count = c->out->count,
+    ist_mesh_listener spec = {.addrs = addrs,
+                              .addr_count = addr_count,
+                              .routes = c->out->items,
+                              .route_count = c->out->count,
                               .port = c->port->number};
     char text[IST_MESH_ADDR_TEXT_SIZE] = "0.0.0.0";
     ist_err err = IST_ERR_NULL;
@@ -194,7 +201,8 @@ static ist_status put(ist_world *world, const context *c, const ist_mesh_addr *a
     ist_status status = ist_mesh_builder_put_listener(world->builder, &spec, &err);
     const ist_svc *service = c->service;
     const ist_object *from = service->service != NULL ? &service->service->object : &service->entries->entry->object;
-    return status == IST_OK || status == IST_ENOMEM ? status : ist_world_finding(world, from, IST_FILES_ERROR, "%s", err.text);
+    return status == IST_OK || status == IST_ENOMEM ? status
+                                                    : ist_world_finding(world, from, IST_FILES_ERROR, "%s", err.text);
 }
 
 static ist_status pod_addrs(ist_world *world, const context *c, const ist_mesh_addr **ret_addrs, uint32_t *ret_count)
@@ -232,11 +240,13 @@ static ist_status put_port(ist_world *world, const ist_svc *service, const ist_s
     bool any = addr_count == 0;
     bool busy = any && (shared[port->number / 8] & bit) != 0;
     if (status == IST_OK && out.count != 0 && busy) {
-        const ist_object *from = service->service != NULL ? &service->service->object : &service->entries->entry->object;
-        status = ist_world_finding(world, from, IST_FILES_WARNING,
-                                   "port %u of %.*s has no address of its own and shares its listener with an older service, "
-                                   "whose TCP routes count; give the ServiceEntry an address",
-                                   port->number, IST_STRV_ARG(service->host));
+        const ist_object *from =
+            service->service != NULL ? &service->service->object : &service->entries->entry->object;
+        status = ist_world_finding(
+            world, from, IST_FILES_WARNING,
+            "port %u of %.*s has no address of its own and shares its listener with an older service, "
+            "whose TCP routes count; give the ServiceEntry an address",
+            port->number, IST_STRV_ARG(service->host));
     } else if (status == IST_OK && out.count != 0) {
         shared[port->number / 8] |= any ? bit : 0;
         status = put(world, &c, addrs, addr_count);

@@ -31,7 +31,8 @@ static bool part_matches(ist_strv rule, ist_strv value)
 static bool place_matches(ist_strv rule, const place *at)
 {
     place want = place_of(rule);
-    return part_matches(want.region, at->region) && part_matches(want.zone, at->zone) && part_matches(want.subzone, at->subzone);
+    return part_matches(want.region, at->region) && part_matches(want.zone, at->zone) &&
+           part_matches(want.subzone, at->subzone);
 }
 
 // 0 same sub-zone, 1 zone, 2 region, 3 other.
@@ -51,7 +52,7 @@ static place place_at(const ist_mesh_locality *locality)
     return (place){locality->region, locality->zone, locality->subzone};
 }
 
-// --- Grouping -------------------------------------------------------------------------------------------------------------------
+// --- Grouping --------------------------------------------------------------------------------------------------------
 
 static bool comes_before(const ist_instance *a, const ist_instance *b)
 {
@@ -91,8 +92,8 @@ static ist_status group(ist_world *world, ist_localities *out)
         bool first = i == 0 || comes_before(out->items[i - 1], item);
         if (first) {
             place at = place_of(item->locality);
-            out->localities[out->locality_count++] =
-                (ist_mesh_locality){.region = at.region, .zone = at.zone, .subzone = at.subzone, .priority = item->priority, .first = i};
+            out->localities[out->locality_count++] = (ist_mesh_locality){
+                .region = at.region, .zone = at.zone, .subzone = at.subzone, .priority = item->priority, .first = i};
         }
         ist_mesh_locality *locality = &out->localities[out->locality_count - 1];
         locality->count++;
@@ -117,7 +118,7 @@ static void compact_priorities(ist_localities *out)
     }
 }
 
-// --- Failover -------------------------------------------------------------------------------------------------------------------
+// --- Failover --------------------------------------------------------------------------------------------------------
 
 static void apply_failover(const ist_world *world, const ist_locality_lb *setting, ist_localities *out)
 {
@@ -178,7 +179,7 @@ static ist_status apply_label_priorities(ist_world *world, const ist_strv *label
     return status;
 }
 
-// --- Distribute -----------------------------------------------------------------------------------------------------------------
+// --- Distribute ------------------------------------------------------------------------------------------------------
 
 static void distribute_to(ist_localities *out, const ist_key_u32 *to, bool *taken)
 {
@@ -192,7 +193,8 @@ static void distribute_to(ist_localities *out, const ist_key_u32 *to, bool *take
         total += fresh[i] ? out->localities[i].weight : 0;
     }
     for (uint32_t i = 0; i < count; i++) {
-        uint64_t share = fresh[i] && total != 0 ? ((uint64_t)out->localities[i].weight * to->value + total - 1) / total : 0;
+        uint64_t share =
+            fresh[i] && total != 0 ? ((uint64_t)out->localities[i].weight * to->value + total - 1) / total : 0;
         if (share != 0) {
             out->localities[i].weight = share < UINT32_MAX ? (uint32_t)share : UINT32_MAX;
         }
@@ -228,7 +230,7 @@ static ist_status apply_distribute(ist_world *world, ist_files_list rules, ist_l
     return IST_OK;
 }
 
-// --- Which setting ----------------------------------------------------------------------------------------------------------------
+// --- Which setting ---------------------------------------------------------------------------------------------------
 
 static const ist_strv close_labels[] = {
     {"topology.istio.io/network", 25}, {"topology.kubernetes.io/region", 29}, {"topology.kubernetes.io/zone", 27},
@@ -236,8 +238,8 @@ static const ist_strv close_labels[] = {
 };
 
 // The effective setting; false = locality does not matter.
-static bool effective(const ist_world *world, const ist_svc *service, const ist_policy *policy, const ist_locality_lb **ret_setting,
-                      ist_locality_lb *distribution)
+static bool effective(const ist_world *world, const ist_svc *service, const ist_policy *policy,
+                      const ist_locality_lb **ret_setting, ist_locality_lb *distribution)
 {
     const ist_locality_lb *own = policy->lb != NULL ? policy->lb->locality : NULL;
     const ist_locality_lb *mesh = world->mesh != NULL ? world->mesh->settings.locality : NULL;
@@ -267,8 +269,8 @@ static ist_status pick_items(ist_world *world, const ist_instances *instances, i
     return group(world, out);
 }
 
-ist_status ist_localities_make(ist_world *world, const ist_svc *service, const ist_policy *policy, ist_instances *instances,
-                               ist_localities *out)
+ist_status ist_localities_make(ist_world *world, const ist_svc *service, const ist_policy *policy,
+                               ist_instances *instances, ist_localities *out)
 {
     ist_locality_lb distribution = {.enabled = IST_TRI_TRUE};
     const ist_locality_lb *setting = NULL;
@@ -279,7 +281,8 @@ ist_status ist_localities_make(ist_world *world, const ist_svc *service, const i
     }
     bool failover = policy->outlier != NULL || setting == &distribution;
     bool distribute = setting != NULL && setting->distribute.count != 0;
-    out->weighted = distribute || (failover && setting != NULL && (setting->failover.count != 0 || setting->priority.count != 0));
+    out->weighted =
+        distribute || (failover && setting != NULL && (setting->failover.count != 0 || setting->priority.count != 0));
     if (distribute) {
         return apply_distribute(world, setting->distribute, out);
     }

@@ -47,11 +47,14 @@ static ist_status put_pod_name(ist_world *world, const ist_svc *service, const i
         }
     }
     ist_mesh_addr *addrs = IST_ARENA_ARRAY(world->scratch, instances->count - index, ist_mesh_addr);
-    ist_mesh_name_spec spec = {.namespace_ = service->namespace_, .kubernetes = service->service != NULL, .addrs = addrs};
-    bool named = addrs != NULL && ist_world_print(world->scratch, &spec.short_name, "%.*s.%.*s", IST_STRV_ARG(first->pod_hostname),
-                                                  IST_STRV_ARG(first->pod_subdomain)) != NULL;
+    ist_mesh_name_spec spec = {
+        .namespace_ = service->namespace_, .kubernetes = service->service != NULL, .addrs = addrs};
+    bool named =
+        addrs != NULL && ist_world_print(world->scratch, &spec.short_name, "%.*s.%.*s",
+                                         IST_STRV_ARG(first->pod_hostname), IST_STRV_ARG(first->pod_subdomain)) != NULL;
     ist_strv rest = ist_strv_skip(service->host, ist_strv_find(service->host, '.'));
-    if (!named || ist_world_print(world->scratch, &spec.host, "%.*s%.*s", IST_STRV_ARG(spec.short_name), IST_STRV_ARG(rest)) == NULL) {
+    if (!named || ist_world_print(world->scratch, &spec.host, "%.*s%.*s", IST_STRV_ARG(spec.short_name),
+                                  IST_STRV_ARG(rest)) == NULL) {
         return IST_ENOMEM;
     }
     for (uint32_t i = index; i < instances->count; i++) {
@@ -64,7 +67,8 @@ static ist_status put_pod_name(ist_world *world, const ist_svc *service, const i
     return put(world, &spec);
 }
 
-static ist_status headless_addrs(ist_world *world, const ist_svc *service, const ist_instances *instances, ist_mesh_name_spec *spec)
+static ist_status headless_addrs(ist_world *world, const ist_svc *service, const ist_instances *instances,
+                                 ist_mesh_name_spec *spec)
 {
     ist_mesh_addr *addrs = IST_ARENA_ARRAY(world->scratch, instances->count + 1U, ist_mesh_addr);
     if (addrs == NULL) {
@@ -88,7 +92,9 @@ static ist_status headless_addrs(ist_world *world, const ist_svc *service, const
 
 ist_status ist_put_name(ist_world *world, const ist_svc *service, const ist_instances *instances)
 {
-    ist_mesh_name_spec spec = {.host = service->host, .kubernetes = service->service != NULL, .addrs = service->vips,
+    ist_mesh_name_spec spec = {.host = service->host,
+                               .kubernetes = service->service != NULL,
+                               .addrs = service->vips,
                                .addr_count = service->vip_count};
     if (service->service != NULL) {
         spec.short_name = service->name;

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-// --- Conditions -------------------------------------------------------------------------------------------------------------------
+// --- Conditions ------------------------------------------------------------------------------------------------------
 
 static bool is_present(const ist_text_match *from)
 {
@@ -19,7 +19,9 @@ static ist_mesh_match text_match(const ist_text_match *from, ist_strv name)
     if (is_present(from)) {
         return out;
     }
-    out.kind = from->exact.p != NULL ? IST_MESH_MATCH_EXACT : from->prefix.p != NULL ? IST_MESH_MATCH_PREFIX : IST_MESH_MATCH_REGEX;
+    out.kind = from->exact.p != NULL    ? IST_MESH_MATCH_EXACT
+               : from->prefix.p != NULL ? IST_MESH_MATCH_PREFIX
+                                        : IST_MESH_MATCH_REGEX;
     out.value = from->exact.p != NULL ? from->exact : from->prefix.p != NULL ? from->prefix : from->regex;
     return out;
 }
@@ -56,7 +58,8 @@ static ist_strv lower(ist_world *world, ist_strv text)
 }
 
 // JWT claims ("@request.auth.claims...") are metadata of a request that a look-up cannot know.
-static ist_status add_headers(ist_world *world, ist_files_list from, bool without, ist_mesh_route *route, ist_mesh_match *out)
+static ist_status add_headers(ist_world *world, ist_files_list from, bool without, ist_mesh_route *route,
+                              ist_mesh_match *out)
 {
     const ist_text_match *items = from.items;
     for (uint32_t i = 0; i < from.count; i++) {
@@ -95,7 +98,8 @@ static ist_status set_match(ist_world *world, const ist_http_match *from, ist_me
     if (from == NULL) {
         return IST_OK;
     }
-    ist_mesh_match *headers = IST_ARENA_ARRAY(world->scratch, (size_t)from->headers.count + from->without.count + 3, ist_mesh_match);
+    ist_mesh_match *headers =
+        IST_ARENA_ARRAY(world->scratch, (size_t)from->headers.count + from->without.count + 3, ist_mesh_match);
     ist_mesh_match *queries = IST_ARENA_ARRAY(world->scratch, from->queries.count, ist_mesh_match);
     if (headers == NULL || queries == NULL) {
         return IST_ENOMEM;
@@ -119,7 +123,7 @@ static ist_status set_match(ist_world *world, const ist_http_match *from, ist_me
     return status;
 }
 
-// --- Actions ----------------------------------------------------------------------------------------------------------------------
+// --- Actions ---------------------------------------------------------------------------------------------------------
 
 ist_strv ist_destination_cluster(ist_world *world, const ist_destination *to, ist_strv namespace_, uint16_t listen_port)
 {
@@ -134,7 +138,8 @@ ist_strv ist_destination_cluster(ist_world *world, const ist_destination *to, is
     return ist_cluster_name(world->scratch, to->port.number != 0 ? to->port.number : listen_port, to->subset, host);
 }
 
-ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv namespace_, uint16_t listen_port, ist_weighted_list *out)
+ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv namespace_, uint16_t listen_port,
+                           ist_weighted_list *out)
 {
     const ist_route_to *items = from.items;
     ist_mesh_weighted *all = IST_ARENA_ARRAY(world->scratch, from.count, ist_mesh_weighted);
@@ -159,7 +164,9 @@ ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv names
 static ist_status set_policy(ist_world *world, const ist_http_route *from, uint16_t port, ist_mesh_route_policy *out)
 {
     const ist_route_to *mirrors = from->mirrors.items;
-    const ist_destination *mirror = from->mirror != NULL ? from->mirror : from->mirrors.count != 0 ? &mirrors[0].destination : NULL;
+    const ist_destination *mirror = from->mirror != NULL       ? from->mirror
+                                    : from->mirrors.count != 0 ? &mirrors[0].destination
+                                                               : NULL;
     *out = IST_MESH_ROUTE_POLICY_NONE;
     out->timeout_ms = from->timeout_ms;
     if (from->retries != NULL) {
@@ -208,7 +215,7 @@ static ist_status set_action(ist_world *world, const ist_http_route *from, uint1
     return status;
 }
 
-// --- Routes -----------------------------------------------------------------------------------------------------------------------
+// --- Routes ----------------------------------------------------------------------------------------------------------
 
 bool ist_source_matches(const ist_world *world, ist_files_list gateways, ist_files_list labels, ist_strv namespace_)
 {
@@ -238,15 +245,17 @@ static bool is_catch_all(const ist_mesh_route *route)
     return path && route->header_count == 0 && route->query_count == 0 && !route->unsupported_match;
 }
 
-static ist_status make_route(ist_world *world, const ist_vs *vs, const ist_http_route *http, const ist_http_match *match,
-                             uint16_t port, ist_mesh_route *out)
+static ist_status make_route(ist_world *world, const ist_vs *vs, const ist_http_route *http,
+                             const ist_http_match *match, uint16_t port, ist_mesh_route *out)
 {
     const ist_meta *meta = &vs->object->object.meta;
     *out = (ist_mesh_route){.name = http->name, .fraction_per_million = 1000000, .policy = IST_MESH_ROUTE_POLICY_NONE};
-    bool named = ist_world_print(world->scratch, &out->config, "/apis/networking.istio.io/v1/namespaces/%.*s/virtual-service/%.*s",
+    bool named = ist_world_print(world->scratch, &out->config,
+                                 "/apis/networking.istio.io/v1/namespaces/%.*s/virtual-service/%.*s",
                                  IST_STRV_ARG(meta->namespace_), IST_STRV_ARG(meta->name)) != NULL;
     if (named && match != NULL && match->name.n != 0) {
-        named = ist_world_print(world->scratch, &out->name, "%.*s.%.*s", IST_STRV_ARG(http->name), IST_STRV_ARG(match->name)) != NULL;
+        named = ist_world_print(world->scratch, &out->name, "%.*s.%.*s", IST_STRV_ARG(http->name),
+                                IST_STRV_ARG(match->name)) != NULL;
     }
     ist_status status = named ? set_match(world, match, out) : IST_ENOMEM;
     return status == IST_OK ? set_action(world, http, port, out) : status;

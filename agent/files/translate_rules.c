@@ -52,7 +52,8 @@ static bool has_subset(const ist_dr *dr, ist_strv name)
 static ist_status merge_rule(ist_world *world, ist_dr *dr, const ist_rule *rule)
 {
     const ist_subset *more = rule->spec.subsets.items;
-    const ist_subset **all = IST_ARENA_ARRAY(world->arena, dr->subset_count + rule->spec.subsets.count, const ist_subset *);
+    const ist_subset **all =
+        IST_ARENA_ARRAY(world->arena, dr->subset_count + rule->spec.subsets.count, const ist_subset *);
     if (all == NULL) {
         return IST_ENOMEM;
     }
@@ -64,9 +65,10 @@ static ist_status merge_rule(ist_world *world, ist_dr *dr, const ist_rule *rule)
         if (!has_subset(dr, more[i].name)) {
             all[dr->subset_count++] = &more[i];
         } else {
-            ist_status status = ist_world_finding(world, &rule->object, IST_FILES_WARNING,
-                                                  "subset %.*s of %.*s is defined by an older DestinationRule too; that one counts",
-                                                  IST_STRV_ARG(more[i].name), IST_STRV_ARG(dr->host));
+            ist_status status =
+                ist_world_finding(world, &rule->object, IST_FILES_WARNING,
+                                  "subset %.*s of %.*s is defined by an older DestinationRule too; that one counts",
+                                  IST_STRV_ARG(more[i].name), IST_STRV_ARG(dr->host));
             if (status != IST_OK) {
                 return status;
             }

@@ -39,7 +39,7 @@ bool ist_host_matches(ist_strv a, ist_strv b)
     return is_wildcard(b) ? suffix_of_wildcard(b, a) : ist_strv_equal(a, b);
 }
 
-// --- Sidecar ----------------------------------------------------------------------------------------------------------------
+// --- Sidecar ---------------------------------------------------------------------------------------------------------
 
 static const ist_sidecar *find_sidecar(const ist_world *world)
 {
@@ -78,7 +78,8 @@ static bool egress_matches(const ist_world *world, ist_strv item, ist_strv names
     if (!ist_strv_equal(space, IST_STRV("*")) && !ist_strv_equal(space, namespace_)) {
         return false;
     }
-    return ist_strv_equal(rest, IST_STRV("*")) || ist_strv_equal(rest, host) || (is_wildcard(rest) && ist_host_matches(rest, host));
+    return ist_strv_equal(rest, IST_STRV("*")) || ist_strv_equal(rest, host) ||
+           (is_wildcard(rest) && ist_host_matches(rest, host));
 }
 
 static bool sidecar_imports(const ist_world *world, const ist_sidecar *sidecar, ist_strv namespace_, ist_strv host)
@@ -98,7 +99,7 @@ static bool sidecar_imports(const ist_world *world, const ist_sidecar *sidecar, 
     return false;
 }
 
-// --- Services ---------------------------------------------------------------------------------------------------------------
+// --- Services --------------------------------------------------------------------------------------------------------
 
 static bool visible(const ist_world *world, const ist_svc *service)
 {

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-// --- Protocols ------------------------------------------------------------------------------------------------------------
+// --- Protocols -------------------------------------------------------------------------------------------------------
 
 bool ist_proto_is_http(ist_proto proto)
 {
@@ -18,10 +18,21 @@ static ist_proto parse_proto(ist_strv text)
         const char *name;
         ist_proto proto;
     } words[] = {
-        {"tcp", IST_PROTO_TCP},        {"udp", IST_PROTO_UDP},     {"http", IST_PROTO_HTTP},  {"http_proxy", IST_PROTO_HTTP},
-        {"http2", IST_PROTO_HTTP2},    {"grpc", IST_PROTO_HTTP2},  {"grpc-web", IST_PROTO_HTTP2}, {"https", IST_PROTO_TLS},
-        {"tls", IST_PROTO_TLS},        {"mongo", IST_PROTO_TCP},   {"redis", IST_PROTO_TCP},  {"mysql", IST_PROTO_TCP},
-        {"kubernetes.io/h2c", IST_PROTO_HTTP2}, {"kubernetes.io/ws", IST_PROTO_HTTP}, {"kubernetes.io/wss", IST_PROTO_TLS},
+        {"tcp", IST_PROTO_TCP},
+        {"udp", IST_PROTO_UDP},
+        {"http", IST_PROTO_HTTP},
+        {"http_proxy", IST_PROTO_HTTP},
+        {"http2", IST_PROTO_HTTP2},
+        {"grpc", IST_PROTO_HTTP2},
+        {"grpc-web", IST_PROTO_HTTP2},
+        {"https", IST_PROTO_TLS},
+        {"tls", IST_PROTO_TLS},
+        {"mongo", IST_PROTO_TCP},
+        {"redis", IST_PROTO_TCP},
+        {"mysql", IST_PROTO_TCP},
+        {"kubernetes.io/h2c", IST_PROTO_HTTP2},
+        {"kubernetes.io/ws", IST_PROTO_HTTP},
+        {"kubernetes.io/wss", IST_PROTO_TLS},
     };
     for (size_t i = 0; i < IST_COUNT(words); i++) {
         if (ist_strv_equal_nocase(text, ist_strv_from(words[i].name))) {
@@ -53,7 +64,7 @@ ist_proto ist_proto_of_service(const ist_k8s_port *port)
     return proto == IST_PROTO_AUTO && server_first ? IST_PROTO_TCP : proto;
 }
 
-// --- Services -------------------------------------------------------------------------------------------------------------
+// --- Services --------------------------------------------------------------------------------------------------------
 
 static ist_svc *find_in(const ist_world *world, ist_strv host, ist_strv namespace_)
 {
@@ -99,7 +110,8 @@ static bool add_vip(ist_svc *service, ist_strv text)
 
 static void set_distribution(ist_svc *service, ist_strv text)
 {
-    service->prefer_close = ist_strv_equal_nocase(text, IST_STRV("PreferClose")) || ist_strv_equal_nocase(text, IST_STRV("PreferSameZone"));
+    service->prefer_close =
+        ist_strv_equal_nocase(text, IST_STRV("PreferClose")) || ist_strv_equal_nocase(text, IST_STRV("PreferSameZone"));
     service->prefer_node = ist_strv_equal_nocase(text, IST_STRV("PreferSameNode"));
 }
 
@@ -153,8 +165,9 @@ static ist_status service_addresses(ist_world *world, const ist_service *object,
     if (service->vips == NULL) {
         return IST_ENOMEM;
     }
-    bool headless = ist_strv_equal(spec->cluster_ip, IST_STRV("None")) ||
-                    (spec->cluster_ip.n == 0 && spec->cluster_ips.count != 0 && ist_strv_equal(ips[0], IST_STRV("None")));
+    bool headless =
+        ist_strv_equal(spec->cluster_ip, IST_STRV("None")) ||
+        (spec->cluster_ip.n == 0 && spec->cluster_ips.count != 0 && ist_strv_equal(ips[0], IST_STRV("None")));
     if (ist_strv_equal(spec->type, IST_STRV("ExternalName")) && spec->external_name.n != 0) {
         service->resolution = IST_RESOLUTION_ALIAS;
         service->alias_of = ist_world_host(world, spec->external_name, service->namespace_);
@@ -182,7 +195,8 @@ static ist_status add_service(ist_world *world, const ist_service *object)
         return IST_ENOMEM;
     }
     if (find_in(world, service->host, meta->namespace_) != NULL) {
-        return ist_world_finding(world, &object->object, IST_FILES_WARNING, "this Service stands in two files; the first one counts");
+        return ist_world_finding(world, &object->object, IST_FILES_WARNING,
+                                 "this Service stands in two files; the first one counts");
     }
     service->service = object;
     service->name = meta->name;
@@ -203,11 +217,16 @@ static ist_status add_service(ist_world *world, const ist_service *object)
 static ist_resolution entry_resolution(const ist_entry_spec *spec)
 {
     switch (spec->resolution) {
-    case IST_ENTRY_STATIC: return IST_RESOLUTION_EDS;
-    case IST_ENTRY_DNS: return IST_RESOLUTION_DNS;
-    case IST_ENTRY_DNS_ROUND_ROBIN: return IST_RESOLUTION_DNS_RR;
-    case IST_ENTRY_DYNAMIC_DNS: return IST_RESOLUTION_DYNAMIC_DNS;
-    default: return IST_RESOLUTION_NONE; // NONE, and absent
+    case IST_ENTRY_STATIC:
+        return IST_RESOLUTION_EDS;
+    case IST_ENTRY_DNS:
+        return IST_RESOLUTION_DNS;
+    case IST_ENTRY_DNS_ROUND_ROBIN:
+        return IST_RESOLUTION_DNS_RR;
+    case IST_ENTRY_DYNAMIC_DNS:
+        return IST_RESOLUTION_DYNAMIC_DNS;
+    default:
+        return IST_RESOLUTION_NONE; // NONE, and absent
     }
 }
 
@@ -217,7 +236,8 @@ static ist_status merge_entry(ist_world *world, ist_svc *service, const ist_entr
     const ist_entry_port *ports = entry->spec.ports.items;
     const ist_strv *addresses = entry->spec.addresses.items;
     ist_svc_port *all = IST_ARENA_ARRAY(world->arena, service->port_count + entry->spec.ports.count, ist_svc_port);
-    ist_mesh_addr *vips = IST_ARENA_ARRAY(world->arena, service->vip_count + entry->spec.addresses.count, ist_mesh_addr);
+    ist_mesh_addr *vips =
+        IST_ARENA_ARRAY(world->arena, service->vip_count + entry->spec.addresses.count, ist_mesh_addr);
     ist_svc_source *source = IST_ARENA_NEW(world->arena, ist_svc_source);
     if (all == NULL || vips == NULL || source == NULL) {
         return IST_ENOMEM;

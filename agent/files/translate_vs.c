@@ -81,7 +81,8 @@ static bool match_conflict(const ist_http_match *root, const ist_http_match *lea
 }
 
 // The leaf's items, then those of the root whose key the leaf does not have. Items begin with their key.
-static ist_status join(ist_world *world, ist_files_list root, ist_files_list leaf, size_t item_bytes, ist_files_list *out)
+static ist_status join(ist_world *world, ist_files_list root, ist_files_list leaf, size_t item_bytes,
+                       ist_files_list *out)
 {
     char *all = ist_arena_calloc(world->arena, (size_t)root.count + leaf.count + 1, item_bytes);
     const char *from = root.items;
@@ -115,10 +116,12 @@ static ist_status join_names(ist_world *world, ist_strv root, ist_strv leaf, ist
         *out = leaf.n != 0 ? leaf : root;
         return IST_OK;
     }
-    return ist_world_print(world->arena, out, "%.*s-%.*s", IST_STRV_ARG(root), IST_STRV_ARG(leaf)) != NULL ? IST_OK : IST_ENOMEM;
+    return ist_world_print(world->arena, out, "%.*s-%.*s", IST_STRV_ARG(root), IST_STRV_ARG(leaf)) != NULL ? IST_OK
+                                                                                                           : IST_ENOMEM;
 }
 
-static ist_status merge_match(ist_world *world, const ist_http_match *root, const ist_http_match *leaf, ist_http_match *out)
+static ist_status merge_match(ist_world *world, const ist_http_match *root, const ist_http_match *leaf,
+                              ist_http_match *out)
 {
     *out = *leaf;
     out->uri = leaf->uri != NULL ? leaf->uri : root->uri;
@@ -129,16 +132,20 @@ static ist_status merge_match(ist_world *world, const ist_http_match *root, cons
     out->source_namespace = leaf->source_namespace.n != 0 ? leaf->source_namespace : root->source_namespace;
     out->gateways = leaf->gateways.count != 0 ? leaf->gateways : root->gateways;
     ist_status status = join_names(world, root->name, leaf->name, &out->name);
-    status = status == IST_OK ? join(world, root->headers, leaf->headers, sizeof(ist_text_match), &out->headers) : status;
-    status = status == IST_OK ? join(world, root->without, leaf->without, sizeof(ist_text_match), &out->without) : status;
-    status = status == IST_OK ? join(world, root->queries, leaf->queries, sizeof(ist_text_match), &out->queries) : status;
+    status =
+        status == IST_OK ? join(world, root->headers, leaf->headers, sizeof(ist_text_match), &out->headers) : status;
+    status =
+        status == IST_OK ? join(world, root->without, leaf->without, sizeof(ist_text_match), &out->without) : status;
+    status =
+        status == IST_OK ? join(world, root->queries, leaf->queries, sizeof(ist_text_match), &out->queries) : status;
     return status == IST_OK
                ? join(world, root->source_labels, leaf->source_labels, sizeof(ist_files_label), &out->source_labels)
                : status;
 }
 
 // *ret_conflict: some condition of the delegate fits none of the root's; the route is left out.
-static ist_status merge_matches(ist_world *world, ist_files_list root, ist_files_list leaf, ist_files_list *out, bool *ret_conflict)
+static ist_status merge_matches(ist_world *world, ist_files_list root, ist_files_list leaf, ist_files_list *out,
+                                bool *ret_conflict)
 {
     const ist_http_match *roots = root.items;
     const ist_http_match *leaves = leaf.items;
@@ -188,7 +195,8 @@ static const ist_routes *find_delegate(const ist_world *world, const ist_delegat
     ist_strv where = wanted->namespace_.n != 0 ? wanted->namespace_ : space;
     for (uint32_t i = 0; i < world->object_counts[IST_OBJECT_ROUTES]; i++) {
         const ist_routes *at = (const ist_routes *)world->objects[IST_OBJECT_ROUTES][i];
-        bool same = ist_strv_equal(at->object.meta.name, wanted->name) && ist_strv_equal(at->object.meta.namespace_, where);
+        bool same =
+            ist_strv_equal(at->object.meta.name, wanted->name) && ist_strv_equal(at->object.meta.namespace_, where);
         if (same && at->spec.hosts.count == 0) {
             return at;
         }
@@ -215,9 +223,10 @@ static ist_status add_delegate(ist_world *world, const ist_routes *root, const i
     ist_files_list defaults = world->mesh != NULL ? world->mesh->settings.routes_export_to : (ist_files_list){NULL, 0};
     if (delegate == NULL || !ist_export_visible(delegate->spec.export_to, defaults, delegate->object.meta.namespace_,
                                                 root->object.meta.namespace_)) {
-        return ist_world_finding(world, &root->object, IST_FILES_WARNING,
-                                 "delegate %.*s is not there (or has hosts, or is not exported here); the route is left out",
-                                 IST_STRV_ARG(route->delegate->name));
+        return ist_world_finding(
+            world, &root->object, IST_FILES_WARNING,
+            "delegate %.*s is not there (or has hosts, or is not exported here); the route is left out",
+            IST_STRV_ARG(route->delegate->name));
     }
     const ist_http_route *leaves = delegate->spec.http.items;
     for (uint32_t i = 0; i < delegate->spec.http.count; i++) {
@@ -227,9 +236,10 @@ static ist_status add_delegate(ist_world *world, const ist_routes *root, const i
         status = status == IST_OK ? join_names(world, route->name, leaves[i].name, &merged.name) : status;
         inherit(route, &merged);
         if (status == IST_OK && conflict) {
-            status = ist_world_finding(world, &delegate->object, IST_FILES_WARNING,
-                                       "spec.http[%u].match contradicts the root VirtualService %.*s; the route is left out", i,
-                                       IST_STRV_ARG(root->object.meta.name));
+            status =
+                ist_world_finding(world, &delegate->object, IST_FILES_WARNING,
+                                  "spec.http[%u].match contradicts the root VirtualService %.*s; the route is left out",
+                                  i, IST_STRV_ARG(root->object.meta.name));
         } else if (status == IST_OK) {
             status = add_route(out, &merged, delegate->object.meta.namespace_);
         }

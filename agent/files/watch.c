@@ -15,7 +15,8 @@
 #define DEBOUNCE_MS 50
 #define CREATE_DELAY_MS 500 // a new file is complete when it is closed; only links and odd writers need this
 #define RETRY_MS 1000
-#define EVENTS (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR)
+#define EVENTS \
+    (IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR)
 
 static void arm(ist_files *files, int64_t delay_ms)
 {

@@ -25,7 +25,7 @@ typedef struct reader {
     ist_arena *arena;
     anchor *anchors;
     uint32_t anchor_count;
-    uint64_t nodes;            // of the whole input, aliases expanded
+    uint64_t nodes; // of the whole input, aliases expanded
     ist_yaml_read_fn read;
     void *read_ctx;
     ist_status read_status;
@@ -120,7 +120,8 @@ static ist_status read_alias(reader *r, const yaml_event_t *event, ist_yaml_node
         at = at->next;
     }
     if (at == NULL) {
-        return fail_at(r, event->start_mark, IST_EPARSE, "alias to an anchor that this document or List item does not have");
+        return fail_at(r, event->start_mark, IST_EPARSE,
+                       "alias to an anchor that this document or List item does not have");
     }
     if (at->node == NULL) {
         return fail_at(r, event->start_mark, IST_EPARSE, "alias inside its own anchor: a cycle");
@@ -140,7 +141,8 @@ static ist_status read_scalar(reader *r, const yaml_event_t *event, ist_yaml_nod
 {
     const char *tag = (const char *)event->data.scalar.tag;
     if (tag != NULL && strcmp(tag, "tag:yaml.org,2002:binary") == 0) {
-        return fail_at(r, event->start_mark, IST_EUNSUPPORTED, "!!binary values are not supported; write the text itself");
+        return fail_at(r, event->start_mark, IST_EUNSUPPORTED,
+                       "!!binary values are not supported; write the text itself");
     }
     ist_yaml_node *node = new_node(r, event, IST_YAML_SCALAR);
     anchor *own = NULL;
@@ -149,7 +151,8 @@ static ist_status read_scalar(reader *r, const yaml_event_t *event, ist_yaml_nod
         return status;
     }
     node->plain = event->data.scalar.plain_implicit && event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
-    node->text = ist_arena_strv(r->arena, ist_strv_make((const char *)event->data.scalar.value, event->data.scalar.length));
+    node->text =
+        ist_arena_strv(r->arena, ist_strv_make((const char *)event->data.scalar.value, event->data.scalar.length));
     if (node->text.p == NULL) {
         return IST_ENOMEM;
     }
@@ -321,7 +324,8 @@ static ist_status read_top(reader *r, ist_yaml_node *top, bool *ret_list)
         ist_yaml_node at = *key;
         status = *ret_list ? IST_OK : check_key(r, top, key);
         status = status == IST_OK
-                     ? read_top_value(r, at.kind == IST_YAML_SCALAR && ist_strv_equal(at.text, IST_STRV("items")), &items, &child)
+                     ? read_top_value(r, at.kind == IST_YAML_SCALAR && ist_strv_equal(at.text, IST_STRV("items")),
+                                      &items, &child)
                      : status;
         if (status != IST_OK) {
             return status;
@@ -376,7 +380,8 @@ static ist_status read_stream(reader *r)
 ist_status ist_yaml_read(ist_yaml_read_fn read, void *read_ctx, ist_yaml_object_fn object, void *object_ctx,
                          ist_yaml_place *ret_place, ist_err *err)
 {
-    reader r = {.read = read, .read_ctx = read_ctx, .object = object, .object_ctx = object_ctx, .place = ret_place, .err = err};
+    reader r = {
+        .read = read, .read_ctx = read_ctx, .object = object, .object_ctx = object_ctx, .place = ret_place, .err = err};
     *ret_place = (ist_yaml_place){0, 0};
     *err = IST_ERR_NULL;
     r.arena = ist_arena_new(TREE_BLOCK_BYTES, TREE_MAX_BYTES);
@@ -409,6 +414,7 @@ const ist_yaml_node *ist_yaml_child(const ist_yaml_node *map, ist_strv key)
 bool ist_yaml_is_null(const ist_yaml_node *node)
 {
     return node->kind == IST_YAML_SCALAR && node->plain &&
-           (node->text.n == 0 || ist_strv_equal(node->text, IST_STRV("null")) || ist_strv_equal(node->text, IST_STRV("~")) ||
-            ist_strv_equal(node->text, IST_STRV("Null")) || ist_strv_equal(node->text, IST_STRV("NULL")));
+           (node->text.n == 0 || ist_strv_equal(node->text, IST_STRV("null")) ||
+            ist_strv_equal(node->text, IST_STRV("~")) || ist_strv_equal(node->text, IST_STRV("Null")) ||
+            ist_strv_equal(node->text, IST_STRV("NULL")));
 }

@@ -21,13 +21,13 @@ typedef enum ist_yaml_kind { IST_YAML_SCALAR = 0, IST_YAML_MAP, IST_YAML_LIST, _
 
 typedef struct ist_yaml_node {
     ist_yaml_kind kind;
-    bool plain;                  // scalar without quotes: null, true, 1 are not strings
-    uint32_t line;               // from 1
+    bool plain;    // scalar without quotes: null, true, 1 are not strings
+    uint32_t line; // from 1
     uint32_t column;
-    uint32_t count;              // children
-    uint32_t weight;             // nodes in this tree, aliases expanded
-    ist_strv text;               // scalar
-    ist_strv key;                // its key, as a child of a mapping
+    uint32_t count;  // children
+    uint32_t weight; // nodes in this tree, aliases expanded
+    ist_strv text;   // scalar
+    ist_strv key;    // its key, as a child of a mapping
     uint32_t key_line;
     uint32_t key_column;
     struct ist_yaml_node *first; // children in order

@@ -18,9 +18,14 @@ static const ist_files_label labels[] = {
 
 // The client of all scenarios; tests/scenarios/README.md says the same.
 static const ist_files_identity client = {
-    .namespace_ = {"app", 3},      .pod_ip = {"10.0.0.9", 8}, .locality = {"r1/z1/a", 7},
-    .network = {"net1", 4},        .cluster_id = {"Kubernetes", 10}, .domain = {"cluster.local", 13},
-    .labels = labels,              .label_count = 2,
+    .namespace_ = {"app", 3},
+    .pod_ip = {"10.0.0.9", 8},
+    .locality = {"r1/z1/a", 7},
+    .network = {"net1", 4},
+    .cluster_id = {"Kubernetes", 10},
+    .domain = {"cluster.local", 13},
+    .labels = labels,
+    .label_count = 2,
 };
 
 static void read_file(const char *path, ist_buf *out)
@@ -58,8 +63,8 @@ static bool same(const char *directory, const char *name, const ist_buf *got, bo
     read_file(path, &want);
     bool equal = ist_strv_equal(ist_buf_view(got), ist_buf_view(&want));
     if (!equal) {
-        print_error("%s: got\n%.*s\nwant\n%.*s\n", path, (int)got->length, got->data != NULL ? got->data : "", (int)want.length,
-                    want.data != NULL ? want.data : "");
+        print_error("%s: got\n%.*s\nwant\n%.*s\n", path, (int)got->length, got->data != NULL ? got->data : "",
+                    (int)want.length, want.data != NULL ? want.data : "");
     }
     ist_buf_done(&want);
     return equal;
@@ -73,7 +78,8 @@ static void add_finding(void *ctx, const ist_files_finding *finding)
 
 static ist_mesh_builder *new_builder(ist_mesh_store *store)
 {
-    ist_mesh_policy policy = {.namespace_ = client.namespace_, .domain = client.domain, .identity = IST_STRV("client.app")};
+    ist_mesh_policy policy = {
+        .namespace_ = client.namespace_, .domain = client.domain, .identity = IST_STRV("client.app")};
     ist_mesh_builder_args args = {.store = store, .policy = &policy};
     return ist_mesh_builder_new(&args);
 }

@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ENTRY(host, address)                                                                                           \
-    "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e, namespace: app}\nspec:\n"             \
-    "  hosts: [" host "]\n  resolution: STATIC\n  ports: [{number: 80, name: http, protocol: HTTP}]\n"                 \
+#define ENTRY(host, address)                                                                               \
+    "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: e, namespace: app}\nspec:\n" \
+    "  hosts: [" host "]\n  resolution: STATIC\n  ports: [{number: 80, name: http, protocol: HTTP}]\n"     \
     "  endpoints: [{address: " address "}]\n"
 
 typedef struct world {
@@ -51,12 +51,17 @@ static int set_up(void **state)
     ist_err err = IST_ERR_NULL;
     (void)snprintf(w->path, sizeof(w->path), "/tmp/ist_files_XXXXXX");
     assert_non_null(mkdtemp(w->path));
-    ist_mesh_policy policy = {.namespace_ = IST_STRV("app"), .domain = IST_STRV("cluster.local"), .identity = IST_STRV("p.app")};
+    ist_mesh_policy policy = {
+        .namespace_ = IST_STRV("app"), .domain = IST_STRV("cluster.local"), .identity = IST_STRV("p.app")};
     w->store = ist_mesh_store_new();
     ist_mesh_builder_args builder = {.store = w->store, .policy = &policy};
     w->builder = ist_mesh_builder_new(&builder);
     assert_int_equal(ist_loop_new(ist_clock_system(), &w->loop, &err), IST_OK);
-    ist_files_args args = {.path = ist_strv_from(w->path), .builder = w->builder, .loop = w->loop, .on_changed = on_changed, .ctx = w,
+    ist_files_args args = {.path = ist_strv_from(w->path),
+                           .builder = w->builder,
+                           .loop = w->loop,
+                           .on_changed = on_changed,
+                           .ctx = w,
                            .identity = {.namespace_ = IST_STRV("app")}};
     assert_int_equal(ist_files_new(&args, &w->files, &err), IST_OK);
     *state = w;
@@ -249,8 +254,9 @@ static ist_status check_once(void *ctx)
 
 static void every_failing_allocation_is_reported(void **state)
 {
-    static const char *const scenarios[] = {"/005-service-headless", "/024-routes-matches", "/027-routes-delegate", "/034-tcp-route",
-                                            "/048-locality-failover-priority", "/040-entry-workload-selector"};
+    static const char *const scenarios[] = {
+        "/005-service-headless",           "/024-routes-matches",         "/027-routes-delegate", "/034-tcp-route",
+        "/048-locality-failover-priority", "/040-entry-workload-selector"};
     (void)state;
     for (size_t i = 0; i < IST_COUNT(scenarios); i++) {
         char path[512];

@@ -120,7 +120,8 @@ static void depth_beyond_the_limit_is_refused(void **state)
     char out[1000] = "";
     ist_yaml_place place;
     ist_err err;
-    assert_int_equal(ist_yaml_read(read_input, &(input){ist_strv_make(text, 400), 0}, add_object, out, &place, &err), IST_ELIMIT);
+    assert_int_equal(ist_yaml_read(read_input, &(input){ist_strv_make(text, 400), 0}, add_object, out, &place, &err),
+                     IST_ELIMIT);
     assert_int_equal(place.line, 1);
 }
 
@@ -143,7 +144,8 @@ static void aliases_count_at_their_expanded_size(void **state)
                        "g: [*f,*f,*f,*f,*f,*f,*f,*f,*f,*f]\n";
     ist_yaml_place place;
     ist_err err;
-    assert_int_equal(ist_yaml_read(read_input, &(input){ist_strv_from(text), 0}, ignore_object, NULL, &place, &err), IST_ELIMIT);
+    assert_int_equal(ist_yaml_read(read_input, &(input){ist_strv_from(text), 0}, ignore_object, NULL, &place, &err),
+                     IST_ELIMIT);
     assert_non_null(strstr(err.text, "2000000"));
 }
 
@@ -164,8 +166,10 @@ static void every_failing_allocation_is_reported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(documents_and_lists_give_their_objects), cmocka_unit_test(broken_text_is_refused_with_its_place),
-        cmocka_unit_test(depth_beyond_the_limit_is_refused),      cmocka_unit_test(aliases_count_at_their_expanded_size),
+        cmocka_unit_test(documents_and_lists_give_their_objects),
+        cmocka_unit_test(broken_text_is_refused_with_its_place),
+        cmocka_unit_test(depth_beyond_the_limit_is_refused),
+        cmocka_unit_test(aliases_count_at_their_expanded_size),
         cmocka_unit_test(every_failing_allocation_is_reported),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

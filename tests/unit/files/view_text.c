@@ -22,8 +22,8 @@ static void write_endpoints(ist_buf *out, const ist_mesh_endpoints *endpoints)
             const ist_mesh_endpoint *item = &endpoints->items[j];
             ist_mesh_addr addr = ist_mesh_endpoint_addr(endpoints, j, 0);
             char text[IST_MESH_ADDR_TEXT_SIZE];
-            ist_buf_printf(out, "        %s:%u weight %u %s", ist_mesh_addr_format(&addr, text), item->port, item->weight,
-                           ist_mesh_health_name((ist_mesh_health)item->health));
+            ist_buf_printf(out, "        %s:%u weight %u %s", ist_mesh_addr_format(&addr, text), item->port,
+                           item->weight, ist_mesh_health_name((ist_mesh_health)item->health));
             if (item->alternate != IST_MESH_NO_INDEX && item->family != 0) {
                 ist_buf_append_str(out, " also");
                 write_addr(out, &endpoints->alternates[item->alternate]);
@@ -48,9 +48,10 @@ static void write_cluster(ist_buf *out, const ist_mesh_destination *destination)
     const struct {
         const char *name;
         uint32_t value;
-    } facts[] = {{"consecutive_5xx", p->consecutive_5xx}, {"interval_ms", p->outlier_interval_ms},
+    } facts[] = {{"consecutive_5xx", p->consecutive_5xx},   {"interval_ms", p->outlier_interval_ms},
                  {"base_ejection_ms", p->base_ejection_ms}, {"max_ejection", p->max_ejection_percent},
-                 {"max_connections", p->max_connections}, {"max_requests", p->max_requests}, {"slow_start_ms", p->slow_start_ms}};
+                 {"max_connections", p->max_connections},   {"max_requests", p->max_requests},
+                 {"slow_start_ms", p->slow_start_ms}};
     for (size_t i = 0; i < IST_COUNT(facts); i++) {
         if (facts[i].value != UINT32_MAX) {
             ist_buf_printf(out, "      %s %u\n", facts[i].name, facts[i].value);
@@ -61,7 +62,8 @@ static void write_cluster(ist_buf *out, const ist_mesh_destination *destination)
 
 static const char *kind_name(ist_mesh_match_kind kind)
 {
-    static const char *const names[] = {"any", "exact", "prefix", "separated-prefix", "suffix", "contains", "regex", "present", "range"};
+    static const char *const names[] = {"any",   "exact",   "prefix", "separated-prefix", "suffix", "contains",
+                                        "regex", "present", "range"};
     return names[kind];
 }
 
@@ -71,7 +73,8 @@ static void write_match(ist_buf *out, const char *what, const ist_mesh_match *ma
     if (match->name.n != 0) {
         ist_buf_printf(out, "[%.*s]", IST_STRV_ARG(match->name));
     }
-    ist_buf_printf(out, "%s%s%s", match->invert ? "!" : "", match->missing_as_empty ? "e" : "", match->ignore_case ? "i" : "");
+    ist_buf_printf(out, "%s%s%s", match->invert ? "!" : "", match->missing_as_empty ? "e" : "",
+                   match->ignore_case ? "i" : "");
     ist_buf_printf(out, " %s \"%.*s\"", kind_name(match->kind), IST_STRV_ARG(match->value));
 }
 
@@ -126,7 +129,8 @@ static void write_l4(ist_buf *out, const ist_mesh_l4_route *route)
 
 static void write_port(ist_buf *out, const ist_mesh_port *port)
 {
-    ist_buf_printf(out, "  port %u %s \"%.*s\"\n", port->number, ist_mesh_protocol_name(port->protocol), IST_STRV_ARG(port->name));
+    ist_buf_printf(out, "  port %u %s \"%.*s\"\n", port->number, ist_mesh_protocol_name(port->protocol),
+                   IST_STRV_ARG(port->name));
     if (port->virtual_host != NULL) {
         ist_buf_printf(out, "    virtual host %.*s\n", IST_STRV_ARG(port->virtual_host->name));
         for (uint32_t i = 0; i < port->virtual_host->route_count; i++) {
@@ -144,8 +148,9 @@ static void write_port(ist_buf *out, const ist_mesh_port *port)
 static void write_service(ist_buf *out, const ist_mesh_service *service)
 {
     ist_buf_printf(out, "service %.*s %s", IST_STRV_ARG(service->host), ist_mesh_kind_name(service->kind));
-    ist_buf_printf(out, " name \"%.*s\" namespace \"%.*s\"%s%s", IST_STRV_ARG(service->name), IST_STRV_ARG(service->namespace_),
-                   service->kubernetes ? " kubernetes" : "", service->resolution_none ? " unresolved" : "");
+    ist_buf_printf(out, " name \"%.*s\" namespace \"%.*s\"%s%s", IST_STRV_ARG(service->name),
+                   IST_STRV_ARG(service->namespace_), service->kubernetes ? " kubernetes" : "",
+                   service->resolution_none ? " unresolved" : "");
     if (service->alias_of.n != 0) {
         ist_buf_printf(out, " of %.*s", IST_STRV_ARG(service->alias_of));
     }
@@ -186,7 +191,8 @@ static bool write_names(const ist_mesh_view *view, ist_buf *out)
     qsort(names, count, sizeof(*names), by_name);
     static const char *const modes[] = {"addresses", "alias", "forward", "absent"};
     for (size_t i = 0; i < count; i++) {
-        ist_buf_printf(out, "name %.*s %s%s", IST_STRV_ARG(names[i]->name), modes[names[i]->mode], names[i]->vip ? " vip" : "");
+        ist_buf_printf(out, "name %.*s %s%s", IST_STRV_ARG(names[i]->name), modes[names[i]->mode],
+                       names[i]->vip ? " vip" : "");
         if (names[i]->target.n != 0) {
             ist_buf_printf(out, " %.*s", IST_STRV_ARG(names[i]->target));
         }

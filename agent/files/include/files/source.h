@@ -35,12 +35,12 @@ typedef struct ist_files_label {
 // address in the directory overrides labels and locality, as istiod's registry does. Copied by ist_files_new.
 typedef struct ist_files_identity {
     ist_strv namespace_;
-    ist_strv pod_ip;            // may be empty
-    ist_strv locality;          // "region/zone/subzone"; may be empty
-    ist_strv network;           // may be empty
-    ist_strv cluster_id;        // empty = "Kubernetes"
-    ist_strv domain;            // empty = "cluster.local"
-    ist_strv node_name;         // for internalTrafficPolicy: Local; may be empty
+    ist_strv pod_ip;     // may be empty
+    ist_strv locality;   // "region/zone/subzone"; may be empty
+    ist_strv network;    // may be empty
+    ist_strv cluster_id; // empty = "Kubernetes"
+    ist_strv domain;     // empty = "cluster.local"
+    ist_strv node_name;  // for internalTrafficPolicy: Local; may be empty
     const ist_files_label *labels;
     size_t label_count;
 } ist_files_identity;
@@ -56,23 +56,23 @@ const char *ist_files_level_name(ist_files_level level) IST_RETURNS_NONNULL; // 
 // All views are valid until the next load or change. `line` and `column` count from 1; 0 = the whole file or object.
 typedef struct ist_files_finding {
     ist_files_level level;
-    ist_strv file;    // relative to the directory
+    ist_strv file; // relative to the directory
     uint32_t line;
     uint32_t column;
-    ist_strv object;  // "Kind NAMESPACE/NAME"; may be empty
-    ist_strv field;   // "spec.http[0].route[1].weight"; may be empty
-    ist_strv text;    // what is wrong and what to do
+    ist_strv object; // "Kind NAMESPACE/NAME"; may be empty
+    ist_strv field;  // "spec.http[0].route[1].weight"; may be empty
+    ist_strv text;   // what is wrong and what to do
 } ist_files_finding;
 
 // What one load or change did, for one log line.
 typedef struct ist_files_summary {
-    uint32_t files;         // known now
-    uint32_t files_parsed;  // in this round
-    uint32_t files_broken;  // that keep an earlier state or part of their objects
+    uint32_t files;        // known now
+    uint32_t files_parsed; // in this round
+    uint32_t files_broken; // that keep an earlier state or part of their objects
     uint32_t objects;
     uint32_t errors;
     uint32_t warnings;
-    bool applied;           // false: nothing was given to the builder (`status` says why)
+    bool applied; // false: nothing was given to the builder (`status` says why)
     ist_status status;
     ist_mesh_commit commit;
 } ist_files_summary;
@@ -89,13 +89,15 @@ typedef struct ist_files_args {
 } ist_files_args;
 
 // IST_ENOMEM, IST_EINVAL (identity: labels without key, broken locality or address).
-ist_status ist_files_new(const ist_files_args *args, ist_files **ret_files, ist_err *err) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
+ist_status ist_files_new(const ist_files_args *args, ist_files **ret_files, ist_err *err)
+    IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 void ist_files_free(ist_files *files);
 
 // Reads what has changed, translates and commits. Findings do not make it fail. IST_ENOTFOUND, IST_EACCES, IST_EIO: the
 // directory cannot be read; IST_ELIMIT: too many files or objects; IST_ENOMEM. On failure the published view stays.
 // `ret_summary` may be NULL.
-ist_status ist_files_load(ist_files *files, ist_files_summary *ret_summary, ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+ist_status ist_files_load(ist_files *files, ist_files_summary *ret_summary, ist_err *err)
+    IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 
 // Watches the directory tree with inotify, symlinked ConfigMap mounts ("..data") included; changes within 50 ms are one.
 // IST_EINVAL without a loop, IST_EIO.
