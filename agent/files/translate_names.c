@@ -6,14 +6,23 @@
 
 #include <string.h>
 
-static ist_status put(ist_world *world, ist_mesh_name_spec *spec)
+// A refused name is a finding, no reason to stop.
+static ist_status refused(ist_world *world, const ist_svc *service, ist_status status, const ist_err *err)
+{
+    const ist_object *from = service->service != NULL ? &service->service->object : &service->entries->entry->object;
+    return status == IST_OK || status == IST_ENOMEM
+               ? status
+               : ist_world_finding(world, from, IST_FILES_ERROR, "was refused: %s", err->text);
+}
+
+static ist_status put(ist_world *world, const ist_svc *service, ist_mesh_name_spec *spec)
 {
     ist_err err = IST_ERR_NULL;
     spec->hash = ist_hash_name(spec);
     if (ist_mesh_builder_keep_name(world->builder, spec->host, spec->hash)) {
         return IST_OK;
     }
-    return ist_mesh_builder_put_name(world->builder, spec, &err);
+    return refused(world, service, ist_mesh_builder_put_name(world->builder, spec, &err), &err);
 }
 
 static bool usable(const ist_world *world, const ist_svc *service, const ist_instance *instance)
@@ -64,7 +73,7 @@ static ist_status put_pod_name(ist_world *world, const ist_svc *service, const i
             spec.addr_count = add_addr(addrs, spec.addr_count, at);
         }
     }
-    return put(world, &spec);
+    return put(world, service, &spec);
 }
 
 static ist_status headless_addrs(ist_world *world, const ist_svc *service, const ist_instances *instances,
@@ -104,7 +113,7 @@ ist_status ist_put_name(ist_world *world, const ist_svc *service, const ist_inst
     if (service->vip_count == 0 && service->resolution == IST_RESOLUTION_NONE) {
         status = headless_addrs(world, service, instances, &spec);
     }
-    return status == IST_OK && spec.addr_count != 0 ? put(world, &spec) : status;
+    return status == IST_OK && spec.addr_count != 0 ? put(world, service, &spec) : status;
 }
 
 ist_status ist_put_facts(ist_world *world, const ist_svc *service)
@@ -118,5 +127,5 @@ ist_status ist_put_facts(ist_world *world, const ist_svc *service)
         ports[i] = (ist_mesh_port_fact){service->ports[i].number, service->ports[i].name};
     }
     ist_mesh_service_facts facts = {service->host, ports, service->port_count};
-    return ist_mesh_builder_put_facts(world->builder, &facts, &err);
+    return refused(world, service, ist_mesh_builder_put_facts(world->builder, &facts, &err), &err);
 }
