@@ -92,14 +92,16 @@ class Running:
         self.process.stop()
 
 
-def istiod(*args, certificates=None):
-    """The real control plane, in the form that a stock Envoy understands too. `certificates`: a folder; TLS is on."""
-    more = ("--tls", "127.0.0.1:0", "--cert-dir", str(certificates)) if certificates else ()
-    mesh_config = RESULTS / "mesh-config.yaml"
+def istiod(*args, certificates=None, for_envoy=False):
+    """The real control plane as it is shipped, or in the smaller form that a stock Envoy, which lacks Istio's own filters,
+    understands too. `certificates`: a folder; TLS is on."""
+    args = [*args, *(("--tls", "127.0.0.1:0", "--cert-dir", str(certificates)) if certificates else ())]
+    if not for_envoy:
+        return Running(harness.Istiod(*args))
     RESULTS.mkdir(parents=True, exist_ok=True)
+    mesh_config = RESULTS / "mesh-config.yaml"
     mesh_config.write_text("enableAutoMtls: false\n")
-    return Running(harness.Istiod("--mesh-config", str(mesh_config), *args, *more,
-                                  env={"PILOT_ENABLE_METADATA_EXCHANGE": "false"}))
+    return Running(harness.Istiod("--mesh-config", str(mesh_config), *args, env={"PILOT_ENABLE_METADATA_EXCHANGE": "false"}))
 
 
 def plaintext(address, *args):
