@@ -3,8 +3,8 @@
 // What every command does: ask, complain, print.
 #include "cli_priv.h"
 
+#include "format_priv.h"
 #include "http_get_priv.h"
-#include "yaml_priv.h"
 
 int cli_fail(const cli_session *session, int code, const char *format, ...)
 {
@@ -120,22 +120,6 @@ int cli_fetch(const cli_session *session, const char *target, int64_t timeout_ms
 
 // --- Printing -------------------------------------------------------------------------------------------------------
 
-static int append_dump(const char *bytes, size_t size, void *ctx)
-{
-    ist_buf_append(ctx, bytes, size);
-    return 0;
-}
-
-static ist_status write_json(const json_t *json, ist_buf *out)
-{
-    size_t flags = JSON_INDENT(2) | JSON_REAL_PRECISION(15);
-    if (json_dump_callback(json, append_dump, out, flags) != 0) {
-        return IST_ENOMEM;
-    }
-    ist_buf_append_char(out, '\n');
-    return ist_buf_status(out);
-}
-
 static ist_status write_table(const cli_session *session, const json_t *json, cli_fill fill, ist_buf *out)
 {
     cli_table table;
@@ -150,7 +134,7 @@ static ist_status write_table(const cli_session *session, const json_t *json, cl
 int cli_print(const cli_session *session, const json_t *json, cli_fill fill)
 {
     ist_buf out = IST_BUF_INIT;
-    ist_status status = session->output == CLI_JSON   ? write_json(json, &out)
+    ist_status status = session->output == CLI_JSON   ? cli_json_write(json, &out)
                         : session->output == CLI_YAML ? cli_yaml_write(json, &out)
                                                       : write_table(session, json, fill, &out);
     int code = status == IST_OK ? IST_CLI_OK

@@ -192,15 +192,21 @@ static enum MHD_Result send_body(http_exchange *exchange, ist_api_response *resp
     return queue(exchange, response->status != 0 ? response->status : 200, out);
 }
 
-// Calls the handler with the present view. `response` is empty before.
+// The view that this answer is about, be it a refusal.
+static void look(http_exchange *exchange)
+{
+    ist_http_server *server = exchange->listener->server;
+    exchange->request.view = ist_mesh_reader_view(&server->reader);
+    exchange->request.stale = ist_mesh_store_stale(server->store);
+}
+
+// Calls the handler with the view last looked at. `response` is empty before.
 static void call(http_exchange *exchange, bool resumed, ist_api_response *response)
 {
     ist_http_server *server = exchange->listener->server;
     ist_api_request *request = &exchange->request;
     int64_t now_ms = ist_clock_now_ms(ist_clock_system());
     ist_arena_clear(server->scratch);
-    request->view = ist_mesh_reader_view(&server->reader);
-    request->stale = ist_mesh_store_stale(server->store);
     request->resumed = resumed;
     request->resumed_beyond = exchange->wait_beyond;
     request->elapsed_ms = now_ms - exchange->started_ms;
@@ -232,6 +238,7 @@ static void take_event(http_exchange *exchange, ist_buf *body)
 static bool next_event(http_exchange *exchange)
 {
     ist_api_response response = {.body = IST_BUF_INIT};
+    look(exchange);
     call(exchange, true, &response);
     take_event(exchange, &response.body);
     return response.stream;
@@ -287,6 +294,7 @@ enum MHD_Result http_exchange_answer(http_exchange *exchange)
     if (exchange->gone) {
         return MHD_NO;
     }
+    look(exchange);
     if (ist_buf_status(&exchange->body) == IST_ELIMIT) {
         ist_api_problem(&response, 413, "the body is larger than %zu bytes", HTTP_BODY_MAX_BYTES);
     } else if (ist_buf_status(&exchange->body) != IST_OK) {

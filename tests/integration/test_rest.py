@@ -127,7 +127,7 @@ def test_exit_codes_are_those_of_the_page(agent):
 
 def test_agent_without_view_is_unhealthy(start_agent):
     agent = start_agent(
-        "--xds-address", "127.0.0.1:1", "--xds-tls", "off", "--snapshot", "off", wait="listening"
+        "--xds-address", "127.0.0.1:1", "--xds-tls", "off", wait="listening"
     )
     done = command(agent, "services")
     assert done.returncode == 4 and "no view of the mesh yet" in done.stderr

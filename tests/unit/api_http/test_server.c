@@ -403,6 +403,7 @@ static void refusals_are_problem_documents(void **state)
     assert_true(read_answer(&c, &a));
     assert_non_null(strstr(a.head, "Allow: GET, HEAD\r\n"));
     assert_non_null(strstr(a.head, "Content-Type: application/problem+json\r\n"));
+    assert_non_null(strstr(a.head, "X-Isthmus-Revision: 1\r\n"));
     ist_buf_done(&a.body);
     close_client(&c);
     stop(&f);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ist_test.h"
 
-#include "../../../agent/cli/yaml_priv.h"
+#include "../../../agent/cli/format_priv.h"
 
 static void assert_yaml(const char *json, const char *want)
 {
@@ -59,6 +59,8 @@ static void scalars_keep_their_kind(void **state)
         {"\"*.wild\"", "\"*.wild\"\n"},
         {"\"caf\\u00e9\"", "\"caf\xc3\xa9\"\n"},
         {"0.1", "0.1\n"},
+        {"0.009090909090909094", "0.009090909090909094\n"},
+        {"1.0", "1.0\n"},
         {"-7", "-7\n"},
         {"false", "false\n"},
         {"{\"1\":2,\"\":3,\"on\":4}", "\"1\": 2\n\"\": 3\n\"on\": 4\n"},
@@ -67,6 +69,22 @@ static void scalars_keep_their_kind(void **state)
     for (size_t i = 0; i < IST_COUNT(CASES); i++) {
         assert_yaml(CASES[i].json, CASES[i].want);
     }
+}
+
+static void json_is_indented(void **state)
+{
+    static const char JSON[] = "{\"a\":[1,{\"b\":0.30000000000000004}],\"c\":{},\"d\":[],\"e\":\"\u00e9\\n\",\"f\":1.0}";
+    json_error_t error;
+    ist_buf out = IST_BUF_INIT;
+    json_t *parsed = json_loads(JSON, 0, &error);
+    (void)state;
+    assert_non_null(parsed);
+    assert_int_equal(cli_json_write(parsed, &out), IST_OK);
+    ist_test_strv_equal(ist_buf_view(&out),
+                        "{\n  \"a\": [\n    1,\n    {\n      \"b\": 0.30000000000000004\n    }\n  ],\n"
+                        "  \"c\": {},\n  \"d\": [],\n  \"e\": \"\xc3\xa9\\n\",\n  \"f\": 1.0\n}\n");
+    json_decref(parsed);
+    ist_buf_done(&out);
 }
 
 static void nesting_has_a_limit(void **state)
@@ -81,6 +99,8 @@ static void nesting_has_a_limit(void **state)
     ist_buf out = IST_BUF_INIT;
     assert_int_equal(cli_yaml_write(json, &out), IST_ELIMIT);
     ist_buf_done(&out);
+    assert_int_equal(cli_json_write(json, &out), IST_ELIMIT);
+    ist_buf_done(&out);
     json_decref(json);
 }
 
@@ -89,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(structures_are_in_block_style),
         cmocka_unit_test(scalars_keep_their_kind),
+        cmocka_unit_test(json_is_indented),
         cmocka_unit_test(nesting_has_a_limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
