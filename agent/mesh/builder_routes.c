@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define NAME_MAX_BYTES 512U
+// A virtual host of istiod has a dozen domains; one with more has no short forms to look for.
+#define SHORT_FORMS_MAX 64U
 
 // --- Records --------------------------------------------------------------------------------------------------------
 
@@ -146,6 +148,25 @@ static bool domain_valid(ist_strv domain)
     return ist_mesh_host_valid(domain);
 }
 
+// "name", "name.ns" or "name.ns.svc" beside the full name: the readers know these forms by themselves.
+static bool is_short_form(ist_strv domain, ist_strv full)
+{
+    return domain.n < full.n && full.p[domain.n] == '.' && ist_strv_starts_with(full, domain);
+}
+
+// Is it the short form of an alias (ExternalName), whose full name is a domain of the same virtual host?
+static bool is_short_alias(const ist_mesh_builder *builder, const ist_mesh_virtual_host *spec, ist_strv domain)
+{
+    ist_strv cluster_domain = builder->policy->domain;
+    for (uint32_t i = 0; i < spec->domain_count && spec->domain_count <= SHORT_FORMS_MAX; i++) {
+        ist_strv full = spec->domains[i];
+        if (is_short_form(domain, full) && ist_strv_ends_with(full, cluster_domain) && cluster_domain.n < full.n) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Is `domain` another spelling of `primary`, or nothing that a host can be?
 static bool domain_is_redundant(ist_strv domain, ist_strv primary)
 {
@@ -154,7 +175,7 @@ static bool domain_is_redundant(ist_strv domain, ist_strv primary)
         ist_strv_ends_with(domain, IST_STRV(".")) || ist_mesh_addr_parse(domain, &addr, NULL) == IST_OK) {
         return true;
     }
-    return domain.n < primary.n && primary.p[domain.n] == '.' && ist_strv_starts_with(primary, domain);
+    return is_short_form(domain, primary);
 }
 
 // The domains to keep, in the arena. IST_ENOMEM, IST_EINVAL.
@@ -167,7 +188,7 @@ static ist_status filter_domains(ist_mesh_builder *builder, ist_mesh_virtual_hos
         return IST_ENOMEM;
     }
     for (uint32_t i = 0; i < spec->domain_count; i++) {
-        if (domain_is_redundant(spec->domains[i], primary)) {
+        if (domain_is_redundant(spec->domains[i], primary) || is_short_alias(builder, spec, spec->domains[i])) {
             continue;
         }
         if (!domain_valid(spec->domains[i])) {

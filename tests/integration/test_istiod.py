@@ -142,6 +142,9 @@ def test_names_of_headless_pods_and_alias(start_agent, istiod):
     reply = agent.query("alias.default.svc.cluster.local")
     assert str(reply.answer[0][0].target) == "details.default.svc.cluster.local."
     assert agent.addresses("alias.default.svc.cluster.local") == ["10.96.0.11"]
+    assert agent.addresses("alias") == ["10.96.0.11"]
+    hosts = [service["host"] for service in agent.get("/v1/services")["services"]]
+    assert [host for host in hosts if host.startswith("alias")] == ["alias.default.svc.cluster.local"]
 
 
 def test_same_name_in_two_namespaces(start_agent, istiod):
