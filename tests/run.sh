@@ -118,7 +118,7 @@ run_pytest() { # run_pytest LABEL MARKERS
   fi
   "$venv/pytest" tests/integration -c tests/integration/pytest.ini --rootdir tests/integration -m "$2" --timeout 300 \
     --junitxml "$LOGS/$tier-$1.xml" || code=$?
-  reported "$LOGS/$tier-$1.xml" "" "$code"
+  reported "$LOGS/$tier-$1.xml" "$1: " "$code"
 }
 
 # The binary that users get, and the one that sees every wrong access.
