@@ -121,7 +121,9 @@ static ist_status read_event(yaml_reader *reader, const yaml_event_t *event, boo
     }
     bool empty = event->type == YAML_SCALAR_EVENT && event->data.scalar.length == 0;
     *inside = event->type == YAML_MAPPING_START_EVENT;
-    return *inside || empty ? IST_OK : fail(reader, event->start_mark.line, "the file must be a mapping of option names to values");
+    return *inside || empty
+               ? IST_OK
+               : fail(reader, event->start_mark.line, "the file must be a mapping of option names to values");
 }
 
 ist_status ist_options_read_yaml(ist_options *options, const char *name, ist_strv yaml, ist_err *err)

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-static const char ENV_PREFIX[] = "ISTHMUS_";
+static const ist_strv ENV_PREFIX = IST_STRV_INIT("ISTHMUS_");
 
 ist_status ist_options_new(const ist_option_table *table, ist_options **ret_options, ist_err *err)
 {
@@ -211,7 +211,7 @@ ist_status ist_options_read_args(ist_options *options, int argc, const char *con
 // "ISTHMUS_DNS_LISTEN" -> "dns-listen" in `buffer`; false where it is too long.
 static bool name_of_variable(ist_strv variable, char *buffer, size_t size_bytes)
 {
-    ist_strv name = ist_strv_skip(variable, sizeof(ENV_PREFIX) - 1);
+    ist_strv name = ist_strv_skip(variable, ENV_PREFIX.n);
     if (name.n + 1 > size_bytes) {
         return false;
     }
@@ -304,7 +304,7 @@ ist_status ist_options_read_env(ist_options *options, const char *const *env, is
         for (const char *const *at = env; *at != NULL; at++) {
             ist_strv value = ist_strv_from(*at);
             ist_strv variable = ist_strv_cut(&value, '=', NULL);
-            bool ours = ist_strv_starts_with(variable, IST_STRV("ISTHMUS_"));
+            bool ours = ist_strv_starts_with(variable, ENV_PREFIX);
             ist_status status = IST_OK;
             if (own == 1 && ours) {
                 status = read_own_variable(options, variable, value, err);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The configuration of `isthmus agent` (and of `isthmus check`): the one table, and loading it from flags, environment and
-// file. Names are fixed by the design; each is documented by its own help line. Knows nothing of the mesh.
+// The configuration of `isthmus agent` (and of `isthmus check`): the one table, and loading it from flags, environment
+// and file. Names are fixed by the design; each is documented by its own help line. Knows nothing of the mesh.
+//
+// Threads: loaded by one, then immutable. The caller owns the options.
 #pragma once
 
 #include "config/options.h"

@@ -95,7 +95,8 @@ ist_strv ist_options_text(const ist_options *options, size_t index) IST_NONNULL;
 const char *ist_options_string(const ist_options *options, size_t index) IST_NONNULL IST_RETURNS_NONNULL;
 bool ist_options_flag(const ist_options *options, size_t index) IST_NONNULL;
 size_t ist_options_choice(const ist_options *options, size_t index) IST_NONNULL;     // place of the value in `choices`
-uint64_t ist_options_number(const ist_options *options, size_t index) IST_NONNULL;   // DURATION: ms; SIZE: bytes (0 for a word); COUNT
+// DURATION: ms; SIZE: bytes (0 for a word); COUNT.
+uint64_t ist_options_number(const ist_options *options, size_t index) IST_NONNULL;
 bool ist_options_off(const ist_options *options, size_t index) IST_NONNULL;          // the word "off", or not set
 // Parts of a comma list, without surrounding spaces, or of PAIRS: part number `part`, or false behind the last.
 bool ist_options_part(const ist_options *options, size_t index, size_t part, ist_strv *ret_part) IST_NONNULL;
