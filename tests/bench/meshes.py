@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Meshes as YAML: the harness' synthetic mesh as a directory, and one with a listener for each TCP port."""
+import json
 import pathlib
 
 NAMESPACES = 20
@@ -60,9 +61,27 @@ def write_directory(folder, services, endpoints):
                           for i in range(services)])
 
 
-def write_tcp_mesh(folder, services, ports, endpoints):
-    """Services with TCP ports only: istiod makes one listener for each VIP and port of them."""
-    names = [(f"tcp-{p}", 9000 + p, 19000 + p) for p in range(ports)]
-    return write(folder, [service_text(i, names) +
-                          slice_text(i, [dotted(10, i * endpoints + e + 1) for e in range(endpoints)], names)
+def write_tcp_mesh(folder, services, endpoints):
+    """Services with one TCP port each: istiod makes a listener for every VIP and port of them."""
+    ports = (("tcp", 9000, 19000),)
+    return write(folder, [service_text(i, ports) +
+                          slice_text(i, [dotted(10, i * endpoints + e + 1) for e in range(endpoints)], ports)
                           for i in range(services)])
+
+
+# What makes listeners large in practice: an access log with many fields, and metrics, in each of them.
+LOGGED = """START_TIME DURATION PROTOCOL RESPONSE_CODE RESPONSE_FLAGS RESPONSE_CODE_DETAILS CONNECTION_TERMINATION_DETAILS
+UPSTREAM_TRANSPORT_FAILURE_REASON BYTES_RECEIVED BYTES_SENT UPSTREAM_WIRE_BYTES_SENT UPSTREAM_WIRE_BYTES_RECEIVED
+UPSTREAM_HOST UPSTREAM_CLUSTER UPSTREAM_LOCAL_ADDRESS UPSTREAM_REMOTE_ADDRESS DOWNSTREAM_LOCAL_ADDRESS
+DOWNSTREAM_REMOTE_ADDRESS DOWNSTREAM_DIRECT_REMOTE_ADDRESS REQUESTED_SERVER_NAME ROUTE_NAME CONNECTION_ID
+FILTER_CHAIN_NAME HOSTNAME DOWNSTREAM_TLS_VERSION DOWNSTREAM_TLS_CIPHER DOWNSTREAM_PEER_URI_SAN DOWNSTREAM_LOCAL_URI_SAN
+DOWNSTREAM_PEER_SUBJECT DOWNSTREAM_TLS_SESSION_ID UPSTREAM_TLS_VERSION UPSTREAM_TLS_CIPHER UPSTREAM_TLS_SESSION_ID
+UPSTREAM_PEER_SUBJECT UPSTREAM_LOCAL_SUBJECT UPSTREAM_REQUEST_ATTEMPT_COUNT""".split()
+
+
+def write_logging_mesh_config(path):
+    text = json.dumps({name.lower(): f"%{name}%" for name in LOGGED})
+    path = pathlib.Path(path)
+    path.write_text(json.dumps({"accessLogFile": "/dev/stdout", "accessLogEncoding": "JSON", "accessLogFormat": text,
+                                "defaultProviders": {"metrics": ["prometheus"]}}))
+    return path
