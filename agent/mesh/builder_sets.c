@@ -18,6 +18,61 @@ ist_status ist_mesh_builder_refresh_begin(ist_mesh_builder *builder, ist_mesh_se
     return IST_OK;
 }
 
+static void mention_virtual_host(const ist_mesh_builder *builder, ist_strv scope, ist_strv name)
+{
+    const ist_mesh_table *table = ist_pmap_find(&builder->tables, scope);
+    ist_mesh_virtual_host_object *object = table != NULL ? ist_pmap_find(&table->virtual_hosts, name) : NULL;
+    if (object != NULL) {
+        object->epoch = builder->epoch;
+    }
+}
+
+static void mention_cluster(const ist_mesh_builder *builder, ist_strv name)
+{
+    ist_mesh_entry *entry = ist_pmap_find(&builder->clusters, name);
+    if (entry != NULL) {
+        entry->epoch = builder->epoch;
+    }
+}
+
+static void mention_listener(const ist_mesh_builder *builder, ist_strv name)
+{
+    ist_mesh_listener_object *object = ist_pmap_find(&builder->listeners, name);
+    if (object != NULL) {
+        object->epoch = builder->epoch;
+    }
+}
+
+void ist_mesh_builder_mention(ist_mesh_builder *builder, ist_mesh_set set, ist_strv scope, ist_strv name)
+{
+    const ist_mesh_host *host = NULL;
+    switch (set) {
+    case IST_MESH_SET_CLUSTERS:
+        mention_cluster(builder, name);
+        break;
+    case IST_MESH_SET_VIRTUAL_HOSTS:
+        mention_virtual_host(builder, scope, name);
+        break;
+    case IST_MESH_SET_LISTENERS:
+        mention_listener(builder, name);
+        break;
+    case IST_MESH_SET_NAMES:
+        host = ist_mesh_stage_find_host(builder, name);
+        if (host != NULL && host->name != NULL) {
+            host->name->epoch = builder->epoch;
+        }
+        break;
+    case IST_MESH_SET_FACTS:
+        host = ist_mesh_stage_find_host(builder, name);
+        if (host != NULL && host->facts != NULL) {
+            host->facts->epoch = builder->epoch;
+        }
+        break;
+    case _IST_MESH_SET_MAX:
+        break;
+    }
+}
+
 static void end_clusters_of(ist_mesh_builder *builder, const ist_mesh_host *host, uint32_t epoch)
 {
     ist_mesh_entry *next = host->clusters;

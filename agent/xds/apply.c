@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "apply_priv.h"
 
-#define RESOURCE_NAME_FIELD 1 // of Cluster, ClusterLoadAssignment, Listener and RouteConfiguration alike
-
 static ist_status decode_piece(ist_xds_decoder *decoder, ist_xds_type type, ist_xds_span value, ist_err *err)
 {
     ist_strv bytes = IST_STRV_NULL;
@@ -38,19 +36,27 @@ static ist_status decode(ist_xds_decoder *decoder, ist_xds_type type, const ist_
     return ist_err_set(err, IST_EINTERNAL, "unknown type");
 }
 
-// For the NACK: the name in the envelope, else the one inside the resource.
-static ist_strv name_of(ist_xds_decoder *decoder, ist_xds_type type, const ist_xds_resource *resource)
+// The name in the envelope, else the one inside the resource. False: neither can be read.
+static bool find_name(ist_xds_decoder *decoder, ist_xds_type type, const ist_xds_resource *resource, ist_strv *ret_name)
 {
-    ist_strv name = resource->name;
-    ist_xds_wire wire = ist_xds_wire_over(resource->value);
-    ist_xds_field field;
-    while (name.n == 0 && type != IST_XDS_NDS && ist_xds_wire_next(&wire, &field)) {
-        if (field.number == RESOURCE_NAME_FIELD && field.type == IST_XDS_WIRE_BYTES &&
-            ist_xds_decoder_view(decoder, field.bytes, decoder->arena, &name, NULL) != IST_OK) {
-            return IST_STRV_NULL;
-        }
+    if (resource->name.n > 0 || type == IST_XDS_NDS) {
+        *ret_name = resource->name;
+        return true;
     }
-    return name;
+    return resource->type_url.n > 0 && ist_xds_decoder_name(decoder, resource->value, decoder->arena, ret_name);
+}
+
+// Whoever was refused stays as it was, also in a full set.
+static void refuse(ist_xds_decoder *decoder, ist_xds_type type, const ist_xds_resource *resource, const ist_err *err)
+{
+    ist_strv name = IST_STRV_NULL;
+    decoder->untold |= !find_name(decoder, type, resource, &name);
+    if (type == IST_XDS_CDS) {
+        ist_mesh_builder_mention(decoder->builder, IST_MESH_SET_CLUSTERS, IST_STRV_NULL, name);
+    } else if (type == IST_XDS_LDS) {
+        ist_mesh_builder_mention(decoder->builder, IST_MESH_SET_LISTENERS, IST_STRV_NULL, name);
+    }
+    ist_xds_rejects_add(decoder->rejects, type, name, err);
 }
 
 static ist_status apply_resource(ist_xds_decoder *decoder, const ist_xds_response *response, ist_xds_type type,
@@ -65,7 +71,7 @@ static ist_status apply_resource(ist_xds_decoder *decoder, const ist_xds_respons
     if (status == IST_OK || status == IST_ENOMEM) {
         return status;
     }
-    ist_xds_rejects_add(decoder->rejects, type, name_of(decoder, type, &resource), err);
+    refuse(decoder, type, &resource, err);
     return IST_OK;
 }
 
@@ -121,8 +127,9 @@ ist_status ist_xds_apply(ist_xds_decoder *decoder, const ist_xds_response *respo
     if (whole_set && ist_mesh_builder_refresh_begin(decoder->builder, set, IST_STRV_NULL) != IST_OK) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
+    decoder->untold = false;
     ist_status status = apply_items(decoder, response, type, err);
-    if (whole_set && status == IST_OK && decoder->rejects->count == 0) {
+    if (whole_set && status == IST_OK && !decoder->untold) {
         ist_mesh_builder_refresh_end(decoder->builder, set, IST_STRV_NULL);
     } else if (whole_set) {
         ist_mesh_builder_refresh_abandon(decoder->builder, set, IST_STRV_NULL);

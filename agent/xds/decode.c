@@ -8,6 +8,7 @@
 
 #include "base/hash.h"
 
+#define NAME_FIELD 1
 #define MORE_TEXT "; and more" // room for it is always left
 
 void ist_xds_rejects_clear(ist_xds_rejects *rejects)
@@ -64,6 +65,21 @@ ist_status ist_xds_decoder_view(ist_xds_decoder *decoder, ist_xds_span span, ist
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     return IST_OK;
+}
+
+bool ist_xds_decoder_name(ist_xds_decoder *decoder, ist_xds_span message, ist_arena *arena, ist_strv *ret_name)
+{
+    ist_xds_wire wire = ist_xds_wire_over(message);
+    ist_strv name = IST_STRV_NULL;
+    ist_xds_field field;
+    while (ist_xds_wire_next(&wire, &field)) {
+        if (field.number == NAME_FIELD && field.type == IST_XDS_WIRE_BYTES &&
+            ist_xds_decoder_view(decoder, field.bytes, arena, &name, NULL) != IST_OK) {
+            name = IST_STRV_NULL;
+        }
+    }
+    *ret_name = name;
+    return name.n > 0 || !wire.failed;
 }
 
 uint64_t ist_xds_content_hash(ist_strv bytes)

@@ -57,7 +57,7 @@ static ist_status put_name(ist_xds_decoder *decoder, ist_strv host, ist_strv val
     return status;
 }
 
-static ist_status decode_entry(ist_xds_decoder *decoder, ist_xds_span span, ist_strv *ret_host, ist_err *err)
+static ist_status decode_entry(ist_xds_decoder *decoder, ist_xds_span span, ist_err *err)
 {
     ist_strv bytes = IST_STRV_NULL;
     ist_arena_clear(decoder->unit);
@@ -67,7 +67,6 @@ static ist_status decode_entry(ist_xds_decoder *decoder, ist_xds_span span, ist_
     }
     ist_strv host = ist_xds_wire_bytes(bytes, ENTRY_KEY);
     uint64_t hash = ist_xds_content_hash(bytes);
-    *ret_host = host;
     if (host.n == 0 || !ist_strv_valid_utf8(host)) {
         return ist_err_set(err, IST_EPARSE, "table: a key is missing or not UTF-8");
     }
@@ -77,7 +76,17 @@ static ist_status decode_entry(ist_xds_decoder *decoder, ist_xds_span span, ist_
     return put_name(decoder, host, ist_xds_wire_bytes(bytes, ENTRY_VALUE), hash, err);
 }
 
-static ist_status decode_entries(ist_xds_decoder *decoder, ist_xds_span span, ist_err *err)
+// A name that is refused stays as it was. False: it cannot even be read.
+static bool refuse_entry(ist_xds_decoder *decoder, ist_xds_span span, const ist_err *err)
+{
+    ist_strv host = IST_STRV_NULL;
+    bool told = ist_xds_decoder_name(decoder, span, decoder->unit, &host);
+    ist_mesh_builder_mention(decoder->builder, IST_MESH_SET_NAMES, IST_STRV_NULL, host);
+    ist_xds_rejects_add(decoder->rejects, IST_XDS_NDS, host, err);
+    return told;
+}
+
+static ist_status decode_entries(ist_xds_decoder *decoder, ist_xds_span span, bool *told, ist_err *err)
 {
     ist_xds_wire wire = ist_xds_wire_over(span);
     ist_xds_field field;
@@ -86,13 +95,12 @@ static ist_status decode_entries(ist_xds_decoder *decoder, ist_xds_span span, is
         if (field.number != TABLE_ENTRY || field.type != IST_XDS_WIRE_BYTES) {
             continue;
         }
-        ist_strv host = IST_STRV_NULL;
-        ist_status status = decode_entry(decoder, field.bytes, &host, err);
+        ist_status status = decode_entry(decoder, field.bytes, err);
         if (status == IST_ENOMEM) {
             return status;
         }
         if (status != IST_OK) {
-            ist_xds_rejects_add(decoder->rejects, IST_XDS_NDS, host, err);
+            *told &= refuse_entry(decoder, field.bytes, err);
         }
         decoder->names++;
     }
@@ -104,9 +112,9 @@ ist_status ist_xds_decode_names(ist_xds_decoder *decoder, ist_xds_span span, ist
     if (ist_mesh_builder_refresh_begin(decoder->builder, IST_MESH_SET_NAMES, IST_STRV_NULL) != IST_OK) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
-    uint32_t refused = decoder->rejects->count;
-    ist_status status = decode_entries(decoder, span, err);
-    if (status == IST_OK && decoder->rejects->count == refused) {
+    bool told = true;
+    ist_status status = decode_entries(decoder, span, &told, err);
+    if (status == IST_OK && told) {
         ist_mesh_builder_refresh_end(decoder->builder, IST_MESH_SET_NAMES, IST_STRV_NULL);
     } else {
         ist_mesh_builder_refresh_abandon(decoder->builder, IST_MESH_SET_NAMES, IST_STRV_NULL);

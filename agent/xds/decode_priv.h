@@ -33,6 +33,7 @@ typedef struct ist_xds_decoder {
     size_t max_resource_bytes;  // of what must stand in one piece
     uint64_t skipped_endpoints; // no IP address: Unix sockets, Envoy-internal addresses
     uint64_t names;             // entries of the last name table
+    bool untold;                // a refused cluster or listener of this response did not even tell its name
 } ist_xds_decoder;
 
 // One resource. IST_ENOMEM: nothing is known about the rest. Any other failure: this resource alone is refused, for the
@@ -56,6 +57,11 @@ ist_status ist_xds_endpoints_unpack(ist_xds_decoder *decoder, ist_strv assignmen
 // max_resource_bytes; IST_ENOMEM.
 ist_status ist_xds_decoder_view(ist_xds_decoder *decoder, ist_xds_span span, ist_arena *arena, ist_strv *ret_bytes,
                                 ist_err *err) IST_NONNULL_ARGS(1, 3, 4) IST_MUSTCHECK;
+
+// The name of a message, which is field 1 of everything that has one, in one piece. Empty where there is none, or where it
+// is larger than a resource may be. False: the bytes break off before the name, so nobody knows whose they are.
+bool ist_xds_decoder_name(ist_xds_decoder *decoder, ist_xds_span message, ist_arena *arena, ist_strv *ret_name)
+    IST_NONNULL_ARGS(1, 3, 4) IST_MUSTCHECK;
 
 // Shared by decoders. Never 0.
 uint64_t ist_xds_content_hash(ist_strv bytes);

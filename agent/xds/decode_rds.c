@@ -95,8 +95,18 @@ static ist_status decode_member(ist_xds_decoder *decoder, ist_strv table, ist_xd
     return ist_xds_decode_virtual_host(decoder, table, bytes, err);
 }
 
+// A virtual host that is refused stays as it was. False: it does not even tell its name.
+static bool refuse_member(ist_xds_decoder *decoder, ist_strv table, ist_xds_span span, const ist_err *err)
+{
+    ist_strv name = IST_STRV_NULL;
+    bool told = ist_xds_decoder_name(decoder, span, decoder->unit, &name);
+    ist_mesh_builder_mention(decoder->builder, IST_MESH_SET_VIRTUAL_HOSTS, table, name);
+    ist_xds_rejects_add(decoder->rejects, IST_XDS_RDS, table, err);
+    return told;
+}
+
 static ist_status decode_members(ist_xds_decoder *decoder, ist_strv table, ist_xds_span span, ist_xds_seen *seen,
-                                 ist_err *err)
+                                 bool *told, ist_err *err)
 {
     ist_xds_wire wire = ist_xds_wire_over(span);
     ist_xds_field field;
@@ -109,7 +119,7 @@ static ist_status decode_members(ist_xds_decoder *decoder, ist_strv table, ist_x
             return status;
         }
         if (status != IST_OK) {
-            ist_xds_rejects_add(decoder->rejects, IST_XDS_RDS, table, err);
+            *told &= refuse_member(decoder, table, field.bytes, err);
         }
     }
     return IST_OK;
@@ -128,9 +138,9 @@ ist_status ist_xds_decode_routes(ist_xds_decoder *decoder, ist_xds_span span, is
         ist_mesh_builder_refresh_begin(decoder->builder, IST_MESH_SET_VIRTUAL_HOSTS, table) != IST_OK) {
         return no_memory(err);
     }
-    uint32_t refused = decoder->rejects->count;
-    status = decode_members(decoder, table, span, &seen, err);
-    if (status == IST_OK && decoder->rejects->count == refused) {
+    bool told = true;
+    status = decode_members(decoder, table, span, &seen, &told, err);
+    if (status == IST_OK && told) {
         ist_mesh_builder_refresh_end(decoder->builder, IST_MESH_SET_VIRTUAL_HOSTS, table);
     } else {
         ist_mesh_builder_refresh_abandon(decoder->builder, IST_MESH_SET_VIRTUAL_HOSTS, table);

@@ -415,25 +415,50 @@ static void too_many_resources_end_the_stream(void **state)
     script_done(script);
 }
 
-static void mistake_in_full_set_body(xds_script *script)
+// The next CDS response is the full set. In delta only the first one of a stream is.
+static void expect_full_set(xds_script *script)
 {
-    script_sync(script);
-    if (script->mode == IST_XDS_DELTA) { // there only the first response of a stream is the full set
+    if (script->mode == IST_XDS_DELTA) {
         script_close(script, 14);
         script_reopen(script);
     }
     script->request_count = script->request_next = 0;
+}
+
+static void mistake_in_full_set_body(xds_script *script)
+{
+    script_sync(script);
+    SCRIPT_SEND(script, IST_XDS_CDS, script_cluster(script, "a.b", 80), script_cluster(script, "c.d", 80));
+    SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, "c.d", 80, 3));
+    expect_full_set(script);
     made_resource bad = script_cluster(script, "c.d", 80);
     bad.bytes.n--;
     SCRIPT_SEND(script, IST_XDS_CDS, bad, script_cluster(script, "e.f", 90));
     script_expect_nack(script, IST_XDS_CDS, "cds outbound|80||c.d: Cluster is cut off");
-    assert_int_equal(script_endpoints(script, "a.b", 80), 2); // perhaps it was a.b that could not be read
+    assert_int_equal(script_endpoints(script, "c.d", 80), 3);  // what was refused stays as it was
+    assert_int_equal(script_endpoints(script, "a.b", 80), -1); // what the set does not name is gone
 }
 
-static void full_set_with_a_mistake_removes_nothing(void **state)
+static void full_set_with_a_mistake_keeps_what_was_refused_and_removes_the_rest(void **state)
 {
     (void)state;
     with_both_modes(mistake_in_full_set_body);
+}
+
+static void nameless_in_full_set_body(xds_script *script)
+{
+    script_sync(script);
+    expect_full_set(script);
+    made_resource bad = {.name = "", .bytes = IST_STRV("\x0a\x7f")}; // cut off inside its name
+    SCRIPT_SEND(script, IST_XDS_CDS, bad, script_cluster(script, "e.f", 90));
+    script_expect_nack(script, IST_XDS_CDS, "cds ");
+    assert_int_equal(script_endpoints(script, "a.b", 80), 2); // perhaps it was a.b that could not be read
+}
+
+static void full_set_with_an_unreadable_name_removes_nothing(void **state)
+{
+    (void)state;
+    with_both_modes(nameless_in_full_set_body);
 }
 
 static void put_static_cluster(xds_script *script)
@@ -664,7 +689,8 @@ int main(void)
         cmocka_unit_test(bytes_that_are_no_response_end_the_stream),
         cmocka_unit_test(resource_beyond_the_limit_is_refused),
         cmocka_unit_test(too_many_resources_end_the_stream),
-        cmocka_unit_test(full_set_with_a_mistake_removes_nothing),
+        cmocka_unit_test(full_set_with_a_mistake_keeps_what_was_refused_and_removes_the_rest),
+        cmocka_unit_test(full_set_with_an_unreadable_name_removes_nothing),
         cmocka_unit_test(change_of_the_builder_is_published_and_subscribed),
         cmocka_unit_test(delta_big_subscription_is_split),
         cmocka_unit_test(sotw_big_subscription_is_cut_and_reported),

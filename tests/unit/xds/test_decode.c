@@ -684,6 +684,22 @@ static void route_table_is_the_full_set_of_its_virtual_hosts(void **state)
     refused(f, routes(f, make_table(f->arena, "", hosts, 1)), "name is missing");
 }
 
+static void refused_virtual_host_stays_and_the_others_of_the_table_go(void **state)
+{
+    fixture *f = *state;
+    Envoy__Config__Route__V3__VirtualHost **hosts = (Envoy__Config__Route__V3__VirtualHost **)make_list(f->arena, 2);
+    hosts[0] = make_virtual_host(f->arena, "a.b", 80, NAME);
+    hosts[1] = make_virtual_host(f->arena, "c.d", 80, NAME);
+    uint64_t hash_a = ist_xds_content_hash(make_packed(f->arena, hosts[0]));
+    uint64_t hash_c = ist_xds_content_hash(make_packed(f->arena, hosts[1]));
+    must(f, routes(f, make_table(f->arena, "80", hosts, 2)));
+    hosts[0]->routes[0]->match = NULL;
+    assert_int_equal(routes(f, make_table(f->arena, "80", hosts, 1)), IST_OK);
+    assert_int_equal(f->rejects.count, 1);
+    assert_true(ist_mesh_builder_keep_virtual_host(f->builder, IST_STRV("80"), IST_STRV("a.b:80"), hash_a));
+    assert_false(ist_mesh_builder_keep_virtual_host(f->builder, IST_STRV("80"), IST_STRV("c.d:80"), hash_c));
+}
+
 // --- LDS and NDS ----------------------------------------------------------------------------------------------------
 
 static ist_status listener(fixture *f, const void *message)
@@ -735,7 +751,11 @@ static void names_are_a_full_set_and_bad_ones_are_refused_alone(void **state)
     assert_int_equal(f->rejects.count, 1);
     assert_non_null(strstr(f->rejects.text, "nds bad.b: ips[0]"));
     assert_non_null(ist_mesh_view_name(commit(f), IST_STRV("e.f"), NULL));
-    assert_non_null(ist_mesh_view_name(commit(f), IST_STRV("a.b"), NULL)); // a table with a mistake removes nothing
+    assert_null(ist_mesh_view_name(commit(f), IST_STRV("a.b"), NULL));
+    assert_int_equal(names(f, make_names(f->arena, "e.f", "10.96.0.3/16", NULL)), IST_OK);
+    assert_non_null(ist_mesh_view_name(commit(f), IST_STRV("e.f"), NULL)); // refused: it stays as it was
+    assert_int_equal(names(f, make_names(f->arena, NULL)), IST_OK);
+    assert_null(ist_mesh_view_name(commit(f), IST_STRV("e.f"), NULL)); // an empty table is a table
 }
 
 int main(void)
@@ -761,6 +781,7 @@ int main(void)
         TEST(route_actions_are_translated),
         TEST(fault_and_timeouts_are_published),
         TEST(virtual_host_that_is_refused_leaves_the_others),
+        TEST(refused_virtual_host_stays_and_the_others_of_the_table_go),
         TEST(route_table_is_the_full_set_of_its_virtual_hosts),
         TEST(listeners_without_a_tcp_route_of_ours_are_no_error),
         TEST(bad_listener_is_refused_with_its_field),

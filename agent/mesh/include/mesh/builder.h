@@ -112,8 +112,9 @@ ist_status ist_mesh_builder_put_facts(ist_mesh_builder *builder, const ist_mesh_
 
 // --- Full sets ------------------------------------------------------------------------------------------------------
 // Where a message is the complete set (state-of-the-world CDS and LDS, one route table's virtual hosts, the name table,
-// a whole directory): begin, keep or put each member, end; end removes the members not mentioned since begin. `scope`: the
-// route table's name for VIRTUAL_HOSTS, else empty. abandon: a message that broke in the middle removes nothing.
+// a whole directory): begin, keep or put each member, end; end removes the members not mentioned since begin. A member that
+// was refused is mentioned, so that it stays as it was. `scope`: the route table's name for VIRTUAL_HOSTS, else empty.
+// abandon: a message that broke in the middle removes nothing.
 typedef enum ist_mesh_set {
     IST_MESH_SET_CLUSTERS = 0,
     IST_MESH_SET_VIRTUAL_HOSTS,
@@ -124,6 +125,7 @@ typedef enum ist_mesh_set {
 } ist_mesh_set;
 
 ist_status ist_mesh_builder_refresh_begin(ist_mesh_builder *builder, ist_mesh_set set, ist_strv scope) IST_NONNULL IST_MUSTCHECK;
+void ist_mesh_builder_mention(ist_mesh_builder *builder, ist_mesh_set set, ist_strv scope, ist_strv name) IST_NONNULL;
 void ist_mesh_builder_refresh_end(ist_mesh_builder *builder, ist_mesh_set set, ist_strv scope) IST_NONNULL;
 void ist_mesh_builder_refresh_abandon(ist_mesh_builder *builder, ist_mesh_set set, ist_strv scope) IST_NONNULL;
 // Removes a whole route table (it is no longer subscribed).
