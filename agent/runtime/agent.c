@@ -3,14 +3,14 @@
 // The agent's life as one story: start, wait for signals, reload, drain, stop.
 #include "runtime/agent.h"
 
-#include "doors.h"
-#include "identity.h"
-#include "policy.h"
-#include "process_metrics.h"
-#include "resolve_bridge.h"
-#include "source.h"
+#include "doors_priv.h"
+#include "identity_priv.h"
+#include "policy_priv.h"
+#include "process_metrics_priv.h"
+#include "resolve_bridge_priv.h"
+#include "source_priv.h"
 #include "version.h"
-#include "worker.h"
+#include "worker_priv.h"
 
 #include "base/log.h"
 #include "mesh/builder.h"

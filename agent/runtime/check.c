@@ -3,8 +3,8 @@
 // `isthmus check`.
 #include "runtime/agent.h"
 
-#include "identity.h"
-#include "source_files.h"
+#include "identity_priv.h"
+#include "source_files_priv.h"
 #include "version.h"
 
 static void print_finding(void *ctx, const ist_files_finding *finding)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "dns_source.h"
+#include "dns_source_priv.h"
 
 #include <arpa/inet.h>
 #include <ifaddrs.h>

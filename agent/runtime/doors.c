@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "doors.h"
+#include "doors_priv.h"
 
-#include "dns_source.h"
+#include "dns_source_priv.h"
 
 #include "api_admin/admin.h"
 #include "api_http/server.h"
@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "dns_forward/forward.h"
 #include "dns_server/server.h"
+
+#define DNS_PORT 53
 
 static const char RESOLV_CONF[] = "/etc/resolv.conf";
 
@@ -44,22 +46,28 @@ static void record(const doors *self, const char *listener, bool up)
 
 // --- DNS ------------------------------------------------------------------------------------------------------------
 
-static ist_status read_addresses(const ist_options *options, ist_agent_option option, uint16_t default_port, size_t max,
-                                 ist_dns_address *addresses, size_t *ret_count, ist_err *err)
+typedef struct address_list {
+    ist_dns_address *items;
+    size_t max;
+    size_t count; // out
+} address_list;
+
+// The addresses of an option; port 53 where none is written.
+static ist_status read_addresses(const ist_options *options, ist_agent_option option, address_list *list, ist_err *err)
 {
     ist_strv part;
     size_t count = 0;
     for (; ist_options_part(options, option, count, &part); count++) {
-        if (count == max) {
+        if (count == list->max) {
             return ist_err_set(err, IST_ELIMIT, "--%s: at most %zu addresses",
-                               ist_agent_option_table()->rows[option].name, max);
+                               ist_agent_option_table()->rows[option].name, list->max);
         }
-        ist_status status = ist_dns_address_parse(part, default_port, &addresses[count], err);
+        ist_status status = ist_dns_address_parse(part, DNS_PORT, &list->items[count], err);
         if (status != IST_OK) {
             return status;
         }
     }
-    *ret_count = count;
+    list->count = count;
     return IST_OK;
 }
 
@@ -72,8 +80,10 @@ static ist_status find_upstreams(doors *self, ist_dns_resolv_conf *conf, ist_err
         *conf = (ist_dns_resolv_conf){.ndots = 1};
     }
     if (ist_options_is_set(options, IST_OPT_DNS_UPSTREAM)) {
-        return read_addresses(options, IST_OPT_DNS_UPSTREAM, 53, IST_DNS_SERVERS_MAX, self->upstreams,
-                              &self->upstream_count, err);
+        address_list list = {.items = self->upstreams, .max = IST_DNS_SERVERS_MAX};
+        ist_status status = read_addresses(options, IST_OPT_DNS_UPSTREAM, &list, err);
+        self->upstream_count = list.count;
+        return status;
     }
     if (why.code != IST_OK) {
         IST_WARN(IST_LOG_DNS, "%s; without --dns-upstream other names cannot be forwarded", why.text);
@@ -124,8 +134,9 @@ static ist_status open_dns(doors *self, ist_err *err)
                                 .listen = listen,
                                 .mode = (ist_dns_mode)ist_options_choice(self->args.options, IST_OPT_DNS_MODE),
                                 .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT};
-    ist_status status =
-        read_addresses(self->args.options, IST_OPT_DNS_LISTEN, 53, IST_DNS_LISTEN_MAX, listen, &args.listen_count, err);
+    address_list list = {.items = listen, .max = IST_DNS_LISTEN_MAX};
+    ist_status status = read_addresses(self->args.options, IST_OPT_DNS_LISTEN, &list, err);
+    args.listen_count = list.count;
     if (status == IST_OK) {
         status = dns_source_find(self->args.options, &args.answer.source, err);
     }

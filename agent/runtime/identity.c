@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "identity.h"
+#include "identity_priv.h"
 
 #include "base/arena.h"
 #include "base/buf.h"

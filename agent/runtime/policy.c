@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "policy.h"
+#include "policy_priv.h"
 
 ist_mesh_policy policy_from_options(const ist_options *options, const identity *who)
 {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "process_metrics.h"
+#include "process_metrics_priv.h"
 
 #include "version.h"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "resolve_bridge.h"
+#include "resolve_bridge_priv.h"
 
 #include "base/alloc.h"
 #include "base/log.h"

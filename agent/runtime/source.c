@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "source.h"
+#include "source_priv.h"
 
-#include "source_files.h"
-#include "xds_status.h"
+#include "source_files_priv.h"
+#include "xds_status_priv.h"
 
 #include "base/alloc.h"
 #include "base/log.h"

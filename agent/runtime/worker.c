@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "worker.h"
+#include "worker_priv.h"
 
 #include "base/log.h"
 

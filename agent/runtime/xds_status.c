@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "xds_status.h"
+#include "xds_status_priv.h"
 
 #include "base/clock.h"
 

@@ -15,6 +15,7 @@ LIMITS = {  # a ratchet: may be lowered, never raised
     "lines of a file, 90th percentile": 700,
     "lines of a test file": 1500,
 }
+CALLBACKS = {"on_access": 8}  # signatures that a library prescribes: libmicrohttpd's MHD_AccessHandlerCallback
 OPENS = re.compile(r"(\)|\belse|\bdo)\s*\{$")
 
 
@@ -71,7 +72,9 @@ for path in lint.files(".c", ".cc", under=("agent", "dns", "api")):
     for first, header, body in functions(source):
         lengths.append(len(body))
         over(path, first, "lines of a function", len(body))
-        over(path, first, "parameters of a function", parameters(header))
+        name = re.search(r"(\w+)\s*\(", header)
+        if not name or CALLBACKS.get(name[1]) != parameters(header):
+            over(path, first, "parameters of a function", parameters(header))
         over(path, first, "levels of nesting", nesting(body))
 for path in lint.files(".c", ".py", ".go", ".java", ".js", ".sh", under=("tests",)):
     over(path, 1, "lines of a test file", lint.read(path).count("\n"))

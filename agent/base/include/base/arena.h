@@ -2,6 +2,8 @@
 //
 // Bump arena for one-owner lifetimes: one decode, one request, one selection. Memory is freed all at once;
 // ist_arena_clear keeps the first block, so a thread that reuses its arena allocates nothing in the steady state.
+// Owner: whoever made it; what it handed out dies with it.
+// Threads: one at a time.
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Contract attributes for prototypes. They are documentation that the compiler checks.
+// They expand to nothing that runs.
+// Threads: any; there is no state.
 #pragma once
 
 #define IST_MUSTCHECK __attribute__((warn_unused_result))

@@ -2,6 +2,7 @@
 //
 // Exponential back-off with full jitter: attempt n waits a uniform random time in [0, min(cap, base * 2^n)], never less
 // than the floor. Pure: the caller gives the randomness. One owner.
+// Threads: one at a time; a plain value without hidden state.
 #pragma once
 
 #include <stdint.h>

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Growable byte buffer with a hard maximum and a sticky error: do ten appends, check once with ist_buf_status(). After
-// an error further appends do nothing. JSON, XML, text and gRPC frames are written through it. One owner, one thread.
+// an error further appends do nothing. JSON, XML, text and gRPC frames are written through it.
+// Owner: the struct it stands in, until ist_buf_steal gives the bytes away.
+// Threads: one at a time.
 #pragma once
 
 #include <stdarg.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Time behind a struct, so that tests own the clock. Monotonic milliseconds for intervals, wall-clock for display.
+// A module that needs time takes an ist_clock and never asks the system itself.
+// Threads: the system clocks may be read from any.
 #pragma once
 
 #include <stdint.h>

@@ -2,6 +2,8 @@
 //
 // Bounded reader over bytes with a sticky error: read ten fields, check once. Reads beyond the end return zero and set
 // `failed`. Network (big-endian) order. Never owns. After Knot's wire context, in our own words.
+// Owner: nobody, it only points; the bytes must outlive it.
+// Threads: one at a time; a plain value.
 #pragma once
 
 #include <stdbool.h>

@@ -3,6 +3,7 @@
 // Hashing: 64-bit XXH3 of bytes. Seeded hashes (per process, random) key the hash maps, so that names from outside
 // cannot be chosen to collide; the unseeded one compares resources "same bytes as before?" and must be stable within a
 // process only. Never used where an attacker gains from a collision of content.
+// Threads: any; the seed is drawn once, safely.
 #pragma once
 
 #include <stddef.h>

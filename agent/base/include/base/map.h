@@ -2,6 +2,8 @@
 //
 // The mutable hash map: string keys (copied), pointer values (not owned unless a free function is given). Open
 // addressing, seeded. For private state of one thread; what other threads read lives in a pmap.
+// Owner: who made it frees it.
+// Threads: one at a time; concurrent reads are fine while nobody writes.
 #pragma once
 
 #include <stdbool.h>

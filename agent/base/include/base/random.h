@@ -2,6 +2,7 @@
 //
 // Random numbers. ist_random_u64() is from the kernel (getrandom) and good enough for DNS ids and ports; ist_prng is a
 // fast repeatable generator for jitter and for tests, seeded by its owner.
+// Threads: ist_random_u64 any; a prng has one owner.
 #pragma once
 
 #include <stdint.h>

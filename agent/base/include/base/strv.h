@@ -2,6 +2,7 @@
 //
 // String view: pointer and length, never owns, need not be terminated. Valid as long as what it points into. The empty
 // view may have a NULL pointer. ASCII only where case matters; never locale dependent.
+// Threads: any; views are values.
 #pragma once
 
 #include <stdbool.h>

@@ -2,6 +2,8 @@
 //
 // Dynamic array core. A typed vector is an anonymous struct: `struct { ist_foo *items; size_t count, capacity; } foos;`
 // and grows through IST_VEC_PUSH, which checks overflow and a maximum. Zero-initialised is empty. One owner.
+// Owner: the struct it stands in.
+// Threads: one at a time.
 #pragma once
 
 #include <stddef.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The agent as a whole: threads, start and stop order, readiness, reload and drain. The only module that knows all others.
+// It decides nothing about answers: it wires, starts, watches over and stops.
 //
 // Threads: ist_agent_run is called by main and returns when the agent has stopped; it starts and joins all other threads.
 #pragma once

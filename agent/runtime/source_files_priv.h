@@ -3,7 +3,7 @@
 // Identity as the file source wants it.
 #pragma once
 
-#include "identity.h"
+#include "identity_priv.h"
 
 #include "files/source.h"
 

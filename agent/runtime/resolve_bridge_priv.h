@@ -4,7 +4,7 @@
 // come back to the writer's loop. Two bounded queues under one lock; nothing is called under it.
 #pragma once
 
-#include "worker.h"
+#include "worker_priv.h"
 
 #include "dns_forward/resolver.h"
 #include "mesh/resolve.h"

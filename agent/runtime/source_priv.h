@@ -4,8 +4,8 @@
 // source_start is called before that thread runs.
 #pragma once
 
-#include "identity.h"
-#include "worker.h"
+#include "identity_priv.h"
+#include "worker_priv.h"
 
 #include "api_core/json.h"
 #include "base/metric.h"

@@ -3,7 +3,7 @@
 // From options and identity to the policy that the builder gives to every view.
 #pragma once
 
-#include "identity.h"
+#include "identity_priv.h"
 
 #include "mesh/policy.h"
 

@@ -4,9 +4,9 @@
 // left out; the others serve.
 #pragma once
 
-#include "identity.h"
-#include "resolve_bridge.h"
-#include "worker.h"
+#include "identity_priv.h"
+#include "resolve_bridge_priv.h"
+#include "worker_priv.h"
 
 #include "api_core/status_source.h"
 #include "base/metric.h"
