@@ -255,10 +255,10 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     bool fine = true;
-    printf("{\"sizes\": [");
+    printf("{\"bench\": \"commit\", \"long\": %s, \"figures\": {\"sizes\": [", is_short ? "false" : "true");
     for (size_t i = 0; fine && i < SIZES; i++) {
         fine = run(is_short ? small[i] : full[i], is_short ? MAX_ROUNDS / 20 : MAX_ROUNDS, i == 0);
     }
-    printf("\n]}\n");
+    printf("\n]}}\n");
     return fine ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# tests/bench/run.sh [--long] [BENCH...]
+#
+# Runs the benches, or those named, and prints their results as tables:
+#
+#   memory  resident memory idle and with a large mesh, from a directory and from istiod, beside Envoy
+#   push    from the last byte of an EDS push to the changed DNS and REST answer
+#   sync    CPU and time of a cold synchronisation, beside Envoy
+#   commit  cost of one changed service for meshes of growing size, in process
+#   dns     DNS answers by dnsperf against a bare UDP echo
+#   select  cost of selection, in process
+#
+# Short form (default): small sizes, checks that the benches work and that the figures are sane, no limits on time.
+# --long: the real sizes; about 10 minutes on a machine that does nothing else. docs/benchmarks.md shows what came out.
+# Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+ALL=(memory push sync commit dns select)
+long=
+commit_form=(--short)
+benches=()
+for word in "$@"; do
+  case $word in
+  --long) long=--long commit_form=() ;;
+  -h | --help)
+    sed -n '4,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    exit 0
+    ;;
+  *)
+    [[ " ${ALL[*]} " == *" $word "* ]] || { echo "tests/bench/run.sh: no bench \"$word\"" >&2; exit 2; }
+    benches+=("$word")
+    ;;
+  esac
+done
+[ ${#benches[@]} -gt 0 ] || benches=("${ALL[@]}")
+wants() { [[ " ${benches[*]} " == *" $1 "* ]]; }
+
+bash tests/support/install.sh test
+venv=$(bash tests/support/install.sh venv)
+cmake --preset release -DIST_BENCH=ON >/dev/null
+cmake --build --preset release --target isthmus bench_commit bench_select dns_echo -- --quiet
+export PATH=$venv:$PATH PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
+export ISTHMUS_BIN=${ISTHMUS_BIN:-$PWD/build/release/isthmus}
+export BENCH_PROGRAMS=$PWD/build/release/tests/bench
+export BENCH_RESULTS=${BENCH_RESULTS:-$PWD/build/bench}
+if [ -z "${ISTHMUS_ISTIOD_DIR:-}" ] && { wants memory || wants push || wants sync; }; then
+  go=$(bash tests/support/install.sh go)
+  ISTHMUS_ISTIOD_DIR=$(env PATH="$go:$PATH" bash tests/istiod/build.sh | tail -n 1)
+  export ISTHMUS_ISTIOD_DIR
+fi
+mkdir -p "$BENCH_RESULTS"
+rm -f "$BENCH_RESULTS"/*.json
+
+failed=0
+run() {
+  case $1 in
+  commit) "$BENCH_PROGRAMS/bench_commit" "${commit_form[@]}" >"$BENCH_RESULTS/commit.json" ;;
+  select) "$BENCH_PROGRAMS/bench_select" >"$BENCH_RESULTS/select.txt" ;;
+  *) python3 "tests/bench/bench_$1.py" ${long:+"$long"} ;;
+  esac
+}
+for bench in "${benches[@]}"; do
+  started=$SECONDS outcome=passed
+  run "$bench" || { outcome=failed; failed=1; }
+  echo "bench $bench: $outcome, $((SECONDS - started)) s"
+done
+python3 tests/bench/table.py
+if wants select && [ -s "$BENCH_RESULTS/select.txt" ]; then
+  printf '\n### Selection\n\n'
+  cat "$BENCH_RESULTS/select.txt"
+fi
+exit $failed
