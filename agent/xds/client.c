@@ -387,6 +387,30 @@ void ist_xds_client_on_closed(ist_xds_client *client, uint64_t stream, const ist
     set_timer(client);
 }
 
+static bool is_overdue(const ist_xds_client *client, const ist_xds_sub *sub, int64_t now_ms)
+{
+    return client->up && sub->waiting && now_ms - sub->waiting_since_ms >= TYPE_RESPONSE_MS;
+}
+
+// Without clusters and endpoints there is nothing to show. The other types a control plane may not have at all; but one that
+// has answered before and is silent now hangs, and a new stream is the better choice.
+static bool can_do_without(const ist_xds_client *client, const ist_xds_sub *sub)
+{
+    bool optional = sub->type == IST_XDS_LDS || sub->type == IST_XDS_RDS || sub->type == IST_XDS_NDS;
+    return optional && !sub->answered && client->subs[IST_XDS_CDS].answered;
+}
+
+static void stop_waiting(ist_xds_client *client, int64_t now_ms)
+{
+    for (unsigned i = 0; i < _IST_XDS_TYPE_MAX; i++) {
+        ist_xds_sub *sub = &client->subs[i];
+        if (is_overdue(client, sub, now_ms) && can_do_without(client, sub)) {
+            sub->waiting = false;
+            sub->unanswered = true;
+        }
+    }
+}
+
 // Which deadline has passed? IST_ETIMEOUT with its text, else IST_OK.
 static ist_status check_deadlines(const ist_xds_client *client, int64_t now_ms, ist_err *err)
 {
@@ -395,7 +419,7 @@ static ist_status check_deadlines(const ist_xds_client *client, int64_t now_ms, 
     for (unsigned i = 0; i < _IST_XDS_TYPE_MAX; i++) {
         const ist_xds_sub *sub = &client->subs[i];
         answered |= client->up && sub->answered;
-        if (client->up && sub->waiting && now_ms - sub->waiting_since_ms >= TYPE_RESPONSE_MS) {
+        if (is_overdue(client, sub, now_ms)) {
             return ist_err_set(err, IST_ETIMEOUT, "%s has not answered a %s request within %d s", server,
                                ist_xds_type_name((ist_xds_type)i), TYPE_RESPONSE_MS / 1000);
         }
@@ -411,6 +435,7 @@ static ist_status check_deadlines(const ist_xds_client *client, int64_t now_ms, 
 static void on_stream_timer(ist_xds_client *client, int64_t now_ms)
 {
     ist_err err = IST_ERR_NULL;
+    stop_waiting(client, now_ms);
     ist_status status = check_deadlines(client, now_ms, &err);
     if (status == IST_OK) {
         status = ist_xds_sync_step(client, now_ms, &err);
@@ -491,6 +516,7 @@ void ist_xds_client_status(const ist_xds_client *client, ist_xds_status *ret_sta
         *status = sub->status;
         status->subscribed = client->up && sub->requested;
         status->synced = client->up && sub->answered;
+        status->unanswered = client->up && sub->unanswered;
         status->resources = resources_held(client, sub);
         status->version = ist_buf_view(&sub->version);
         status->last_error = ist_buf_view(&sub->error);

@@ -45,6 +45,7 @@ ist_status ist_xds_sub_reset(ist_xds_sub *sub)
     sub->requested = false;
     sub->answered = false;
     sub->waiting = false;
+    sub->unanswered = false;
     sub->reply = IST_XDS_REPLY_NONE;
     ist_buf_clear(&sub->nonce);
     return sub->names != NULL ? ist_xds_names_resubscribe(sub->names) : IST_OK;
@@ -61,6 +62,7 @@ static ist_status take_note(ist_xds_sub *sub, ist_strv nonce)
 {
     sub->answered = true;
     sub->waiting = false;
+    sub->unanswered = false;
     return set_text(&sub->nonce, nonce);
 }
 
@@ -100,7 +102,7 @@ bool ist_xds_sub_has_request(const ist_xds_sub *sub)
 bool ist_xds_sub_is_settled(const ist_xds_sub *sub)
 {
     bool nothing_to_ask = !sub->wanted || (sub->names != NULL && ist_xds_names_count(sub->names) == 0);
-    return (nothing_to_ask || sub->answered) && !sub->waiting && !must_begin(sub) &&
+    return (nothing_to_ask || sub->answered || sub->unanswered) && !sub->waiting && !must_begin(sub) &&
            (sub->names == NULL || !sub->requested || !ist_xds_names_is_pending(sub->names));
 }
 

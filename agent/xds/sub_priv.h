@@ -25,6 +25,7 @@ typedef struct ist_xds_sub {
     bool requested;         // on this stream
     bool answered;          // on this stream, at least once
     bool waiting;           // a request that must be answered is out
+    bool unanswered;        // on this stream: given up waiting; ends with a response
     int64_t waiting_since_ms;
     ist_xds_reply reply;    // owed
     ist_buf nonce;          // of the last response
@@ -44,7 +45,7 @@ ist_status ist_xds_sub_accept(ist_xds_sub *sub, ist_strv nonce, ist_strv version
 ist_status ist_xds_sub_reject(ist_xds_sub *sub, ist_strv nonce, ist_strv why) IST_NONNULL IST_MUSTCHECK;
 
 bool ist_xds_sub_has_request(const ist_xds_sub *sub) IST_NONNULL;
-// Everything that was asked for on this stream has been answered.
+// Everything that was asked for on this stream has been answered, or is not waited for any more.
 bool ist_xds_sub_is_settled(const ist_xds_sub *sub) IST_NONNULL;
 // Writes the next request and takes note of it. `node`: packed Node for the first request of a stream, else empty.
 // The buffer's status says whether it worked; where not, the stream must be given up.

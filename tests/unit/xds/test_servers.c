@@ -204,6 +204,47 @@ static void type_without_response_times_out(void **state)
     script_done(script);
 }
 
+static void types_that_a_control_plane_lacks_are_done_without(void **state)
+{
+    (void)state;
+    for (int mode = IST_XDS_DELTA; mode <= IST_XDS_SOTW; mode++) {
+        xds_script *script = start((ist_xds_mode)mode, 2);
+        script_connect(script);
+        SCRIPT_SEND(script, IST_XDS_CDS, script_cluster(script, "a.b", 80));
+        SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, "a.b", 80, 3));
+        SCRIPT_SEND(script, IST_XDS_RDS, script_table(script, 80, "a.b"));
+        script_tick(script, 29999);
+        assert_int_equal(script_endpoints(script, "a.b", 80), -1);
+        script_tick(script, 1);
+        assert_int_equal(script->open_count, 1); // the stream goes on
+        assert_int_equal(script_status(script).state, IST_XDS_SYNCED);
+        assert_true(script_status(script).types[IST_XDS_NDS].unanswered);
+        assert_false(script_status(script).types[IST_XDS_NDS].synced);
+        assert_false(script_status(script).types[IST_XDS_RDS].unanswered);
+        assert_int_equal(script_endpoints(script, "a.b", 80), 3);
+        assert_false(ist_mesh_store_stale(script->store));
+        assert_int_equal(script->timer_ms, INT64_MAX);
+        SCRIPT_SEND(script, IST_XDS_NDS, script_names(script, "a.b", "10.96.0.1")); // late is not never
+        assert_false(script_status(script).types[IST_XDS_NDS].unanswered);
+        assert_true(script_status(script).types[IST_XDS_NDS].synced);
+        script_done(script);
+    }
+}
+
+static void type_that_falls_silent_ends_the_stream(void **state)
+{
+    (void)state;
+    xds_script *script = start(IST_XDS_DELTA, 1);
+    script_sync(script);
+    SCRIPT_SEND(script, IST_XDS_CDS, script_cluster(script, "a.b", 80), script_cluster(script, "c.d", 81));
+    SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, "c.d", 81, 1));
+    script_tick(script, 30000);
+    assert_int_equal(script->closed, 1);
+    assert_true(
+        ist_strv_contains(script_status(script).last_error, IST_STRV("has not answered a rds request within 30 s")));
+    script_done(script);
+}
+
 static void synced_stream_needs_no_timer(void **state)
 {
     (void)state;
@@ -293,6 +334,8 @@ int main(void)
         cmocka_unit_test(server_that_cannot_be_reached_times_out),
         cmocka_unit_test(stream_without_any_response_times_out),
         cmocka_unit_test(type_without_response_times_out),
+        cmocka_unit_test(types_that_a_control_plane_lacks_are_done_without),
+        cmocka_unit_test(type_that_falls_silent_ends_the_stream),
         cmocka_unit_test(synced_stream_needs_no_timer),
         cmocka_unit_test(stop_closes_the_stream_and_start_begins_anew),
         cmocka_unit_test(new_client_survives_every_failed_allocation),

@@ -94,8 +94,9 @@ ist_status ist_xds_client_new(const ist_xds_client_args *args, ist_xds_client **
 void ist_xds_client_free(ist_xds_client *client);
 
 // Inputs. now_ms: monotonic. A stream that brings nothing within 15 s of opening, or leaves a request without an answer for
-// 30 s, is closed and the next server tried; on a later server the first is tried again when the stream ends, or after
-// 10 minutes. Events of a stream that is no longer the newest are ignored.
+// 30 s, is closed and the next server tried; but listeners, routes and names that a control plane which answers about
+// clusters has never sent on this stream are done without from then on, so that a view is published. On a later server the
+// first is tried again when the stream ends, or after 10 minutes. Events of a stream that is no longer the newest are ignored.
 void ist_xds_client_start(ist_xds_client *client, int64_t now_ms) IST_NONNULL;
 void ist_xds_client_stop(ist_xds_client *client, int64_t now_ms) IST_NONNULL;
 void ist_xds_client_on_open(ist_xds_client *client, uint64_t stream, int64_t now_ms) IST_NONNULL;
@@ -125,6 +126,7 @@ const char *ist_xds_state_name(ist_xds_state state) IST_RETURNS_NONNULL;
 typedef struct ist_xds_type_status {
     bool subscribed;
     bool synced;               // at least one response has been applied on this stream
+    bool unanswered;           // asked for on this stream, and no longer waited for
     uint64_t responses;
     uint64_t bytes;
     uint64_t acks;
