@@ -176,6 +176,9 @@ static enum MHD_Result queue(http_exchange *exchange, uint32_t status, struct MH
 
 static enum MHD_Result send_body(http_exchange *exchange, ist_api_response *response)
 {
+    if (response->content_type == NULL) {
+        ist_buf_append_char(&response->body, '\n'); // JSON: kind to terminals
+    }
     if (ist_buf_status(&response->body) != IST_OK) {
         ist_api_problem(response, 503, "out of memory; try again");
     }
