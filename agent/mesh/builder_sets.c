@@ -18,6 +18,13 @@ ist_status ist_mesh_builder_refresh_begin(ist_mesh_builder *builder, ist_mesh_se
     return IST_OK;
 }
 
+ist_mesh_held ist_mesh_builder_held(const ist_mesh_builder *builder)
+{
+    return (ist_mesh_held){.clusters = (uint32_t)builder->clusters.count,
+                           .listeners = (uint32_t)builder->listeners.count,
+                           .names = builder->name_count};
+}
+
 static void mention_virtual_host(const ist_mesh_builder *builder, ist_strv scope, ist_strv name)
 {
     const ist_mesh_table *table = ist_pmap_find(&builder->tables, scope);

@@ -76,6 +76,8 @@ static ist_xds_client *client_new(const ist_xds_client_args *args)
     client->builder = args->builder;
     client->store = args->store;
     client->transport = *args->transport;
+    client->on_published = args->on_published;
+    client->ctx = args->ctx;
     client->mode = args->mode;
     client->max_resources = args->max_resources != 0 ? args->max_resources : DEFAULT_MAX_RESOURCES;
     client->node = IST_BUF_INIT;
@@ -487,16 +489,20 @@ void ist_xds_client_on_builder_changed(ist_xds_client *client, int64_t now_ms)
 
 static uint64_t resources_held(const ist_xds_client *client, const ist_xds_sub *sub)
 {
-    if (sub->names != NULL) {
-        return ist_xds_names_count(sub->names);
+    ist_mesh_held held = ist_mesh_builder_held(client->builder);
+    switch (sub->type) {
+    case IST_XDS_CDS:
+        return held.clusters;
+    case IST_XDS_LDS:
+        return held.listeners;
+    case IST_XDS_NDS:
+        return held.names;
+    case IST_XDS_EDS:
+    case IST_XDS_RDS:
+    case _IST_XDS_TYPE_MAX:
+        break;
     }
-    if (sub->type != IST_XDS_CDS) {
-        return sub->status.resources;
-    }
-    const ist_mesh_view *view = ist_mesh_store_acquire(client->store);
-    uint64_t clusters = view != NULL ? ist_mesh_view_counts(view)->clusters : 0;
-    ist_mesh_store_release(client->store, view);
-    return clusters;
+    return ist_xds_names_count(sub->names);
 }
 
 void ist_xds_client_status(const ist_xds_client *client, ist_xds_status *ret_status)

@@ -15,6 +15,8 @@ struct ist_xds_client {
     ist_mesh_builder *builder;
     ist_mesh_store *store;
     ist_xds_transport transport;
+    void (*on_published)(void *ctx, const ist_mesh_commit *commit); // NULL = nobody asks
+    void *ctx;
     ist_xds_mode mode;
     uint32_t server_count;
     char **servers;           // owned names

@@ -90,7 +90,6 @@ static ist_status decode_entries(ist_xds_decoder *decoder, ist_xds_span span, bo
 {
     ist_xds_wire wire = ist_xds_wire_over(span);
     ist_xds_field field;
-    decoder->names = 0;
     while (ist_xds_wire_next(&wire, &field)) {
         if (field.number != TABLE_ENTRY || field.type != IST_XDS_WIRE_BYTES) {
             continue;
@@ -102,7 +101,6 @@ static ist_status decode_entries(ist_xds_decoder *decoder, ist_xds_span span, bo
         if (status != IST_OK) {
             *told &= refuse_entry(decoder, field.bytes, err);
         }
-        decoder->names++;
     }
     return wire.failed ? ist_err_set(err, IST_EPARSE, "NameTable is cut off or not protobuf") : IST_OK;
 }

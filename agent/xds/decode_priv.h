@@ -32,7 +32,6 @@ typedef struct ist_xds_decoder {
     ist_xds_rejects *rejects;   // members of a resource that were refused
     size_t max_resource_bytes;  // of what must stand in one piece
     uint64_t skipped_endpoints; // no IP address: Unix sockets, Envoy-internal addresses
-    uint64_t names;             // entries of the last name table
     bool untold;                // a refused cluster or listener of this response did not even tell its name
 } ist_xds_decoder;
 

@@ -104,7 +104,11 @@ bool ist_xds_sync_has_view(const ist_xds_client *client)
 ist_status ist_xds_sync_commit(ist_xds_client *client, ist_err *err)
 {
     ist_mesh_commit commit;
-    return ist_mesh_builder_commit(client->builder, &commit, err);
+    ist_status status = ist_mesh_builder_commit(client->builder, &commit, err);
+    if (status == IST_OK && commit.published && client->on_published != NULL) {
+        client->on_published(client->ctx, &commit);
+    }
+    return status;
 }
 
 static bool all_settled(const ist_xds_client *client)
@@ -195,11 +199,6 @@ static ist_status record(ist_xds_client *client, const ist_xds_response *respons
     sub->status.responses++;
     sub->status.bytes += response->span.length;
     sub->status.last_update_ms = now_ms;
-    if (type == IST_XDS_LDS) {
-        sub->status.resources = response->resource_count;
-    } else if (type == IST_XDS_NDS && response->resource_count > 0) {
-        sub->status.resources = client->decoder.names;
-    }
     ist_status status = IST_OK;
     if (client->rejects.count == 0) {
         status = ist_xds_sub_accept(sub, response->nonce, response->version);

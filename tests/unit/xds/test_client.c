@@ -75,12 +75,13 @@ static void sync_in_both_modes_publishes_once_everything_is_answered(void **stat
     with_both_modes(sync_body);
 }
 
-static made_resource tcp_listener(xds_script *script)
+static made_resource tcp_listener(xds_script *script, uint32_t port)
 {
-    const char *name = "10.96.0.1_3306";
-    return (made_resource){.name = name,
-                           .bytes = make_packed(script->arena, make_listener(script->arena, name, "10.96.0.1", 3306,
-                                                                             "outbound|3306||a.b"))};
+    char *name = make_text(script->arena, "10.96.0.1_%u", port);
+    char *cluster = make_text(script->arena, "outbound|%u||a.b", port);
+    return (made_resource){
+        .name = name,
+        .bytes = make_packed(script->arena, make_listener(script->arena, name, "10.96.0.1", port, cluster))};
 }
 
 static void listeners_body(xds_script *script)
@@ -93,7 +94,7 @@ static void listeners_body(xds_script *script)
                 script_assignment(script, "a.b", 3306, 1));
     SCRIPT_SEND(script, IST_XDS_NDS, script_names(script, "a.b", "10.96.0.1"));
     SCRIPT_SEND(script, IST_XDS_RDS, script_table(script, 80, "a.b"), script_table(script, 3306, NULL));
-    made_resource listener = tcp_listener(script);
+    made_resource listener = tcp_listener(script, 3306);
     assert_int_equal(script->requests[script->request_count - 1].type, IST_XDS_LDS);
     assert_int_equal(script_status(script).state, IST_XDS_SYNCING);
     script->request_count = script->request_next = 0;
@@ -101,6 +102,12 @@ static void listeners_body(xds_script *script)
     script_expect_ack(script, IST_XDS_LDS);
     assert_int_equal(script_status(script).state, IST_XDS_SYNCED);
     assert_int_equal(script_status(script).types[IST_XDS_LDS].resources, 1);
+    if (script->mode == IST_XDS_DELTA) { // what is held counts, not what came last
+        SCRIPT_SEND(script, IST_XDS_LDS, tcp_listener(script, 3307));
+        assert_int_equal(script_status(script).types[IST_XDS_LDS].resources, 2);
+        script_send_removed(script, IST_XDS_LDS, listener.name);
+        assert_int_equal(script_status(script).types[IST_XDS_LDS].resources, 1);
+    }
 }
 
 static void port_without_virtual_host_subscribes_listeners(void **state)
@@ -229,6 +236,9 @@ static void unchanged_body(xds_script *script)
     assert_int_equal(ist_mesh_store_revision(script->store), revision);
     SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, "a.b", 80, 5));
     assert_int_equal(ist_mesh_store_revision(script->store), revision + 1);
+    assert_int_equal(script->published.revision, revision + 1);
+    assert_int_equal(script->published.services_rebuilt, 1);
+    assert_int_equal(script->publish_count, revision + 1);
     assert_int_equal(script_endpoints(script, "a.b", 80), 5);
 }
 

@@ -743,7 +743,7 @@ static void names_are_a_full_set_and_bad_ones_are_refused_alone(void **state)
 {
     fixture *f = *state;
     must(f, names(f, make_names(f->arena, "a.b", "10.96.0.1", "c.d", "10.96.0.2", NULL)));
-    assert_int_equal(f->decoder.names, 2);
+    assert_int_equal(ist_mesh_builder_held(f->builder).names, 2);
     assert_non_null(ist_mesh_view_name(commit(f), IST_STRV("c.d"), NULL));
     must(f, names(f, make_names(f->arena, "a.b", "10.96.0.1", NULL)));
     assert_null(ist_mesh_view_name(commit(f), IST_STRV("c.d"), NULL));

@@ -98,6 +98,14 @@ static void on_timer_wanted(void *ctx, int64_t at_ms)
     script->timer_ms = at_ms;
 }
 
+static void on_published(void *ctx, const ist_mesh_commit *commit)
+{
+    xds_script *script = ctx;
+    assert_true(commit->published);
+    script->published = *commit;
+    script->publish_count++;
+}
+
 // --- Life -----------------------------------------------------------------------------------------------------------
 
 void script_init(xds_script *script, const script_args *args)
@@ -137,6 +145,8 @@ void script_init(xds_script *script, const script_args *args)
         .random_seed = 7,
         .max_resources = args->max_resources,
         .max_resource_bytes = args->max_resource_bytes,
+        .on_published = on_published,
+        .ctx = script,
     };
     ist_err err = IST_ERR_NULL;
     if (ist_xds_client_new(&client_args, &script->client, &err) != IST_OK) {

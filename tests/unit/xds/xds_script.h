@@ -49,6 +49,8 @@ typedef struct xds_script {
     size_t unsent;              // sends that on_sent has not answered yet
     size_t max_unsent;
     unsigned nonce;
+    ist_mesh_commit published;  // the last one,
+    unsigned publish_count;     // and how many there were
 } xds_script;
 
 typedef struct script_args {

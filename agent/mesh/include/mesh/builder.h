@@ -152,6 +152,15 @@ ist_status ist_mesh_builder_commit(ist_mesh_builder *builder, ist_mesh_commit *r
 bool ist_mesh_builder_wants_listeners(const ist_mesh_builder *builder) IST_NONNULL;
 bool ist_mesh_builder_is_warming(const ist_mesh_builder *builder) IST_NONNULL;
 
+// What the staging state holds now, published or not.
+typedef struct ist_mesh_held {
+    uint32_t clusters;
+    uint32_t listeners;
+    uint32_t names;
+} ist_mesh_held;
+
+ist_mesh_held ist_mesh_builder_held(const ist_mesh_builder *builder) IST_NONNULL;
+
 // --- What the view cannot say ---------------------------------------------------------------------------------------
 typedef enum ist_mesh_report_code {
     IST_MESH_REPORT_L4_UNMAPPED = 0, // subject: listener; a TCP/TLS filter chain that no service can be told to own

@@ -86,6 +86,8 @@ typedef struct ist_xds_client_args {
     size_t max_resource_bytes;          // what must stand in one piece: a cluster, an assignment, a listener, a virtual
                                         // host, a name; larger ones are refused alone; 0 = 16 MiB
     uint32_t max_resources;             // per response; more end the stream; 0 = 1,000,000
+    void (*on_published)(void *ctx, const ist_mesh_commit *commit); // a new view is out; NULL = nobody asks
+    void *ctx;
 } ist_xds_client_args;
 
 // IST_EINVAL: no server, or a node without pod name, namespace, IP or domain; IST_ELIMIT: too many labels; IST_ENOMEM.
@@ -131,7 +133,7 @@ typedef struct ist_xds_type_status {
     uint64_t bytes;
     uint64_t acks;
     uint64_t nacks;
-    uint64_t resources;        // held now
+    uint64_t resources;        // held now (CDS, LDS, NDS), subscribed to (EDS, RDS)
     int64_t last_update_ms;    // monotonic; 0 = never
     ist_strv version;          // last accepted
     ist_strv last_error;       // text of the last NACK, "" = none
