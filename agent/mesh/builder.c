@@ -94,6 +94,10 @@ void ist_mesh_stage_sweep(ist_mesh_builder *builder)
 {
     ist_mesh_host *doomed = NULL;
     ist_mesh_host *host = NULL;
+    if (!builder->sweep) {
+        return;
+    }
+    builder->sweep = false;
     ist_pmap_it it = ist_pmap_begin(&builder->hosts);
     while ((host = ist_pmap_next(&it)) != NULL) {
         if (!is_needed(builder, host)) {
@@ -104,6 +108,14 @@ void ist_mesh_stage_sweep(ist_mesh_builder *builder)
     while (doomed != NULL) {
         host = doomed;
         doomed = host->next_dirty;
+        ist_mesh_stage_remove(&builder->hosts, ist_mesh_stage_host_name(host));
+        host_free(host);
+    }
+}
+
+void ist_mesh_stage_release_host(ist_mesh_builder *builder, ist_mesh_host *host)
+{
+    if (host != NULL && !is_needed(builder, host)) {
         ist_mesh_stage_remove(&builder->hosts, ist_mesh_stage_host_name(host));
         host_free(host);
     }

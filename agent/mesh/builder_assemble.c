@@ -343,7 +343,7 @@ ist_status ist_mesh_stage_assemble(ist_mesh_builder *builder, const ist_mesh_vie
         status = IST_ENOMEM;
         goto out;
     }
-    status = ist_mesh_stage_set_refers(host, a.refers.items, a.refers.count);
+    status = ist_mesh_stage_set_refers(builder, host, a.refers.items, a.refers.count);
     if (status != IST_OK) {
         ist_mesh_service_object_unref(service);
         goto out;
@@ -411,7 +411,8 @@ static bool contains(ist_mesh_host *const *hosts, size_t count, const ist_mesh_h
     return i < count;
 }
 
-ist_status ist_mesh_stage_set_refers(ist_mesh_host *host, ist_mesh_host *const *hosts, size_t count)
+ist_status ist_mesh_stage_set_refers(ist_mesh_builder *builder, ist_mesh_host *host, ist_mesh_host *const *hosts,
+                                     size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         ist_status status = add_reference(host, hosts[i]);
@@ -428,6 +429,7 @@ ist_status ist_mesh_stage_set_refers(ist_mesh_host *host, ist_mesh_host *const *
         }
         remove_at(&other->links->dependents, index_of(&other->links->dependents, host));
         remove_at(&host->links->refers, i);
+        builder->sweep = true; // perhaps it was nothing but the end of a route
     }
     return IST_OK;
 }

@@ -41,6 +41,12 @@ static void orphan_free(void *value)
 
 const ist_pmap_type ist_mesh_orphan_type = {.key_of = orphan_key_of, .ref = no_count, .unref = orphan_free};
 
+void ist_mesh_stage_drop_orphans(ist_mesh_builder *builder)
+{
+    ist_pmap_unref(&builder->orphans);
+    builder->orphans = ist_pmap_empty(&ist_mesh_orphan_type);
+}
+
 bool ist_mesh_stage_is_eds(ist_mesh_discovery discovery)
 {
     return discovery == IST_MESH_DISCOVERY_EDS || discovery == IST_MESH_DISCOVERY_ORIGINAL_DST;
@@ -86,6 +92,13 @@ static ist_mesh_entry *entry_new(ist_mesh_builder *builder, const ist_mesh_clust
         return NULL;
     }
     return entry;
+}
+
+// Of a put that is refused: nobody has seen it.
+static void entry_discard(ist_mesh_builder *builder, ist_mesh_entry *entry)
+{
+    ist_mesh_stage_release_host(builder, entry->host);
+    ist_free(entry);
 }
 
 static void link_entry(ist_mesh_entry *entry)
@@ -168,14 +181,14 @@ static ist_status put_new(ist_mesh_builder *builder, prepared *next, ist_err *er
     }
     ist_status status = prepare(builder, entry, next, err);
     if (status != IST_OK) {
-        ist_free(entry);
+        entry_discard(builder, entry);
         return status;
     }
     status = ist_pmap_put(&builder->clusters, entry);
     if (status != IST_OK) {
         ist_mesh_stage_unwatch(builder, entry, next->lookups, hostname_count(next->cluster));
         ist_mesh_endpoints_unref(next->endpoints);
-        ist_free(entry);
+        entry_discard(builder, entry);
         return status;
     }
     replace(builder, entry, next, true);

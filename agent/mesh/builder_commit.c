@@ -19,7 +19,6 @@ typedef struct run {
     bool vip_removed;
     bool vips_changed;
     bool changed;
-    bool sweep;           // some host is no service any more
 } run;
 
 // --- 1 and 2 --------------------------------------------------------------------------------------------------------
@@ -226,15 +225,15 @@ static void wants_plan(run *r, ist_mesh_host *host)
 
 static ist_status remove_service(run *r, ist_mesh_host *host, const ist_mesh_service *old)
 {
-    r->sweep = true;
+    r->builder->sweep = true;
     if (old == NULL) {
-        return ist_mesh_stage_set_refers(host, NULL, 0);
+        return ist_mesh_stage_set_refers(r->builder, host, NULL, 0);
     }
     ist_mesh_view_account(r->view, old, -1);
     r->done.services_rebuilt++;
     r->changed = true;
     ist_status status = ist_pmap_remove(&r->view->services, ist_mesh_stage_host_name(host), NULL);
-    return status != IST_OK ? status : ist_mesh_stage_set_refers(host, NULL, 0);
+    return status != IST_OK ? status : ist_mesh_stage_set_refers(r->builder, host, NULL, 0);
 }
 
 static ist_status replace_service(run *r, ist_mesh_host *host, const ist_mesh_class *class_, const ist_mesh_service *old)
@@ -407,9 +406,7 @@ static ist_status run_commit(run *r)
         ist_mesh_view_free(r->view);
     }
     builder->policy_changed = false;
-    if (r->sweep) {
-        ist_mesh_stage_sweep(builder);
-    }
+    ist_mesh_stage_sweep(builder);
     return IST_OK;
 }
 
@@ -422,6 +419,7 @@ ist_status ist_mesh_builder_commit(ist_mesh_builder *builder, ist_mesh_commit *r
             return ist_err_set(err, status, "building a new view: %s; the published one stays", ist_status_name(status));
         }
     }
+    ist_mesh_stage_drop_orphans(builder);
     r.done.revision = builder->view->revision;
     if (ret_commit != NULL) {
         *ret_commit = r.done;

@@ -58,12 +58,14 @@ ist_status ist_mesh_builder_put_name(ist_mesh_builder *builder, const ist_mesh_n
     if (status != IST_OK) {
         return status;
     }
-    ist_mesh_host *host = ist_mesh_stage_get_host(builder, spec->host);
-    if (host != NULL && host->name == NULL && builder->name_count >= builder->limits.max_names) {
+    ist_mesh_host *host = ist_mesh_stage_find_host(builder, spec->host);
+    if ((host == NULL || host->name == NULL) && builder->name_count >= builder->limits.max_names) {
         return ist_err_set(err, IST_ELIMIT, "more than %u names", builder->limits.max_names);
     }
+    host = ist_mesh_stage_get_host(builder, spec->host);
     ist_mesh_name_entry *entry = host != NULL ? name_entry_new(spec, ist_mesh_stage_host_name(host)) : NULL;
     if (entry == NULL) {
+        ist_mesh_stage_release_host(builder, host);
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     builder->name_count += host->name == NULL ? 1 : 0;
@@ -145,6 +147,7 @@ ist_status ist_mesh_builder_put_facts(ist_mesh_builder *builder, const ist_mesh_
     }
     ist_mesh_facts *facts = host != NULL ? facts_new(spec) : NULL;
     if (facts == NULL) {
+        ist_mesh_stage_release_host(builder, host);
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     ist_free(host->facts);

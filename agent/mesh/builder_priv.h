@@ -8,7 +8,7 @@
 //   tables     route table name -> virtual hosts, and which domain leads to which
 //   listeners  listener name -> listener object; ports: port -> the listeners of that port, sorted by name
 //   lookups    host name in a DNS cluster -> its addresses
-//   orphans    endpoints that came before their cluster
+//   orphans    endpoints that came before their cluster; gone with the next commit
 //
 // One file per theme (builder_clusters.c, ...); functions that cross files are named ist_mesh_stage_*.
 #pragma once
@@ -108,6 +108,7 @@ struct ist_mesh_lookup {
     ist_mesh_text *host;
     ist_mesh_addr *addrs;
     uint32_t addr_count;
+    bool watched;                 // at the resolve seam
     bool answered;                // an answer or a failure has come: nobody waits any more
     struct {
         ist_mesh_entry **items;
@@ -153,6 +154,7 @@ struct ist_mesh_builder {
     uint32_t epoch;
     uint32_t refresh_epochs[_IST_MESH_SET_MAX]; // 0 = no refresh under way; route tables have their own
     bool policy_changed;
+    bool sweep;                   // some host record may be of no use any more
 };
 
 // --- Hosts (builder.c) ----------------------------------------------------------------------------------------------
@@ -162,13 +164,16 @@ ist_strv ist_mesh_stage_host_name(const ist_mesh_host *host) IST_NONNULL;
 void ist_mesh_stage_mark(ist_mesh_builder *builder, ist_mesh_host *host) IST_NONNULL_ARGS(1); // NULL host is fine
 // Removes from a staging map, which has one owner: that needs no memory and cannot fail.
 void ist_mesh_stage_remove(ist_pmap *map, ist_strv key) IST_NONNULL_ARGS(1);
-// Frees host records that nothing refers to any more.
+// Frees host records that nothing refers to any more, where builder->sweep says that there may be some.
 void ist_mesh_stage_sweep(ist_mesh_builder *builder) IST_NONNULL;
+// Frees this one record if nothing refers to it: for a put that has made it and is refused. Not while a commit runs.
+void ist_mesh_stage_release_host(ist_mesh_builder *builder, ist_mesh_host *host) IST_NONNULL_ARGS(1); // NULL is fine
 
 // --- Clusters and endpoints -----------------------------------------------------------------------------------------
 extern const ist_pmap_type ist_mesh_entry_type;
 extern const ist_pmap_type ist_mesh_orphan_type;
 void ist_mesh_stage_drop_entry(ist_mesh_builder *builder, ist_mesh_entry *entry) IST_NONNULL;
+void ist_mesh_stage_drop_orphans(ist_mesh_builder *builder) IST_NONNULL;
 bool ist_mesh_stage_is_eds(ist_mesh_discovery discovery);
 void ist_mesh_stage_set_endpoints(ist_mesh_builder *builder, ist_mesh_entry *entry, const ist_mesh_endpoints *endpoints)
     IST_NONNULL_ARGS(1, 2); // takes the reference over; marks the host
@@ -257,8 +262,8 @@ ist_status ist_mesh_stage_assemble(ist_mesh_builder *builder, const ist_mesh_vie
                                    const ist_mesh_class *class_, ist_mesh_service_object **ret_service)
     IST_NONNULL IST_MUSTCHECK;
 // host->refers becomes `hosts`. IST_ENOMEM.
-ist_status ist_mesh_stage_set_refers(ist_mesh_host *host, ist_mesh_host *const *hosts, size_t count) IST_NONNULL_ARGS(1)
-    IST_MUSTCHECK;
+ist_status ist_mesh_stage_set_refers(ist_mesh_builder *builder, ist_mesh_host *host, ist_mesh_host *const *hosts,
+                                     size_t count) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 
 // --- Plans (builder_plans.c) ----------------------------------------------------------------------------------------
 // The plan of the host's name in `view`; *ret_plan NULL where it has none, a new reference to the old one where nothing

@@ -46,7 +46,7 @@ static void drop_unused(ist_mesh_builder *builder, ist_mesh_lookup *lookup)
         return;
     }
     ist_mesh_stage_remove(&builder->lookups, ist_mesh_text_view(lookup->host));
-    if (builder->resolve.unwatch != NULL) {
+    if (lookup->watched) {
         builder->resolve.unwatch(builder->resolve.ctx, ist_mesh_text_view(lookup->host));
     }
     lookup_free(lookup);
@@ -79,9 +79,8 @@ static ist_status start(ist_mesh_builder *builder, ist_mesh_lookup *lookup)
         lookup_free(lookup);
         return IST_ENOMEM;
     }
-    if (status != IST_OK) {
-        lookup->answered = true; // it never will be: do not wait
-    }
+    lookup->watched = status == IST_OK;
+    lookup->answered = !lookup->watched; // it never will be: do not wait
     return IST_OK;
 }
 

@@ -78,11 +78,27 @@ static void endpoints_before_their_cluster_wait_for_it(void **state)
     MUST(world_open(&w, NULL));
     MUST(world_put_endpoints(&w, A, "10.0.0.1-80", 7));
     assert_true(ist_mesh_builder_keep_endpoints(w.builder, IST_STRV(A), 7));
-    MUST(world_commit(&w));
-    assert_null(world_service(&w, A_HOST));
     MUST(world_put_cluster(&w, A, IST_MESH_DISCOVERY_EDS, NULL, 1));
     MUST(world_commit(&w));
     assert_int_equal(world_service(&w, A_HOST)->ports[0].destinations[0].endpoints->count, 1);
+    world_close(&w);
+}
+
+static void endpoints_without_cluster_are_forgotten_with_the_commit(void **state)
+{
+    (void)state;
+    world w;
+    MUST(world_open(&w, NULL));
+    MUST(world_put_service(&w, A, "10.0.0.1-80"));
+    MUST(world_commit(&w));
+    ist_mesh_builder_remove_cluster(w.builder, IST_STRV(A));
+    MUST(world_put_endpoints(&w, A, "10.0.0.1-80", 7)); // was on its way when the cluster went
+    MUST(world_commit(&w));
+    assert_false(ist_mesh_builder_keep_endpoints(w.builder, IST_STRV(A), 7));
+    MUST(world_put_cluster(&w, A, IST_MESH_DISCOVERY_EDS, NULL, 1));
+    MUST(world_commit(&w));
+    assert_null(world_service(&w, A_HOST)); // it does not come back with the addresses of before
+    assert_true(ist_mesh_builder_is_warming(w.builder));
     world_close(&w);
 }
 
@@ -640,6 +656,7 @@ int main(void)
         cmocka_unit_test(first_commit_publishes_even_nothing),
         cmocka_unit_test(cluster_without_endpoints_keeps_the_previous_state),
         cmocka_unit_test(endpoints_before_their_cluster_wait_for_it),
+        cmocka_unit_test(endpoints_without_cluster_are_forgotten_with_the_commit),
         cmocka_unit_test(change_of_endpoints_rebuilds_one_plan_and_its_dependents),
         cmocka_unit_test(resent_tables_rebuild_nothing),
         cmocka_unit_test(plan_of_a_vip_survives_a_change_of_endpoints),
