@@ -567,7 +567,8 @@ ist_status ist_mesh_slots(const ist_mesh_slots_args *args, ist_mesh_slot_item *i
         return status;
     }
     // The bounds of the new total must be the last that were computed, so they are computed again where needed.
-    uint32_t previous = previous_total(&w, items, count);
+    bool bounded = w.group_tolerance <= GROUP_TOLERANCE; // else any numbers would do, however old
+    uint32_t previous = bounded ? previous_total(&w, items, count) : 0;
     bool keep_previous = previous != 0;
     if (keep_previous) {
         total = previous;

@@ -335,6 +335,34 @@ static void previous_slots_above_the_maximum_are_forgotten(void **state)
     assert_int_equal(r->total, 2);
 }
 
+static void nearest_numbers_do_not_stick_to_previous_ones(void **state)
+{
+    (void)state;
+    result *r = fresh();
+    uint32_t plain[151];
+    add(r, 0, 0.3, 1);
+    for (uint32_t group = 1; group <= 150; group++) { // more destinations than slots: no bounds hold
+        add(r, group, 0.7 / 150, 1);
+    }
+    compute(r, 100, 1);
+    for (uint32_t i = 0; i < IST_COUNT(plain); i++) {
+        plain[i] = r->items[i].slots;
+        r->items[i].previous = plain[i];
+    }
+    assert_true(plain[0] > 1);
+    for (uint32_t i = 1; i < IST_COUNT(plain); i++) { // numbers of a time when another one had the large share
+        if (plain[i] != 0) {
+            r->items[i].previous = plain[0];
+            r->items[0].previous = plain[i];
+            break;
+        }
+    }
+    compute(r, 100, 1);
+    for (uint32_t i = 0; i < IST_COUNT(plain); i++) {
+        assert_int_equal(r->items[i].slots, plain[i]);
+    }
+}
+
 static void equal_endpoints_get_equal_slots_where_the_total_allows(void **state)
 {
     (void)state;
@@ -522,6 +550,7 @@ int main(void)
         cmocka_unit_test(small_change_of_shares_keeps_previous_slots),
         cmocka_unit_test(another_set_of_endpoints_forgets_previous_slots),
         cmocka_unit_test(previous_slots_above_the_maximum_are_forgotten),
+        cmocka_unit_test(nearest_numbers_do_not_stick_to_previous_ones),
         cmocka_unit_test(equal_endpoints_get_equal_slots_where_the_total_allows),
         cmocka_unit_test(small_destination_lists_fewer_rather_than_being_inflated),
         cmocka_unit_test(more_endpoints_than_slots_list_as_many_as_fit),
