@@ -85,12 +85,19 @@ static bool is_news(const collection *found, const ist_mesh_l4_route *route)
            !ist_strv_equal(key->host, ist_mesh_stage_host_name(found->owner));
 }
 
+// What istiod adds for whatever matches nothing else (PassthroughCluster, BlackHoleCluster) counts as little as the virtual
+// hosts allow_any and block_all.
+static bool is_catch_all(const ist_mesh_l4_route *route)
+{
+    return route->destination_count == 1 && route->destinations[0].key.host.n == 0;
+}
+
 static void collect(collection *found, ist_mesh_listener_object *object)
 {
     uint32_t before = found->route_count;
     for (uint32_t i = 0; i < object->body.route_count; i++) {
         const ist_mesh_l4_route *route = &object->body.routes[i];
-        if (!applies(found, &object->body, route)) {
+        if (is_catch_all(route) || !applies(found, &object->body, route)) {
             continue;
         }
         found->news |= is_news(found, route);

@@ -167,12 +167,14 @@ static bool is_short_alias(const ist_mesh_builder *builder, const ist_mesh_virtu
     return false;
 }
 
-// Is `domain` another spelling of `primary`, or nothing that a host can be?
+// Is `domain` another spelling of `primary`, or nothing that a host can be? A ServiceEntry's addresses arrive as domains
+// too, ranges such as "10.60.0.0/16" included.
 static bool domain_is_redundant(ist_strv domain, ist_strv primary)
 {
     ist_mesh_addr addr;
+    ist_strv address = ist_strv_first(domain, ist_strv_find(domain, '/'));
     if (ist_strv_equal(domain, IST_STRV("*")) || ist_strv_find(domain, ':') < domain.n ||
-        ist_strv_ends_with(domain, IST_STRV(".")) || ist_mesh_addr_parse(domain, &addr, NULL) == IST_OK) {
+        ist_strv_ends_with(domain, IST_STRV(".")) || ist_mesh_addr_parse(address, &addr, NULL) == IST_OK) {
         return true;
     }
     return is_short_form(domain, primary);
