@@ -152,6 +152,28 @@ static bool serve_messages(ist_dns_connection *connection)
     return ok;
 }
 
+// Is there something that serve_messages would take, were the connection not throttled?
+static bool has_message(const ist_dns_connection *connection)
+{
+    if (connection->in_length < 2) {
+        return false;
+    }
+    size_t length = (size_t)connection->in[0] << 8 | connection->in[1];
+    return length == 0 || length > TCP_QUERY_MAX || connection->in_length - 2 >= length;
+}
+
+// Serves and sends in turn: what was sent makes room for more replies, and no event would come for messages that are
+// already here. False: the connection is broken.
+static bool serve_and_flush(ist_dns_connection *connection)
+{
+    do {
+        if (!serve_messages(connection) || !flush(connection)) {
+            return false;
+        }
+    } while (has_message(connection) && !is_throttled(connection));
+    return true;
+}
+
 // Reads what is there. False: the connection is broken.
 static bool fill(ist_dns_connection *connection)
 {
@@ -176,7 +198,7 @@ static void go_on(ist_dns_connection *connection)
     ist_loop *loop = connection->server->args.loop;
     uint32_t events = 0;
 
-    if (!serve_messages(connection) || !flush(connection)) {
+    if (!serve_and_flush(connection)) {
         close_connection(connection);
         return;
     }
@@ -227,8 +249,9 @@ void ist_dns_tcp_reply(const ist_dns_client *client, const uint8_t *bytes, size_
 
 static ist_dns_connection *take_connection(ist_dns_server *server)
 {
-    if (server->connection_count == TCP_CONNECTIONS_MAX) {
-        close_connection(find_victim(server));
+    ist_dns_connection *victim = server->connection_count == TCP_CONNECTIONS_MAX ? find_victim(server) : NULL;
+    if (victim != NULL) {
+        close_connection(victim);
     }
     ist_dns_connection *new = server->connections_free;
     if (new != NULL) {

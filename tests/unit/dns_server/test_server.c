@@ -123,14 +123,19 @@ static void ask_udp(const char *name, uint16_t type)
     (void)close(fd);
 }
 
-static void send_tcp(int fd, const char *name)
+static void send_tcp_type(int fd, const char *name, uint16_t type)
 {
     uint8_t framed[600];
-    size_t length = test_query_make(name, IST_DNS_TYPE_A, 0, f.packet);
+    size_t length = test_query_make(name, type, 0, f.packet);
     framed[0] = (uint8_t)(length >> 8);
     framed[1] = (uint8_t)length;
     memcpy(framed + 2, f.packet, length);
     assert_int_equal(send(fd, framed, length + 2, 0), length + 2);
+}
+
+static void send_tcp(int fd, const char *name)
+{
+    send_tcp_type(fd, name, IST_DNS_TYPE_A);
 }
 
 static void read_exactly(int fd, uint8_t *bytes, size_t length)
@@ -205,6 +210,34 @@ static void tcp_pipelined_bytewise_and_half_closed_is_answered(void **state)
     read_tcp(fd);
     assert_string_equal(f.reply.records[0].text, "c0000201");
     assert_true(is_closed(fd));
+    (void)close(fd);
+}
+
+// Replies of 6 KB each: more than the server makes at a time for a client that has not taken the first ones.
+static void tcp_pipelined_large_replies_are_all_sent(void **state)
+{
+    enum { ENDPOINTS = 80, QUERIES = 60 };
+    char text[ENDPOINTS * 16] = "";
+    (void)state;
+    for (int i = 0; i < ENDPOINTS; i++) {
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s10.5.0.%d-80", i > 0 ? " " : "", i + 1);
+    }
+    MUST(world_put_cluster(&f.world, "outbound|80||many.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
+    MUST(world_put_endpoints(&f.world, "outbound|80||many.ns.svc.cluster.local", text, 0));
+    MUST(world_put_vhost(&f.world, "80", "many:80", "many.ns.svc.cluster.local",
+                         "outbound|80||many.ns.svc.cluster.local=1", 0));
+    MUST(world_commit(&f.world));
+    int fd = connect_to(&f.address, SOCK_STREAM);
+    for (int i = 0; i < QUERIES; i++) {
+        send_tcp_type(fd, "_http._tcp.many.ns.svc.cluster.local", IST_DNS_TYPE_SRV);
+    }
+    for (int i = 0; i < QUERIES; i++) {
+        uint8_t prefix[2];
+        read_exactly(fd, prefix, 2);
+        size_t length = (size_t)prefix[0] << 8 | prefix[1];
+        assert_true(length > 4000);
+        read_exactly(fd, f.reply_bytes, length);
+    }
     (void)close(fd);
 }
 
@@ -381,6 +414,7 @@ int main(void)
         TEST(udp_answers_ours_and_forwards_the_rest),
         TEST(udp_new_view_is_seen),
         TEST(tcp_pipelined_bytewise_and_half_closed_is_answered),
+        TEST(tcp_pipelined_large_replies_are_all_sent),
         TEST(tcp_message_of_no_or_too_great_length_closes),
         TEST(tcp_full_house_closes_the_oldest_idle),
         TEST(tcp_client_gone_before_the_upstream_answers_is_harmless),
