@@ -211,6 +211,73 @@ static ist_status draft_endpoints(ist_mesh_builder *builder, const ist_mesh_view
     return draft_picks(builder, &selection, draft);
 }
 
+// --- Steady slots ---------------------------------------------------------------------------------------------------
+
+typedef struct steady_vec {
+    ist_mesh_steady *items;
+    size_t count;
+    size_t capacity;
+} steady_vec;
+
+static bool some_degraded(const ist_mesh_endpoints *endpoints)
+{
+    for (uint32_t i = 0; i < endpoints->count; i++) {
+        if (endpoints->items[i].health == IST_MESH_DEGRADED) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Can the endpoints of the default answer have different shares? Where not, their slots are all 1.
+static bool may_be_uneven(const ist_mesh_service *service, const ist_mesh_port *port)
+{
+    uint32_t routes = port->virtual_host != NULL ? port->virtual_host->route_count : 0;
+    if (port->l4_route_count != 0 || routes > 1) {
+        return true;
+    }
+    if (routes == 1 && !is_trivial_route(service, port, &port->virtual_host->routes[0])) {
+        return true;
+    }
+    const ist_mesh_destination *whole = ist_mesh_port_destination(port, IST_STRV_NULL);
+    return whole != NULL && (has_locality_policy(whole) || has_unequal_weights(whole->endpoints) ||
+                             some_degraded(whole->endpoints));
+}
+
+static ist_status add_steadies(steady_vec *steadies, const ist_mesh_selection *selection)
+{
+    ist_status status = IST_OK;
+    for (uint32_t i = 0; status == IST_OK && i < selection->pick_count; i++) {
+        const ist_mesh_pick *pick = &selection->picks[i];
+        ist_mesh_steady steady = {.key = ist_mesh_steady_key(pick->destination, pick->index),
+                                  .port = selection->port->number,
+                                  .slots = clamp_slots(pick->slots)};
+        status = IST_VEC_PUSH(steadies, steady, UINT32_MAX);
+    }
+    return status;
+}
+
+// The numbers of every port for which they are more than a row of ones, as the view says them now.
+static ist_status collect_steadies(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_service *service,
+                                   steady_vec *steadies)
+{
+    ist_status status = IST_OK;
+    for (uint32_t i = 0; status == IST_OK && i < service->port_count; i++) {
+        if (service->kind == IST_MESH_ALIAS || !may_be_uneven(service, &service->ports[i])) {
+            continue;
+        }
+        ist_mesh_query query = {.service = service, .port = service->ports[i].number};
+        ist_mesh_selection selection;
+        ist_arena_clear(builder->arena);
+        status = ist_mesh_select(view, &query, builder->arena, &selection);
+        if (status == IST_OK && selection.total_slots != selection.pick_count) {
+            status = add_steadies(steadies, &selection);
+        }
+    }
+    ist_mesh_steady_sort(steadies->items, steadies->count);
+    return status;
+}
+
 // --- The plan -------------------------------------------------------------------------------------------------------
 
 static ist_status draft_service(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_service *service,
@@ -233,36 +300,57 @@ static ist_status draft_service(ist_mesh_builder *builder, const ist_mesh_view *
     return draft_vips(builder, service->vips, service->vip_count, draft);
 }
 
+// What the name answers, in the arena. *ret_named false: nothing, nobody has this name.
+static ist_status draft_plan(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_host *host,
+                             ist_mesh_name *draft, bool *ret_named)
+{
+    const ist_mesh_service *service = ist_mesh_view_service(view, ist_mesh_stage_host_name(host));
+    *ret_named = true;
+    ist_arena_clear(builder->arena);
+    if (service != NULL) {
+        return draft_service(builder, view, service, draft);
+    }
+    if (host->name != NULL) {
+        return draft_vips(builder, host->name->addrs, host->name->addr_count, draft);
+    }
+    *ret_named = false;
+    return IST_OK;
+}
+
+static ist_mesh_plan *finish_plan(const ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_host *host,
+                                  const ist_mesh_name *draft, ist_mesh_steadies steadies)
+{
+    ist_strv name = ist_mesh_stage_host_name(host);
+    ist_strv identity = builder->policy->identity;
+    ist_mesh_plan *old = ist_pmap_find(&view->names, name);
+    if (old != NULL && ist_mesh_plan_same(old, draft, steadies)) {
+        old->refs++;
+        return old;
+    }
+    uint64_t seed = ist_hash_bytes(name.p, name.n, ist_hash_bytes(identity.p, identity.n, 0));
+    return ist_mesh_plan_make(draft, steadies, host->text, old, (uint32_t)(seed ^ (seed >> 32)));
+}
+
 ist_status ist_mesh_stage_plan(ist_mesh_builder *builder, const ist_mesh_view *view, ist_mesh_host *host,
                                ist_mesh_plan **ret_plan)
 {
-    ist_strv name = ist_mesh_stage_host_name(host);
-    const ist_mesh_service *service = ist_mesh_view_service(view, name);
+    const ist_mesh_service *service = ist_mesh_view_service(view, ist_mesh_stage_host_name(host));
     ist_mesh_name draft = {.mode = IST_MESH_ANSWER_ADDRESSES};
-    ist_status status = IST_OK;
-    ist_arena_clear(builder->arena);
-    if (service != NULL) {
-        status = draft_service(builder, view, service, &draft);
-    } else if (host->name != NULL) {
-        status = draft_vips(builder, host->name->addrs, host->name->addr_count, &draft);
-    } else {
-        *ret_plan = NULL;
-        return IST_OK;
+    ist_mesh_plan *plan = NULL;
+    steady_vec steadies = {.items = NULL};
+    bool named = false;
+    ist_status status = service != NULL ? collect_steadies(builder, view, service, &steadies) : IST_OK;
+    if (status == IST_OK) {
+        status = draft_plan(builder, view, host, &draft, &named);
     }
-    if (status != IST_OK) {
-        return status;
+    if (status == IST_OK && named) {
+        plan = finish_plan(builder, view, host, &draft,
+                           (ist_mesh_steadies){.items = steadies.items, .count = (uint32_t)steadies.count});
+        status = plan != NULL ? IST_OK : IST_ENOMEM;
     }
-    ist_mesh_plan *old = ist_pmap_find(&view->names, name);
-    if (old != NULL && ist_mesh_plan_same(old, &draft)) {
-        old->refs++;
-        *ret_plan = old;
-        return IST_OK;
+    if (status == IST_OK) {
+        *ret_plan = plan;
     }
-    uint64_t seed = ist_hash_bytes(name.p, name.n, ist_hash_bytes(builder->policy->identity.p, builder->policy->identity.n, 0));
-    ist_mesh_plan *plan = ist_mesh_plan_make(&draft, host->text, old, (uint32_t)(seed ^ (seed >> 32)));
-    if (plan == NULL) {
-        return IST_ENOMEM;
-    }
-    *ret_plan = plan;
-    return IST_OK;
+    IST_VEC_DONE(&steadies);
+    return status;
 }

@@ -4,6 +4,7 @@
 #include "pack_priv.h"
 
 #include "base/alloc.h"
+#include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -56,6 +57,16 @@ void ist_mesh_plan_set_addrs(ist_mesh_name *draft, ist_mesh_name_addr *addrs, ui
     }
 }
 
+static int compare_steadies(const void *a, const void *b)
+{
+    const ist_mesh_steady *x = a;
+    const ist_mesh_steady *y = b;
+    if (x->port != y->port) {
+        return x->port < y->port ? -1 : 1;
+    }
+    return x->key != y->key ? (x->key < y->key ? -1 : 1) : 0;
+}
+
 static bool addrs_equal(const ist_mesh_name *a, const ist_mesh_name *b)
 {
     if (a->v4_count != b->v4_count || a->v6_count != b->v6_count) {
@@ -69,23 +80,90 @@ static bool addrs_equal(const ist_mesh_name *a, const ist_mesh_name *b)
     return true;
 }
 
-bool ist_mesh_plan_same(const ist_mesh_plan *plan, const ist_mesh_name *draft)
+static bool steadies_equal(ist_mesh_steadies a, ist_mesh_steadies b)
 {
-    return plan->body.mode == draft->mode && plan->body.vip == draft->vip &&
+    if (a.count != b.count) {
+        return false;
+    }
+    for (uint32_t i = 0; i < a.count; i++) {
+        if (compare_steadies(&a.items[i], &b.items[i]) != 0 || a.items[i].slots != b.items[i].slots) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ist_mesh_plan_same(const ist_mesh_plan *plan, const ist_mesh_name *draft, ist_mesh_steadies steadies)
+{
+    return steadies_equal(plan->steadies, steadies) && plan->body.mode == draft->mode && plan->body.vip == draft->vip &&
            (plan->body.host.n != 0) == (draft->host.n != 0) && ist_strv_equal(plan->body.target, draft->target) &&
            addrs_equal(&plan->body, draft);
 }
 
+// --- Steady slots ---------------------------------------------------------------------------------------------------
+
+uint64_t ist_mesh_steady_key(const ist_mesh_destination *destination, uint32_t endpoint)
+{
+    const ist_mesh_endpoint *item = &destination->endpoints->items[endpoint];
+    ist_strv cluster = destination->cluster->name; // an endpoint may be listed in two of them
+    return ist_hash_bytes(item->address, sizeof(item->address),
+                          ist_hash_bytes(cluster.p, cluster.n, (uint64_t)item->port << 8 | item->family));
+}
+
+void ist_mesh_steady_sort(ist_mesh_steady *items, size_t count)
+{
+    if (count > 1) {
+        qsort(items, count, sizeof(*items), compare_steadies);
+    }
+}
+
+// Index of the first that does not sort before.
+static uint32_t steady_place(ist_mesh_steadies steadies, const ist_mesh_steady *wanted)
+{
+    uint32_t low = 0;
+    uint32_t high = steadies.count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (compare_steadies(&steadies.items[middle], wanted) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
+
+ist_mesh_steadies ist_mesh_steady_of_port(ist_mesh_steadies steadies, uint16_t port)
+{
+    uint32_t first = steady_place(steadies, &(ist_mesh_steady){.port = port});
+    uint32_t end = first;
+    while (end < steadies.count && steadies.items[end].port == port) {
+        end++;
+    }
+    return first != end ? (ist_mesh_steadies){.items = &steadies.items[first], .count = end - first}
+                        : (ist_mesh_steadies){.items = NULL};
+}
+
+uint32_t ist_mesh_steady_slots(ist_mesh_steadies of_port, uint64_t key)
+{
+    if (of_port.count == 0) {
+        return 0;
+    }
+    uint32_t at = steady_place(of_port, &(ist_mesh_steady){.port = of_port.items[0].port, .key = key});
+    return at < of_port.count && of_port.items[at].key == key ? of_port.items[at].slots : 0;
+}
+
 // --- Object ---------------------------------------------------------------------------------------------------------
 
-static ist_mesh_plan *pack_plan(ist_mesh_pack *pack, const ist_mesh_name *draft)
+static ist_mesh_plan *pack_plan(ist_mesh_pack *pack, const ist_mesh_name *draft, ist_mesh_steadies steadies)
 {
     ist_mesh_plan *plan = ist_mesh_pack_room(pack, sizeof(*plan), alignof(ist_mesh_plan));
     ist_mesh_name body = *draft;
     body.addrs = IST_MESH_PACK_ARRAY(pack, draft->addrs, draft->v4_count + draft->v6_count, ist_mesh_name_addr);
     body.target = ist_mesh_pack_strv(pack, draft->target);
+    steadies.items = IST_MESH_PACK_ARRAY(pack, steadies.items, steadies.count, ist_mesh_steady);
     if (plan != NULL) {
-        *plan = (ist_mesh_plan){.refs = 1, .body = body};
+        *plan = (ist_mesh_plan){.refs = 1, .steadies = steadies, .body = body};
     }
     return plan;
 }
@@ -111,13 +189,13 @@ static void dealer_unref(ist_mesh_dealer_object *dealer)
     }
 }
 
-ist_mesh_plan *ist_mesh_plan_make(const ist_mesh_name *draft, ist_mesh_text *text, const ist_mesh_plan *previous,
-                                  uint32_t seed)
+ist_mesh_plan *ist_mesh_plan_make(const ist_mesh_name *draft, ist_mesh_steadies steadies, ist_mesh_text *text,
+                                  const ist_mesh_plan *previous, uint32_t seed)
 {
     ist_mesh_pack pack = {0};
-    (void)pack_plan(&pack, draft); // measures
+    (void)pack_plan(&pack, draft, steadies); // measures
     pack = (ist_mesh_pack){.base = ist_malloc(pack.used)};
-    ist_mesh_plan *plan = pack.base != NULL ? pack_plan(&pack, draft) : NULL;
+    ist_mesh_plan *plan = pack.base != NULL ? pack_plan(&pack, draft, steadies) : NULL;
     ist_mesh_dealer_object *dealer = plan != NULL ? dealer_for(previous, seed) : NULL;
     if (dealer == NULL) {
         ist_free(pack.base);

@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "match_priv.h"
 #include "mesh/slots.h"
+#include "view_priv.h"
 
 // One destination of the answer.
 typedef struct target {
@@ -22,6 +23,7 @@ typedef struct chooser {
     const ist_mesh_service *service;
     const ist_mesh_port *port;
     ist_arena *arena;
+    ist_mesh_steadies steadies; // what the endpoints of this port had in the default answer of the view before
     target *targets;
     uint32_t target_count;
     ist_mesh_selection made;
@@ -247,6 +249,11 @@ static uint32_t count_usable(const chooser *c)
     return count;
 }
 
+static uint32_t previous_slots(const chooser *c, const ist_mesh_destination *destination, uint32_t index)
+{
+    return c->steadies.count != 0 ? ist_mesh_steady_slots(c->steadies, ist_mesh_steady_key(destination, index)) : 0;
+}
+
 // Writes items and picks in step: the i-th pick belongs to the i-th item.
 static void fill(const chooser *c, ist_mesh_slot_item *items, ist_mesh_pick *picks)
 {
@@ -257,7 +264,8 @@ static void fill(const chooser *c, ist_mesh_slot_item *items, ist_mesh_pick *pic
             if (t->shares[k] > 0) {
                 items[at] = (ist_mesh_slot_item){.share = t->shares[k] * t->share,
                                                  .identity = identity_of(&t->destination->endpoints->items[k]),
-                                                 .group = i};
+                                                 .group = i,
+                                                 .previous = previous_slots(c, t->destination, k)};
                 picks[at++] = (ist_mesh_pick){.destination = t->destination, .index = k};
             }
         }
@@ -300,6 +308,14 @@ static ist_status make_picks(chooser *c)
     return IST_OK;
 }
 
+// An alias has the numbers of the service that it stands for.
+static ist_mesh_steadies steadies_of(const ist_mesh_view *view, const ist_mesh_service *service, uint16_t port)
+{
+    const ist_mesh_plan *plan =
+        ist_pmap_find(&view->names, service->alias_of.n != 0 ? service->alias_of : service->host);
+    return plan != NULL ? ist_mesh_steady_of_port(plan->steadies, port) : (ist_mesh_steadies){.items = NULL};
+}
+
 ist_status ist_mesh_select(const ist_mesh_view *view, const ist_mesh_query *query, ist_arena *arena,
                            ist_mesh_selection *ret_selection)
 {
@@ -312,6 +328,7 @@ ist_status ist_mesh_select(const ist_mesh_view *view, const ist_mesh_query *quer
                  .service = query->service,
                  .port = port,
                  .arena = arena,
+                 .steadies = steadies_of(view, query->service, port->number),
                  .made = {.service = query->service, .port = port}};
     ist_status status = choose_targets(&c, query);
     for (uint32_t i = 0; status == IST_OK && i < c.target_count; i++) {

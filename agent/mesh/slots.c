@@ -333,16 +333,29 @@ static uint64_t previous_of(const work *w, const group *g, const ist_mesh_slot_i
     return sum;
 }
 
-// The total of the previous numbers if they belong to exactly the listed endpoints and are still inside the bounds, else 0.
+static uint64_t common_divisor(uint64_t a, uint64_t b)
+{
+    while (b != 0) {
+        uint64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+// The total of the previous numbers if they belong to exactly the listed endpoints, are still inside the bounds and have no
+// common divisor (as when some of them are left over from a larger set), else 0.
 static uint32_t previous_total(const work *w, const ist_mesh_slot_item *items, size_t count)
 {
     uint64_t total = 0;
+    uint64_t divisor = 0;
     uint32_t listed = 0;
     for (size_t i = 0; i < count; i++) {
         total += items[i].previous;
+        divisor = common_divisor(items[i].previous, divisor);
         listed += items[i].previous != 0 ? 1 : 0;
     }
-    if (total == 0 || total > w->max_slots || listed != w->entry_count || !fits(w, (uint32_t)total)) {
+    if (divisor != 1 || total > w->max_slots || listed != w->entry_count || !fits(w, (uint32_t)total)) {
         return 0;
     }
     for (uint32_t i = 0; i < w->group_count; i++) {

@@ -4,6 +4,9 @@
 // leaves anything half done.
 #include "mesh_world.h"
 
+#include "base/arena.h"
+#include "mesh/select.h"
+
 #define A "outbound|80||a.ns.svc.cluster.local"
 #define A_HOST "a.ns.svc.cluster.local"
 #define A_V1 "outbound|80|v1|a.ns.svc.cluster.local"
@@ -578,7 +581,108 @@ static void bad_regular_expression_is_named(void **state)
     world_close(&w);
 }
 
+// --- Slots keep still -----------------------------------------------------------------------------------------------
+
+#define A_V2 "outbound|80|v2|a.ns.svc.cluster.local"
+
+static ist_status put_split(world *w, uint32_t v1, uint32_t v2)
+{
+    char destinations[160];
+    (void)snprintf(destinations, sizeof(destinations), A_V1 "=%u " A_V2 "=%u", v1, v2);
+    return world_put_vhost(w, "80", A_HOST ":80", A_HOST, destinations, 0);
+}
+
+static ist_status put_two_subsets(world *w)
+{
+    ist_status status = world_put_service(w, A, "10.0.0.1-80 10.0.0.2-80");
+    status = status != IST_OK ? status : world_put_service(w, A_V1, "10.0.0.1-80");
+    return status != IST_OK ? status : world_put_service(w, A_V2, "10.0.0.2-80");
+}
+
+// Slots of v1 and of v2 in the answer of the default context; every door has them from here.
+static void expect_split(world *w, uint32_t v1, uint32_t v2)
+{
+    ist_arena *arena = ist_arena_new(0, 0);
+    assert_non_null(arena);
+    const ist_mesh_view *view = world_view(w);
+    ist_mesh_query query = {.service = world_service(w, A_HOST), .port = 80};
+    ist_mesh_selection got;
+    MUST(ist_mesh_select(view, &query, arena, &got));
+    assert_int_equal(got.pick_count, 2);
+    assert_int_equal(got.picks[0].slots, v1);
+    assert_int_equal(got.picks[1].slots, v2);
+    const ist_mesh_name *plan = world_name(w, A_HOST); // what DNS deals from
+    assert_int_equal(plan->addrs[0].slots, v1);
+    assert_int_equal(plan->addrs[1].slots, v2);
+    ist_arena_free(arena);
+}
+
+static void small_change_of_weights_keeps_the_slots(void **state)
+{
+    (void)state;
+    world w;
+    MUST(world_open(&w, NULL));
+    MUST(put_two_subsets(&w));
+    MUST(put_split(&w, 740, 260));
+    MUST(world_commit(&w));
+    expect_split(&w, 11, 4);
+    MUST(put_split(&w, 735, 265));
+    MUST(world_commit(&w));
+    expect_split(&w, 11, 4); // still within a point; from nothing it would be 8 : 3
+    MUST(put_split(&w, 700, 300));
+    MUST(world_commit(&w));
+    expect_split(&w, 7, 3);
+    MUST(put_split(&w, 735, 265));
+    MUST(world_commit(&w));
+    expect_split(&w, 8, 3);
+    world_close(&w);
+}
+
+static void alias_has_the_slots_of_its_service(void **state)
+{
+    (void)state;
+    world w;
+    MUST(world_open(&w, NULL));
+    MUST(put_two_subsets(&w));
+    MUST(put_split(&w, 740, 260));
+    MUST(world_commit(&w));
+    MUST(world_put_vhost(&w, "80", A_HOST ":80", A_HOST " alias.ns.svc.cluster.local", A_V1 "=735 " A_V2 "=265", 0));
+    MUST(world_put_name(&w, "alias.ns.svc.cluster.local", "", true, 1));
+    MUST(world_commit(&w));
+    const ist_mesh_service *alias = world_service(&w, "alias.ns.svc.cluster.local");
+    assert_non_null(alias);
+    ist_test_strv_equal(alias->alias_of, A_HOST);
+    ist_arena *arena = ist_arena_new(0, 0);
+    ist_mesh_query query = {.service = alias};
+    ist_mesh_selection got;
+    MUST(ist_mesh_select(world_view(&w), &query, arena, &got));
+    assert_int_equal(got.picks[0].slots, 11);
+    assert_int_equal(got.picks[1].slots, 4);
+    ist_arena_free(arena);
+    world_close(&w);
+}
+
+static void destination_that_comes_back_has_its_part_again(void **state)
+{
+    (void)state;
+    world w;
+    MUST(world_open(&w, NULL));
+    MUST(put_two_subsets(&w));
+    MUST(put_split(&w, 740, 260));
+    MUST(world_commit(&w));
+    ist_mesh_builder_remove_cluster(w.builder, IST_STRV(A_V2));
+    MUST(world_commit(&w));
+    assert_int_equal(world_name(&w, A_HOST)->v4_slots, 1); // v1 has it all
+    MUST(world_put_service(&w, A_V2, "10.0.0.2-80"));
+    MUST(world_commit(&w));
+    expect_split(&w, 11, 4);
+    world_close(&w);
+}
+
 // --- Out of memory --------------------------------------------------------------------------------------------------
+
+#define S "outbound|80||s.ns.svc.cluster.local" // its slots are not all 1
+#define S_HOST "s.ns.svc.cluster.local"
 
 static ist_status put_everything(world *w)
 {
@@ -590,6 +694,8 @@ static ist_status put_everything(world *w)
                                                 A_V1 "=1 " B "=1", 1);
     status = status != IST_OK ? status : world_put_listener(w, "l", "10.96.0.2", 80, NULL, NULL, A_V1 "=1 " B "=1");
     status = status != IST_OK ? status : world_put_name(w, A_HOST, "10.96.0.1", true, 1);
+    status = status != IST_OK ? status : world_put_service(w, S, "10.0.1.1-80 10.0.1.2-80");
+    status = status != IST_OK ? status : world_put_vhost(w, "80", S_HOST ":80", S_HOST, S "=3 " B "=1", 1);
     return status != IST_OK ? status : world_put_name(w, B_HOST, "10.96.0.2 fd00::1", true, 1);
 }
 
@@ -673,6 +779,9 @@ int main(void)
         cmocka_unit_test(shared_vip_moves_to_the_other_owner),
         cmocka_unit_test(refused_puts_change_nothing_and_say_why),
         cmocka_unit_test(bad_regular_expression_is_named),
+        cmocka_unit_test(small_change_of_weights_keeps_the_slots),
+        cmocka_unit_test(alias_has_the_slots_of_its_service),
+        cmocka_unit_test(destination_that_comes_back_has_its_part_again),
         cmocka_unit_test(no_failed_allocation_leaks),
         cmocka_unit_test(failed_work_can_be_done_again),
     };

@@ -335,6 +335,16 @@ static void previous_slots_above_the_maximum_are_forgotten(void **state)
     assert_int_equal(r->total, 2);
 }
 
+static void previous_slots_with_a_common_divisor_are_forgotten(void **state)
+{
+    (void)state;
+    result *r = fresh();
+    add(r, 0, 1, 1);
+    r->items[0].previous = 11; // another endpoint had 4, and is gone
+    compute(r, 0, 1);
+    assert_int_equal(r->items[0].slots, 1);
+}
+
 static void nearest_numbers_do_not_stick_to_previous_ones(void **state)
 {
     (void)state;
@@ -550,6 +560,7 @@ int main(void)
         cmocka_unit_test(small_change_of_shares_keeps_previous_slots),
         cmocka_unit_test(another_set_of_endpoints_forgets_previous_slots),
         cmocka_unit_test(previous_slots_above_the_maximum_are_forgotten),
+        cmocka_unit_test(previous_slots_with_a_common_divisor_are_forgotten),
         cmocka_unit_test(nearest_numbers_do_not_stick_to_previous_ones),
         cmocka_unit_test(equal_endpoints_get_equal_slots_where_the_total_allows),
         cmocka_unit_test(small_destination_lists_fewer_rather_than_being_inflated),

@@ -4,7 +4,8 @@
 //
 // The smallest number of slots, up to `max_slots`, that keeps every destination less than 1 point and every endpoint less
 // than 2 points away from its share, every listed endpoint at least 1. Being the smallest, it has no common divisor left.
-// With `previous` (same endpoints listed as before) the old numbers stay while they are still inside the bounds.
+// With `previous` for exactly the listed endpoints the old numbers stay while they are still inside the bounds and have no
+// common divisor.
 // Where none exists, fewer endpoints are listed: of those below 2 points, in the destinations that would be inflated most,
 // chosen by rendezvous hash of the identity, so that over many pods each is listed equally often; the listed ones take the
 // part of the others. Beyond about a hundred destinations even that may fail; then the numbers are the nearest that
