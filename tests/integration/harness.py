@@ -310,3 +310,41 @@ class Upstream:
         self.running = False
         self.thread.join(5)
         self.socket.close()
+
+
+class Relay:
+    """A TCP relay on loopback to `target` that passes on what the server sends in pieces of `piece` bytes."""
+
+    def __init__(self, target, piece):
+        host, _, port = target.rpartition(":")
+        self.target, self.piece = (host, int(port)), piece
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.sockets = [self.listener]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        try:
+            while True:
+                client = self.listener.accept()[0]
+                server = socket.create_connection(self.target)
+                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self.sockets += [client, server]
+                for source, sink, piece in ((client, server, 65536), (server, client, self.piece)):
+                    threading.Thread(target=self._pass, args=(source, sink, piece), daemon=True).start()
+        except OSError:
+            pass  # stopped
+
+    @staticmethod
+    def _pass(source, sink, piece):
+        try:
+            while data := source.recv(65536):
+                for at in range(0, len(data), piece):
+                    sink.sendall(data[at : at + piece])
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # the other side has gone
+
+    def stop(self):
+        for one in self.sockets:
+            one.close()

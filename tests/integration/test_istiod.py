@@ -391,3 +391,14 @@ def test_istiod_sees_every_push_acknowledged(start_agent, istiod):
     for name, kind in connection["types"].items():
         assert kind["nacks"] == 0, (name, kind)
         assert kind["sent_nonce"] == kind["answered_nonce"], (name, kind)
+
+
+@pytest.mark.parametrize("mode", ["delta", "sotw"])
+def test_answers_that_come_byte_by_byte_are_put_together(start_agent, istiod, mode):
+    relay = harness.Relay(istiod.plaintext, 1)
+    agent = start_agent(*plaintext(istiod, "--xds-mode", mode, "--xds-address", relay.address))
+    assert len(agent.shares("reviews")) == 3
+    istiod.apply(objects.dump(objects.split("reviews", v1=50, v2=50)))
+    harness.wait_for(lambda: agent.shares("reviews").get("10.2.0.3:8080") == pytest.approx(0.5), "a change")
+    agent.stop()
+    relay.stop()
