@@ -25,6 +25,7 @@
 
 typedef struct agent {
     ist_options *options;
+    ist_options *reloaded; // what the last successful reload has read; NULL = none yet
     int argc;
     const char *const *argv;
     const char *const *env;
@@ -233,12 +234,23 @@ static void announce(const agent *self)
 {
     const ist_xds_node *node = &self->identity.node;
     ist_buf line = IST_BUF_INIT;
-    IST_NOTICE(IST_LOG_AGENT, "isthmus %s, source %s", IST_VERSION, ist_options_string(self->options, IST_OPT_SOURCE));
+    if (ist_agent_source_directory(self->options).n != 0) {
+        IST_NOTICE(IST_LOG_AGENT, "isthmus %s, source %s", IST_VERSION,
+                   ist_options_string(self->options, IST_OPT_SOURCE));
+    } else {
+        IST_NOTICE(IST_LOG_AGENT, "isthmus %s, source istiod at %s (%s, %s)", IST_VERSION,
+                   ist_options_string(self->options, IST_OPT_XDS_ADDRESS),
+                   ist_options_flag(self->options, IST_OPT_XDS_TLS) ? "TLS" : "plain text",
+                   ist_options_string(self->options, IST_OPT_XDS_MODE));
+    }
     IST_NOTICE(IST_LOG_AGENT, "identity: pod %.*s, namespace %.*s, address %.*s, %u labels, domain %.*s",
                IST_STRV_ARG(node->pod_name), IST_STRV_ARG(node->pod_namespace), IST_STRV_ARG(node->pod_ip),
                node->label_count, IST_STRV_ARG(node->domain));
     doors_write_line(self->doors, &line);
     IST_NOTICE(IST_LOG_AGENT, "listening: %.*s", IST_STRV_ARG(ist_buf_view(&line)));
+    ist_buf_clear(&line);
+    doors_write_upstreams(self->doors, &line);
+    IST_NOTICE(IST_LOG_AGENT, "upstreams: %.*s", IST_STRV_ARG(ist_buf_view(&line)));
     ist_buf_done(&line);
 }
 
@@ -323,7 +335,7 @@ static void reload(agent *self)
     ist_err err = IST_ERR_NULL;
     ist_status status = ist_agent_options_load(self->argc, self->argv, self->env, &fresh, &err);
     if (status == IST_OK) {
-        report_differences(self->options, fresh);
+        report_differences(self->reloaded != NULL ? self->reloaded : self->options, fresh);
         policy_change change = {.agent = self, .options = fresh};
         worker_call(&self->writer, apply_policy, &change);
         status = change.status == IST_OK ? ist_log_apply_spec(ist_options_text(fresh, IST_OPT_LOG_LEVEL), &err)
@@ -333,6 +345,9 @@ static void reload(agent *self)
     ist_metric_add(ist_metric_series(self->reloads, status == IST_OK ? "success" : "failure", NULL, NULL), 1);
     if (status == IST_OK) {
         IST_NOTICE(IST_LOG_CONFIG, "configuration reloaded");
+        ist_options_free(self->reloaded);
+        self->reloaded = fresh;
+        fresh = NULL;
     } else {
         IST_ERROR(IST_LOG_CONFIG, "configuration not reloaded: %s; the old one stays",
                   err.text[0] != '\0' ? err.text : ist_status_name(status));
@@ -353,13 +368,14 @@ static sigset_t our_signals(void)
 }
 
 // Keeps answering, not ready any more, until the drain time is over or a second signal asks to hurry.
-static void drain(agent *self, const sigset_t *signals)
+static void drain(agent *self, sigset_t signals)
 {
     uint64_t drain_ms = ist_options_number(self->options, IST_OPT_DRAIN_TIME);
     struct timespec time = {.tv_sec = (time_t)(drain_ms / 1000), .tv_nsec = (long)(drain_ms % 1000) * 1000000};
     atomic_store(&self->draining, true);
     IST_NOTICE(IST_LOG_AGENT, "draining for %llu ms: not ready, still answering", (unsigned long long)drain_ms);
-    (void)sigtimedwait(signals, NULL, &time); // either way we stop now
+    (void)sigdelset(&signals, SIGHUP); // a reload is no reason to hurry
+    (void)sigtimedwait(&signals, NULL, &time); // either way we stop now
 }
 
 static void wait_for_signals(agent *self)
@@ -371,7 +387,7 @@ static void wait_for_signals(agent *self)
             reload(self);
         } else if (signal == SIGINT || signal == SIGTERM) {
             if (signal == SIGTERM) {
-                drain(self, &signals);
+                drain(self, signals);
             }
             return;
         }
@@ -399,6 +415,7 @@ static void stop(agent *self)
     worker_done(&self->writer);
     ist_metrics_free(self->metrics);
     identity_done(&self->identity);
+    ist_options_free(self->reloaded);
     ist_options_free(self->options);
 }
 

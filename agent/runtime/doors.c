@@ -165,7 +165,11 @@ static ist_status open_http(doors *self, http_door *door, ist_err *err)
         args.sets[args.set_count++] = ist_api_admin_private_routes(&self->admin);
     }
     door->host = args.host;
-    return ist_http_server_listen(self->http, &args, &door->port, err);
+    status = ist_http_server_listen(self->http, &args, &door->port, err);
+    if (status != IST_OK) {
+        ist_err_prefix(err, "--%s", ist_agent_option_table()->rows[door->option].name);
+    }
+    return status;
 }
 
 static ist_status new_http(doors *self, ist_err *err)
@@ -211,7 +215,7 @@ static ist_status open_all(doors *self, ist_err *err)
     if (wanted == 0) {
         return ist_err_set(err, IST_EINVAL, "every door is off: nobody could ask this agent anything");
     }
-    return open != 0 ? IST_OK : IST_EBUSY; // *err tells of the last one
+    return open != 0 ? IST_OK : ist_err_set(err, IST_EBUSY, "no door could be opened; the lines above say why");
 }
 
 ist_status doors_new(const doors_args *args, doors **ret_doors, ist_err *err)
@@ -277,6 +281,17 @@ void doors_write_line(const doors *self, ist_buf *out)
             append_http(&self->https[i], out);
             separator = " ";
         }
+    }
+}
+
+void doors_write_upstreams(const doors *self, ist_buf *out)
+{
+    char text[IST_DNS_ADDRESS_TEXT_SIZE];
+    for (size_t i = 0; i < self->upstream_count; i++) {
+        ist_buf_printf(out, "%s%s", i != 0 ? " " : "", ist_dns_address_format(&self->upstreams[i], text));
+    }
+    if (self->upstream_count == 0) {
+        ist_buf_append_str(out, "none, names outside the mesh are not answered");
     }
 }
 

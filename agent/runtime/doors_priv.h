@@ -31,5 +31,7 @@ ist_status doors_new(const doors_args *args, doors **ret_doors, ist_err *err);
 void doors_free(doors *doors);
 // "dns=127.0.0.1:53 admin=127.0.0.1:15180 ..." of what is open.
 void doors_write_line(const doors *doors, ist_buf *out);
+// "10.96.0.10:53 ...", or that there is none.
+void doors_write_upstreams(const doors *doors, ist_buf *out);
 // "listeners" and "upstreams" members.
 void doors_write_status(const doors *doors, ist_json *json);

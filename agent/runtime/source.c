@@ -12,7 +12,9 @@
 
 #include "base/random.h"
 
+#include <errno.h>
 #include <malloc.h>
+#include <unistd.h>
 
 #define TRIM_AFTER_MS 500
 #define COMMIT_AFTER_MS 5
@@ -166,6 +168,14 @@ static ist_status read_servers(source *self, ist_err *err)
     return IST_OK;
 }
 
+static void log_published(void *ctx, const ist_mesh_commit *commit)
+{
+    (void)ctx;
+    IST_INFO(IST_LOG_MESH, "view revision %llu: %u services and %u names rebuilt, %u hosts wait for endpoints",
+             (unsigned long long)commit->revision, commit->services_rebuilt, commit->plans_rebuilt,
+             commit->warming_hosts);
+}
+
 static ist_status new_xds(source *self, ist_err *err)
 {
     const ist_options *options = self->args.options;
@@ -199,6 +209,7 @@ static ist_status new_xds(source *self, ist_err *err)
         .server_count = self->server_count,
         .mode = ist_options_choice(options, IST_OPT_XDS_MODE) == 0 ? IST_XDS_DELTA : IST_XDS_SOTW,
         .random_seed = ist_random_u64(),
+        .on_published = log_published,
     };
     status = ist_xds_client_new(&client, &self->client, err);
     if (status == IST_OK) {
@@ -207,7 +218,18 @@ static ist_status new_xds(source *self, ist_err *err)
     return status;
 }
 
-// One line when a stream comes up, is lost, or the first view is complete.
+// Types that the control plane does not answer about, when we stop waiting for them.
+static void log_unanswered(const source *self, const ist_xds_status *now, ist_strv server)
+{
+    for (ist_xds_type type = 0; type < _IST_XDS_TYPE_MAX; type++) {
+        if (now->types[type].unanswered && !self->status.now.types[type].unanswered) {
+            IST_WARN(IST_LOG_XDS, "%.*s does not answer %s requests; the view is shown without", IST_STRV_ARG(server),
+                     ist_xds_type_name(type));
+        }
+    }
+}
+
+// One line when a stream comes up, is lost, or goes on without a type.
 static void log_changes(source *self, const ist_xds_status *now)
 {
     bool connected = now->connected_ms != 0;
@@ -224,6 +246,7 @@ static void log_changes(source *self, const ist_xds_status *now)
                  synced ? ", the last good view serves" : "");
     }
     self->connected = connected;
+    log_unanswered(self, now, server);
 }
 
 static void log_nacks(const source *self, const ist_xds_status *now)
@@ -270,8 +293,11 @@ static void commit_resolved(void *ctx)
         ist_xds_client_on_builder_changed(self->client, ist_loop_now_ms(self->args.writer->loop));
         return;
     }
-    if (ist_mesh_builder_commit(self->args.builder, NULL, &err) != IST_OK) {
+    ist_mesh_commit commit;
+    if (ist_mesh_builder_commit(self->args.builder, &commit, &err) != IST_OK) {
         IST_ERROR(IST_LOG_MESH, "cannot build a view: %s; the previous one serves", err.text);
+    } else if (commit.published) {
+        log_published(self, &commit);
     }
 }
 
@@ -315,11 +341,29 @@ ist_status source_new(const source_args *args, source **ret_source, ist_err *err
     return IST_OK;
 }
 
+// They may appear later, and are read for every stream; but whoever runs outside of a pod should hear of it at once.
+static void warn_unreadable(const ist_options *options, ist_agent_option option)
+{
+    const char *file = ist_options_string(options, option);
+    if (access(file, R_OK) != 0) {
+        ist_err err = IST_ERR_NULL;
+        (void)ist_err_errno(&err, errno, "%s", file);
+        IST_WARN(IST_LOG_XDS,
+                 "%s; without it there is no stream to istiod. In a pod it is a mount; elsewhere set --%s, or read a "
+                 "directory with --source dir:PATH",
+                 err.text, ist_agent_option_table()->rows[option].name);
+    }
+}
+
 ist_status source_start(source *self, ist_err *err)
 {
     ist_loop_on_idle(self->args.writer->loop, on_idle, self);
     if (self->files != NULL) {
         return start_files(self, err);
+    }
+    if (ist_options_flag(self->args.options, IST_OPT_XDS_TLS)) {
+        warn_unreadable(self->args.options, IST_OPT_XDS_ROOT_CA);
+        warn_unreadable(self->args.options, IST_OPT_XDS_TOKEN);
     }
     ist_mesh_store_set_stale(self->args.store, true);
     ist_xds_client_start(self->client, ist_loop_now_ms(self->args.writer->loop));

@@ -22,6 +22,7 @@ bool xds_status_same(const xds_status *status, const ist_xds_status *now)
         same = then->types[type].responses == now->types[type].responses &&
                then->types[type].nacks == now->types[type].nacks && then->types[type].acks == now->types[type].acks &&
                then->types[type].subscribed == now->types[type].subscribed &&
+               then->types[type].unanswered == now->types[type].unanswered &&
                then->types[type].resources == now->types[type].resources;
     }
     return same;
@@ -49,6 +50,7 @@ static void write_type(const ist_xds_type_status *type, const char *name, ist_js
     ist_json_begin_object(json, name);
     ist_json_bool(json, "subscribed", type->subscribed);
     ist_json_bool(json, "synced", type->synced);
+    ist_json_bool(json, "unanswered", type->unanswered);
     ist_json_u64(json, "resources", type->resources);
     ist_json_u64(json, "responses", type->responses);
     ist_json_u64(json, "bytes", type->bytes);
@@ -98,7 +100,8 @@ bool xds_status_explain(const xds_status *status, ist_buf *why)
     }
     ist_buf_append_str(why, "waiting for istiod's first answer to");
     for (ist_xds_type type = 0; type < _IST_XDS_TYPE_MAX; type++) {
-        if (status->now.types[type].subscribed && !status->now.types[type].synced) {
+        if (status->now.types[type].subscribed && !status->now.types[type].synced &&
+            !status->now.types[type].unanswered) {
             ist_buf_printf(why, " %s", ist_xds_type_name(type));
         }
     }

@@ -210,3 +210,10 @@ def test_plane_that_never_answers_is_given_up(start_agent):
     finally:
         silent.stop()
         good.stop()
+
+
+def test_published_view_is_one_line_of_the_log(plane, agent):
+    plane.push("eds", {GOOD: ads.assignment(GOOD, ("10.0.0.5", 8080))})
+    revision = harness.wait_for(lambda: r if (r := agent.status()["revision"]) > 1 else None, "the new view")
+    agent.wait_line(agent.stderr, rf"view revision {revision}: 1 services and 1 names rebuilt, 0 hosts wait")
+    assert agent.log().count(f"view revision {revision}:") == 1

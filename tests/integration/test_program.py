@@ -3,7 +3,9 @@
 
 import json
 import os
+import signal
 import socket
+import time
 
 import dns.message
 import pytest
@@ -97,6 +99,8 @@ def test_all_doors_busy_ends_the_agent(bookinfo):
             "off",
         )
         assert done.returncode == 1 and str(port) in done.stderr
+        assert f"--admin-listen: cannot listen on 127.0.0.1 port {port}" in done.stderr
+        assert "cannot start: no door could be opened" in done.stderr
 
 
 def test_json_log_is_one_object_a_line(start_agent, bookinfo):
@@ -126,6 +130,41 @@ def test_missing_root_certificate_is_named_and_tried_again(start_agent):
     error = harness.wait_for(lambda: agent.status()["source"]["last_error"], "the error")
     assert "/nonexistent/root.pem" in error
     assert agent.http("/healthz/ready", port="health").status == 503
+    start = agent.log()
+    assert "source istiod at 127.0.0.1:1 (TLS, delta)" in start
+    assert "upstreams: 127.0.0.1:9" in start
+    assert "/nonexistent/root.pem: No such file" in start and "set --xds-root-ca" in start
+
+
+def test_reload_tells_what_has_changed_since_the_last_one(start_agent, bookinfo, tmp_path):
+    config = tmp_path / "c.yaml"
+    config.write_text("dns-answer: vip\n")
+    agent = start_agent("--source", f"dir:{bookinfo}", "--config", str(config))
+    for text, line in (
+        ("dns-answer: endpoint\n", '--dns-answer: "vip" -> "endpoint"'),
+        ("dns-answer: endpoint\n", None),
+        ("dns-answer: vip\n", '--dns-answer: "endpoint" -> "vip"'),
+    ):
+        config.write_text(text)
+        before = len(agent.log())
+        agent.child.send_signal(signal.SIGHUP)
+        harness.wait_for(lambda: "configuration reloaded" in agent.log()[before:], "the reload")
+        told = agent.log()[before:]
+        assert (line in told) if line else ("->" not in told)
+    config.unlink()
+    agent.child.send_signal(signal.SIGHUP)
+    agent.wait_line(agent.stderr, rf"configuration not reloaded: .*{config}.*the old one stays")
+    assert agent.addresses("reviews.default.svc.cluster.local") == ["10.96.0.13"]
+
+
+def test_reload_does_not_cut_the_drain_short(start_agent, bookinfo):
+    agent = start_agent("--source", f"dir:{bookinfo}", "--drain-time", "20s")
+    agent.child.send_signal(signal.SIGTERM)
+    agent.wait_line(agent.stderr, r"draining for 20000 ms")
+    agent.child.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert agent.addresses("reviews.default.svc.cluster.local")
+    agent.child.send_signal(signal.SIGTERM)  # this one asks to hurry
 
 
 def test_garbage_at_every_door_is_survived(start_agent, bookinfo):
