@@ -98,20 +98,6 @@ void ist_options_write_help(const ist_option_table *table, ist_buf *out)
     }
 }
 
-void ist_options_write_effective(const ist_options *options, ist_buf *out)
-{
-    static const char *const ORIGINS[] = {[IST_ORIGIN_DEFAULT] = "default",
-                                          [IST_ORIGIN_FILE] = "file",
-                                          [IST_ORIGIN_ENV] = "environment",
-                                          [IST_ORIGIN_FLAG] = "flag"};
-    for (size_t i = 0; i < options->table->count; i++) {
-        if (options->values[i].text != NULL) {
-            ist_buf_printf(out, "%s: \"%s\"  # %s\n", options->table->rows[i].name, options->values[i].text,
-                           ORIGINS[options->values[i].origin]);
-        }
-    }
-}
-
 static void append_markdown_text(ist_buf *out, const char *text)
 {
     for (const char *c = text; *c != '\0'; c++) {

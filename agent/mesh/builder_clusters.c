@@ -47,7 +47,7 @@ void ist_mesh_stage_drop_orphans(ist_mesh_builder *builder)
     builder->orphans = ist_pmap_empty(&ist_mesh_orphan_type);
 }
 
-bool ist_mesh_stage_is_eds(ist_mesh_discovery discovery)
+static bool is_eds(ist_mesh_discovery discovery)
 {
     return discovery == IST_MESH_DISCOVERY_EDS || discovery == IST_MESH_DISCOVERY_ORIGINAL_DST;
 }
@@ -133,14 +133,14 @@ typedef struct prepared {
 
 static void replace(ist_mesh_builder *builder, ist_mesh_entry *entry, const prepared *next, bool is_new)
 {
-    bool had_eds = !is_new && ist_mesh_stage_is_eds(entry->cluster->discovery);
+    bool had_eds = !is_new && is_eds(entry->cluster->discovery);
     if (!is_new) {
         ist_mesh_stage_unwatch(builder, entry, entry->lookups, hostname_count(entry->cluster));
         ist_mesh_cluster_unref(entry->cluster);
     }
     entry->cluster = next->cluster;
     entry->lookups = next->lookups;
-    if (ist_mesh_stage_is_eds(next->cluster->discovery)) {
+    if (is_eds(next->cluster->discovery)) {
         adopt_endpoints(builder, entry, had_eds);
     } else if (next->endpoints != NULL) {
         ist_mesh_endpoints_unref(entry->endpoints);
@@ -156,7 +156,7 @@ static void replace(ist_mesh_builder *builder, ist_mesh_entry *entry, const prep
 // Look-ups and endpoints of a cluster that brings its own.
 static ist_status prepare(ist_mesh_builder *builder, ist_mesh_entry *entry, prepared *next, ist_err *err)
 {
-    if (ist_mesh_stage_is_eds(next->cluster->discovery)) {
+    if (is_eds(next->cluster->discovery)) {
         return IST_OK;
     }
     ist_status status = ist_mesh_stage_watch(builder, entry, next->cluster, &next->lookups, err);
@@ -277,16 +277,10 @@ void ist_mesh_builder_each_eds_cluster(ist_mesh_builder *builder, void (*fn)(voi
     const ist_mesh_entry *entry = NULL;
     ist_pmap_it it = ist_pmap_begin(&builder->clusters);
     while ((entry = ist_pmap_next(&it)) != NULL) {
-        if (ist_mesh_stage_is_eds(entry->cluster->discovery)) {
+        if (is_eds(entry->cluster->discovery)) {
             fn(ctx, entry->cluster->name);
         }
     }
-}
-
-bool ist_mesh_builder_wants_endpoints(const ist_mesh_builder *builder, ist_strv cluster)
-{
-    const ist_mesh_entry *entry = find_entry(builder, cluster);
-    return entry != NULL && ist_mesh_stage_is_eds(entry->cluster->discovery);
 }
 
 size_t ist_mesh_builder_ports(const ist_mesh_builder *builder, uint16_t *ports, size_t capacity)
@@ -355,7 +349,7 @@ static ist_status put_endpoints(ist_mesh_builder *builder, ist_strv cluster, con
                                 uint64_t hash, ist_err *err)
 {
     ist_mesh_entry *entry = find_entry(builder, cluster);
-    if (entry != NULL && !ist_mesh_stage_is_eds(entry->cluster->discovery)) {
+    if (entry != NULL && !is_eds(entry->cluster->discovery)) {
         return IST_OK; // it brings its own
     }
     const ist_mesh_endpoints *copy = ist_mesh_endpoints_copy(spec);

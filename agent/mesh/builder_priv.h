@@ -174,7 +174,6 @@ extern const ist_pmap_type ist_mesh_entry_type;
 extern const ist_pmap_type ist_mesh_orphan_type;
 void ist_mesh_stage_drop_entry(ist_mesh_builder *builder, ist_mesh_entry *entry) IST_NONNULL;
 void ist_mesh_stage_drop_orphans(ist_mesh_builder *builder) IST_NONNULL;
-bool ist_mesh_stage_is_eds(ist_mesh_discovery discovery);
 void ist_mesh_stage_set_endpoints(ist_mesh_builder *builder, ist_mesh_entry *entry, const ist_mesh_endpoints *endpoints)
     IST_NONNULL_ARGS(1, 2); // takes the reference over; marks the host
 

@@ -56,7 +56,6 @@ typedef struct ist_mesh_virtual_host_object {
 ist_status ist_mesh_virtual_host_make(const ist_mesh_virtual_host *spec, uint32_t max_routes,
                                       ist_mesh_virtual_host_object **ret_object, ist_err *err) IST_NONNULL_ARGS(1, 3)
     IST_MUSTCHECK;
-ist_mesh_virtual_host_object *ist_mesh_virtual_host_object_of(const ist_mesh_virtual_host *body) IST_NONNULL;
 void ist_mesh_virtual_host_ref(const ist_mesh_virtual_host *body) IST_NONNULL;
 void ist_mesh_virtual_host_unref(const ist_mesh_virtual_host *body);
 

@@ -241,14 +241,14 @@ ist_status ist_mesh_virtual_host_make(const ist_mesh_virtual_host *spec, uint32_
     return IST_OK;
 }
 
-ist_mesh_virtual_host_object *ist_mesh_virtual_host_object_of(const ist_mesh_virtual_host *body)
+static ist_mesh_virtual_host_object *object_of(const ist_mesh_virtual_host *body)
 {
     return ist_mesh_object_of(body, offsetof(ist_mesh_virtual_host_object, body));
 }
 
 void ist_mesh_virtual_host_ref(const ist_mesh_virtual_host *body)
 {
-    ist_mesh_virtual_host_object_of(body)->refs++;
+    object_of(body)->refs++;
 }
 
 void ist_mesh_virtual_host_unref(const ist_mesh_virtual_host *body)
@@ -256,7 +256,7 @@ void ist_mesh_virtual_host_unref(const ist_mesh_virtual_host *body)
     if (body == NULL) {
         return;
     }
-    ist_mesh_virtual_host_object *object = ist_mesh_virtual_host_object_of(body);
+    ist_mesh_virtual_host_object *object = object_of(body);
     if (--object->refs != 0) {
         return;
     }

@@ -211,5 +211,5 @@ ist_status ist_xds_decode_listener(ist_xds_decoder *decoder, ist_strv bytes, ist
     if (status == IST_OK) {
         status = ist_mesh_builder_put_listener(decoder->builder, &spec, err);
     }
-    return status == IST_EUNSUPPORTED ? IST_OK : status;
+    return status;
 }

@@ -41,8 +41,6 @@ typedef struct ist_xds_decoder {
 ist_status ist_xds_decode_cluster(ist_xds_decoder *decoder, ist_strv bytes, ist_err *err) IST_NONNULL IST_MUSTCHECK;
 ist_status ist_xds_decode_assignment(ist_xds_decoder *decoder, ist_strv bytes, ist_err *err) IST_NONNULL IST_MUSTCHECK;
 ist_status ist_xds_decode_listener(ist_xds_decoder *decoder, ist_strv bytes, ist_err *err) IST_NONNULL IST_MUSTCHECK;
-ist_status ist_xds_decode_virtual_host(ist_xds_decoder *decoder, ist_strv table, ist_strv bytes, ist_err *err) IST_NONNULL
-    IST_MUSTCHECK;
 // These two are walked in slices; only a virtual host or a name is ever put together.
 ist_status ist_xds_decode_routes(ist_xds_decoder *decoder, ist_xds_span span, ist_err *err) IST_NONNULL IST_MUSTCHECK;
 ist_status ist_xds_decode_names(ist_xds_decoder *decoder, ist_xds_span span, ist_err *err) IST_NONNULL IST_MUSTCHECK;

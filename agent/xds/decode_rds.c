@@ -32,7 +32,7 @@ static ist_status put_virtual_host(ist_xds_decoder *decoder, ist_strv table, ist
     return status;
 }
 
-ist_status ist_xds_decode_virtual_host(ist_xds_decoder *decoder, ist_strv table, ist_strv bytes, ist_err *err)
+static ist_status decode_virtual_host(ist_xds_decoder *decoder, ist_strv table, ist_strv bytes, ist_err *err)
 {
     ist_strv name = ist_xds_wire_bytes(bytes, VIRTUAL_HOST_NAME);
     uint64_t hash = ist_xds_content_hash(bytes);
@@ -92,7 +92,7 @@ static ist_status decode_member(ist_xds_decoder *decoder, ist_strv table, ist_xd
             err, IST_EINVAL, "virtual host %.*s: its name occurs twice in this table; the first one holds",
             IST_STRV_ARG(ist_strv_first(ist_strv_valid_utf8(name) ? name : IST_STRV_NULL, IST_MESH_HOST_MAX)));
     }
-    return ist_xds_decode_virtual_host(decoder, table, bytes, err);
+    return decode_virtual_host(decoder, table, bytes, err);
 }
 
 // A virtual host that is refused stays as it was. False: it does not even tell its name.

@@ -105,8 +105,6 @@ const char *ist_options_argument(const ist_options *options, size_t n) IST_NONNU
 
 // Appends the grouped flag list for --help, 100 columns wide.
 void ist_options_write_help(const ist_option_table *table, ist_buf *out) IST_NONNULL;
-// Appends "name: value  # origin" lines of all set values: the effective configuration.
-void ist_options_write_effective(const ist_options *options, ist_buf *out) IST_NONNULL;
 // Appends a Markdown table of all options: docs/configuration.md is generated from it.
 void ist_options_write_markdown(const ist_option_table *table, ist_buf *out) IST_NONNULL;
 

@@ -57,7 +57,6 @@ void ist_mesh_builder_remove_cluster(ist_mesh_builder *builder, ist_strv name) I
 // Names of clusters whose endpoints a source must subscribe (EDS and ORIGINAL_DST): calls fn for each. Order unspecified.
 void ist_mesh_builder_each_eds_cluster(ist_mesh_builder *builder, void (*fn)(void *ctx, ist_strv cluster), void *ctx)
     IST_NONNULL_ARGS(1, 2);
-bool ist_mesh_builder_wants_endpoints(const ist_mesh_builder *builder, ist_strv cluster) IST_NONNULL;
 // Distinct service port numbers over all clusters (for RDS), ascending, into `ports`; returns how many there are.
 size_t ist_mesh_builder_ports(const ist_mesh_builder *builder, uint16_t *ports, size_t capacity) IST_NONNULL;
 
