@@ -30,34 +30,34 @@ void ist_cursor_skip(ist_cursor *cursor, size_t length)
     (void)ist_cursor_bytes(cursor, length); // sets `failed`
 }
 
-static uint64_t read_uint(ist_cursor *cursor, size_t size_bytes)
-{
-    const uint8_t *bytes = ist_cursor_bytes(cursor, size_bytes);
-    uint64_t value = 0;
-    for (size_t i = 0; bytes != NULL && i < size_bytes; i++) {
-        value = value << 8 | bytes[i];
-    }
-    return value;
-}
-
+// Each width written out: the DNS parser lives in these.
 uint8_t ist_cursor_u8(ist_cursor *cursor)
 {
-    return (uint8_t)read_uint(cursor, 1);
+    const uint8_t *bytes = ist_cursor_bytes(cursor, 1);
+    return bytes != NULL ? bytes[0] : 0;
 }
 
 uint16_t ist_cursor_u16(ist_cursor *cursor)
 {
-    return (uint16_t)read_uint(cursor, 2);
+    const uint8_t *bytes = ist_cursor_bytes(cursor, 2);
+    return (uint16_t)(bytes != NULL ? bytes[0] << 8 | bytes[1] : 0);
+}
+
+static uint32_t join_u32(const uint8_t *bytes)
+{
+    return (uint32_t)bytes[0] << 24 | (uint32_t)bytes[1] << 16 | (uint32_t)bytes[2] << 8 | bytes[3];
 }
 
 uint32_t ist_cursor_u32(ist_cursor *cursor)
 {
-    return (uint32_t)read_uint(cursor, 4);
+    const uint8_t *bytes = ist_cursor_bytes(cursor, 4);
+    return bytes != NULL ? join_u32(bytes) : 0;
 }
 
 uint64_t ist_cursor_u64(ist_cursor *cursor)
 {
-    return read_uint(cursor, 8);
+    const uint8_t *bytes = ist_cursor_bytes(cursor, 8);
+    return bytes != NULL ? (uint64_t)join_u32(bytes) << 32 | join_u32(bytes + 4) : 0;
 }
 
 ist_writer ist_writer_over(void *bytes, size_t capacity)

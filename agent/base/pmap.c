@@ -38,9 +38,12 @@ static uint32_t bit_at(uint64_t hash, uint32_t level)
     return UINT32_C(1) << ((hash >> (level * LEVEL_BITS)) & 31U);
 }
 
+// Written out, because without -mpopcnt the compiler calls a function with a table in every step of a look-up.
 static uint32_t bit_count(uint32_t bits)
 {
-    return (uint32_t)__builtin_popcount(bits);
+    bits -= (bits >> 1) & 0x55555555U;                                 // pairs
+    bits = (bits & 0x33333333U) + ((bits >> 2) & 0x33333333U);         // fours
+    return (((bits + (bits >> 4)) & 0x0F0F0F0FU) * 0x01010101U) >> 24; // bytes, summed into the highest
 }
 
 static uint32_t value_count(const ist_pmap_node *node)
