@@ -31,7 +31,7 @@ struct ist_loop {
     pthread_mutex_t jobs_lock; // protects the queue: the fields below, and `next` and `queued` of every job
     ist_loop_job *jobs_head;
     ist_loop_job *jobs_tail;
-    size_t job_count;
+    _Atomic size_t job_count; // written under the lock, read without it in every turn
 };
 
 // Any thread, signal handlers included. The counter cannot overflow: the loop reads it empty.
@@ -234,12 +234,10 @@ void ist_loop_cancel(ist_loop *loop, ist_loop_job *job)
     (void)pthread_mutex_unlock(&loop->jobs_lock);
 }
 
+// A job that is posted right after this look wakes the loop through its eventfd.
 static size_t count_jobs(ist_loop *loop)
 {
-    (void)pthread_mutex_lock(&loop->jobs_lock);
-    size_t count = loop->job_count;
-    (void)pthread_mutex_unlock(&loop->jobs_lock);
-    return count;
+    return atomic_load(&loop->job_count);
 }
 
 static ist_loop_job *next_job(ist_loop *loop)
