@@ -5,16 +5,12 @@
 
 #include <string.h>
 
-enum {
-    NEXT_CARDS = 3, // the fail-over addresses behind the first come from the deck as well, then from the list in turn
-    SCAN_MAX = 64,  // candidates looked at in one answer
-};
+enum { SCAN_MAX = 64 }; // candidates looked at in one answer
 
 // The choice of one answer.
 typedef struct address_choice {
     ist_dns_turn *turn;
     const ist_mesh_name *name;
-    uint32_t taken[IST_DNS_ANSWER_ADDRESSES_MAX];
     uint32_t count;
     uint32_t max_key;
     uint32_t ttl_s;
@@ -44,20 +40,12 @@ static void take(address_choice *choice, uint32_t index)
         choice->full = true;
         return;
     }
-    if (choice->count < IST_DNS_ANSWER_ADDRESSES_MAX) {
-        choice->taken[choice->count] = index;
-    }
     choice->count++;
 }
 
-// Takes the address unless it stands there already or would be sorted in front of the one we dealt.
+// Takes the address unless it would be sorted in front of the one we dealt.
 static void offer(address_choice *choice, uint32_t index)
 {
-    for (uint32_t i = 0; i < choice->count; i++) {
-        if (choice->taken[i] == index) {
-            return;
-        }
-    }
     if (ist_dns_sort_key(&choice->turn->answerer->config.source, &choice->name->addrs[index].addr) <= choice->max_key) {
         take(choice, index);
     }
@@ -79,12 +67,18 @@ static void take_dealt(address_choice *choice, uint8_t family, uint32_t first, u
         return; // alone, no sort can undo the choice
     }
     choice->max_key = ist_dns_sort_key(source, &name->addrs[dealt].addr);
-    uint32_t next = atomic_load_explicit(&name->dealer->position[family == 6], memory_order_relaxed);
-    for (uint32_t i = 0; i < NEXT_CARDS && wants_more(choice, available); i++) {
-        offer(choice, ist_mesh_name_card(name, family, next + i));
+    // The first to fall back on is the next card, so that it has its weight too; the others stand in the list's order.
+    uint32_t position = atomic_load_explicit(&name->dealer->position[family == 6], memory_order_relaxed);
+    uint32_t next = ist_mesh_name_card(name, family, position);
+    if (next != dealt) {
+        offer(choice, next);
     }
+    uint32_t index = dealt;
     for (uint32_t i = 1; i < available && i < SCAN_MAX && wants_more(choice, available); i++) {
-        offer(choice, first + (dealt - first + i) % available);
+        index = index + 1 < first + available ? index + 1 : first;
+        if (index != next) {
+            offer(choice, index);
+        }
     }
 }
 

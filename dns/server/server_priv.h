@@ -53,6 +53,7 @@ typedef struct ist_dns_listener {
 
 // Buffers of one batch; one for the whole server.
 typedef struct ist_dns_batch {
+    const ist_dns_listener *prepared_for; // whose headers `in` has; NULL = none yet
     struct mmsghdr in[UDP_BATCH];
     struct mmsghdr out[UDP_BATCH];
     struct iovec in_vectors[UDP_BATCH];

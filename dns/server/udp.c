@@ -6,8 +6,15 @@
 
 enum { ROUNDS_MAX = 8 }; // batches of one socket before others get their turn
 
-static void prepare_batch(ist_dns_batch *batch, bool any_address)
+// Once, unless listeners take turns: what the kernel writes into the headers is set back after each batch.
+static void prepare_batch(ist_dns_batch *batch, const ist_dns_listener *listener)
 {
+    bool any_address = listener->any_address;
+
+    if (batch->prepared_for == listener) {
+        return;
+    }
+    batch->prepared_for = listener;
     for (size_t i = 0; i < UDP_BATCH; i++) {
         batch->in_vectors[i] = (struct iovec){.iov_base = batch->in_bytes[i], .iov_len = UDP_QUERY_MAX};
         batch->in[i].msg_hdr = (struct msghdr){.msg_name = &batch->peers[i],
@@ -111,7 +118,7 @@ void ist_dns_udp_ready(void *ctx, uint32_t events)
 
     (void)events; // an error is reported by recvmmsg and cleared
     ist_dns_serve_refresh_view(listener->server);
-    prepare_batch(listener->server->batch, listener->any_address);
+    prepare_batch(listener->server->batch, listener);
     for (int round = 0; round < ROUNDS_MAX && serve_batch(listener) == UDP_BATCH; round++) {
     }
 }

@@ -222,7 +222,8 @@ static void tcp_pipelined_large_replies_are_all_sent(void **state)
     for (int i = 0; i < ENDPOINTS; i++) {
         (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s10.5.0.%d-80", i > 0 ? " " : "", i + 1);
     }
-    MUST(world_put_cluster(&f.world, "outbound|80||many.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
+    MUST(world_put_cluster(&f.world, "outbound|80||many.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL,
+                           0));
     MUST(world_put_endpoints(&f.world, "outbound|80||many.ns.svc.cluster.local", text, 0));
     MUST(world_put_vhost(&f.world, "80", "many:80", "many.ns.svc.cluster.local",
                          "outbound|80||many.ns.svc.cluster.local=1", 0));
