@@ -16,7 +16,7 @@ typedef struct ist_route_list {
 } ist_route_list;
 
 // ist_route_to items -> clusters; several: those with weight 0 are left out; one: weight 1. IST_ENOMEM.
-ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv namespace_, uint16_t listen_port,
+ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv namespace_, ist_listen at,
                            ist_weighted_list *out) IST_NONNULL_ARGS(1, 5) IST_MUSTCHECK;
 // gateways (mesh or none), sourceLabels and sourceNamespace of a match, for our identity.
 bool ist_source_matches(const ist_world *world, ist_files_list gateways, ist_files_list labels, ist_strv namespace_);

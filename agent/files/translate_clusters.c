@@ -83,8 +83,15 @@ typedef struct selection {
     const ist_svc_port *port;
     const ist_subset *subset;
     const ist_policy *policy;
-    bool names; // DNS cluster: host names wanted too
+    bool names;       // DNS cluster: host names wanted too
+    bool passthrough; // a subset, whose whole service has PASSTHROUGH
 } selection;
+
+// trafficDistribution needs the endpoints that are not ready to know when to spill over.
+static bool wants_unhealthy(const ist_svc *service)
+{
+    return service->prefer_close || service->prefer_node;
+}
 
 static bool selected(const ist_world *world, const selection *want, const ist_instance *instance)
 {
@@ -97,7 +104,8 @@ static bool selected(const ist_world *world, const selection *want, const ist_in
     if (want->service->node_local && !ist_strv_equal(instance->node, world->identity->node_name)) {
         return false;
     }
-    bool only_healthy = want->policy->outlier != NULL && want->policy->outlier->min_health_percent > 0;
+    bool only_healthy = want->policy->outlier != NULL && want->policy->outlier->min_health_percent > 0 &&
+                        !wants_unhealthy(want->service);
     return instance->health != IST_MESH_UNHEALTHY || !only_healthy;
 }
 
@@ -272,7 +280,7 @@ static ist_status describe(ist_world *world, const selection *want, const ist_dr
     spec->service_name = want->service->name;
     spec->service_namespace = want->service->namespace_;
     spec->discovery = discovery_of(want->service->resolution);
-    spec->lb = lb_of(policy, spec);
+    spec->lb = want->passthrough ? IST_MESH_LB_CLUSTER_PROVIDED : lb_of(policy, spec);
     if (spec->lb == IST_MESH_LB_CLUSTER_PROVIDED) {
         spec->discovery = IST_MESH_DISCOVERY_ORIGINAL_DST;
     } else if (spec->discovery == IST_MESH_DISCOVERY_ORIGINAL_DST ||
@@ -280,12 +288,13 @@ static ist_status describe(ist_world *world, const selection *want, const ist_dr
         spec->lb = IST_MESH_LB_CLUSTER_PROVIDED;
     }
     const ist_pool_http *http = policy->pool != NULL ? policy->pool->http : NULL;
-    bool upgrade = http != NULL && http->h2_upgrade == IST_H2_UPGRADE && want->port->proto == IST_PROTO_HTTP;
+    bool upgrade = http != NULL && http->h2_upgrade == IST_H2_UPGRADE && want->port->proto != IST_PROTO_AUTO;
     spec->http2 = want->port->proto == IST_PROTO_HTTP2 || upgrade;
     spec->external = want->service->external;
     spec->tls_origination =
         policy->tls != NULL && (policy->tls->mode == IST_TLS_SIMPLE || policy->tls->mode == IST_TLS_MUTUAL);
-    spec->panic_percent = policy->outlier != NULL ? (double)policy->outlier->min_health_percent : 0.0;
+    bool panics = policy->outlier != NULL && !wants_unhealthy(want->service);
+    spec->panic_percent = panics ? (double)policy->outlier->min_health_percent : 0.0;
     publish(policy, &spec->published);
     if (rule == NULL) {
         return IST_OK;
@@ -368,6 +377,7 @@ ist_status ist_put_clusters(ist_world *world, const ist_svc *service, ist_instan
         selection want = {.service = service, .port = &service->ports[i], .policy = &policy, .names = names};
         ist_policy_of_port(rule, NULL, want.port->number, &policy);
         ist_status status = put_or_report(world, &want, rule, instances);
+        want.passthrough = policy.lb != NULL && policy.lb->hash == NULL && policy.lb->simple == IST_LB_PASSTHROUGH;
         for (uint32_t j = 0; rule != NULL && j < rule->subset_count && status == IST_OK; j++) {
             want.subset = rule->subsets[j];
             ist_policy_of_port(rule, want.subset, want.port->number, &policy);

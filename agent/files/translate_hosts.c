@@ -304,10 +304,9 @@ static ist_status make_table(ist_world *world, uint16_t port)
     return status;
 }
 
-// A table for each port number of HTTP or undeclared protocol; always 80, where hosts without service stand.
+// A table for each port number of HTTP or undeclared protocol. Hosts without service stand in that of 80, if there is one.
 static void mark_ports(const ist_world *world, uint8_t *marks)
 {
-    marks[80 / 8] |= (uint8_t)(1U << (80 % 8));
     for (uint32_t i = 0; i < world->service_count; i++) {
         const ist_svc *service = world->services[i];
         for (uint32_t j = 0; service->imported && j < service->port_count; j++) {

@@ -486,6 +486,33 @@ static ist_status add_entry(ist_world *world, const ist_svc *service, const ist_
     return status;
 }
 
+// istiod makes a service of each address of a ServiceEntry, and merges them with the endpoints of each.
+static ist_status add_entry_copies(ist_world *world, const ist_svc *service, const ist_entry *entry, ist_instances *out)
+{
+    uint32_t copies = entry->spec.addresses.count != 0 ? entry->spec.addresses.count : 1;
+    ist_status status = IST_OK;
+    for (uint32_t i = 0; i < copies && status == IST_OK; i++) {
+        status = add_entry(world, service, entry, out);
+    }
+    return status;
+}
+
+// A port of a DNS_ROUND_ROBIN entry has one endpoint: the first.
+static void keep_first_of_ports(ist_instances *all)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < all->count; i++) {
+        bool there = false;
+        for (uint32_t j = 0; j < kept && !there; j++) {
+            there = ist_strv_equal(all->items[j].port_name, all->items[i].port_name);
+        }
+        if (!there) {
+            all->items[kept++] = all->items[i];
+        }
+    }
+    all->count = kept;
+}
+
 ist_status ist_world_instances(ist_world *world, const ist_svc *service, ist_instances *out)
 {
     ist_status status = IST_OK;
@@ -498,7 +525,10 @@ ist_status ist_world_instances(ist_world *world, const ist_svc *service, ist_ins
         }
     }
     for (const ist_svc_source *at = service->entries; at != NULL && status == IST_OK; at = at->next) {
-        status = add_entry(world, service, at->entry, out);
+        status = add_entry_copies(world, service, at->entry, out);
+    }
+    if (service->resolution == IST_RESOLUTION_DNS_RR) {
+        keep_first_of_ports(out);
     }
     return status;
 }

@@ -210,9 +210,15 @@ ist_status ist_put_facts(ist_world *world, const ist_svc *service) IST_NONNULL I
 
 // "outbound|PORT|SUBSET|HOST" in `arena`; .p NULL without memory.
 ist_strv ist_cluster_name(ist_arena *arena, uint32_t port, ist_strv subset, ist_strv host) IST_NONNULL;
-// Cluster that a route's destination leads to. istiod: GetDestinationCluster.
-ist_strv ist_destination_cluster(ist_world *world, const ist_destination *to, ist_strv namespace_,
-                                 uint16_t listen_port) IST_NONNULL;
+typedef struct ist_listen {
+    uint16_t port;
+    bool l4; // a TCP or TLS route
+} ist_listen;
+// Cluster that a route's destination leads to. A destination without port means the port that is listened on; in TCP and
+// TLS routes, if its service has a single port, that one. istiod: GetDestinationCluster, which HTTP routes ask with the
+// services of the port only.
+ist_strv ist_destination_cluster(ist_world *world, const ist_destination *to, ist_strv namespace_, ist_listen at)
+    IST_NONNULL;
 
 uint64_t ist_hash_cluster(const ist_mesh_cluster *spec) IST_NONNULL;
 uint64_t ist_hash_endpoints(const ist_mesh_endpoints *spec) IST_NONNULL;

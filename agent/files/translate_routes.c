@@ -29,11 +29,11 @@ static ist_mesh_match text_match(const ist_text_match *from, ist_strv name)
 static ist_mesh_match path_match(const ist_http_match *from)
 {
     ist_mesh_match out = {.kind = IST_MESH_MATCH_PREFIX, .value = IST_STRV("/")};
-    if (from == NULL || from->uri == NULL) {
+    const ist_text_match *uri = from != NULL ? from->uri : NULL;
+    out.ignore_case = from != NULL && from->ignore_case == IST_TRI_TRUE;
+    if (uri == NULL) {
         return out;
     }
-    const ist_text_match *uri = from->uri;
-    out.ignore_case = from->ignore_case == IST_TRI_TRUE;
     if (uri->exact.p != NULL) {
         out.kind = IST_MESH_MATCH_EXACT;
         out.value = uri->exact;
@@ -125,7 +125,7 @@ static ist_status set_match(ist_world *world, const ist_http_match *from, ist_me
 
 // --- Actions ---------------------------------------------------------------------------------------------------------
 
-ist_strv ist_destination_cluster(ist_world *world, const ist_destination *to, ist_strv namespace_, uint16_t listen_port)
+ist_strv ist_destination_cluster(ist_world *world, const ist_destination *to, ist_strv namespace_, ist_listen at)
 {
     ist_strv host = ist_world_host(world, to->host, namespace_);
     if (host.p == NULL) {
@@ -135,10 +135,14 @@ ist_strv ist_destination_cluster(ist_world *world, const ist_destination *to, is
     if (service != NULL && service->resolution == IST_RESOLUTION_ALIAS) {
         host = service->alias_of;
     }
-    return ist_cluster_name(world->scratch, to->port.number != 0 ? to->port.number : listen_port, to->subset, host);
+    uint32_t port = to->port.number;
+    if (port == 0) {
+        port = at.l4 && service != NULL && service->port_count == 1 ? service->ports[0].number : at.port;
+    }
+    return ist_cluster_name(world->scratch, port, to->subset, host);
 }
 
-ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv namespace_, uint16_t listen_port,
+ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv namespace_, ist_listen at,
                            ist_weighted_list *out)
 {
     const ist_route_to *items = from.items;
@@ -152,7 +156,7 @@ ist_status ist_weighted_of(ist_world *world, ist_files_list from, ist_strv names
             continue; // istiod leaves zero weights out
         }
         ist_mesh_weighted *weighted = &all[out->count++];
-        weighted->cluster = ist_destination_cluster(world, &items[i].destination, namespace_, listen_port);
+        weighted->cluster = ist_destination_cluster(world, &items[i].destination, namespace_, at);
         weighted->weight = from.count == 1 ? 1 : items[i].weight;
         if (weighted->cluster.p == NULL) {
             return IST_ENOMEM;
@@ -185,7 +189,7 @@ static ist_status set_policy(ist_world *world, const ist_http_route *from, uint1
         out->host_rewrite = from->rewrite->authority;
     }
     if (mirror != NULL) {
-        out->mirror_cluster = ist_destination_cluster(world, mirror, from->namespace_, port);
+        out->mirror_cluster = ist_destination_cluster(world, mirror, from->namespace_, (ist_listen){port, false});
         return out->mirror_cluster.p != NULL ? IST_OK : IST_ENOMEM;
     }
     return IST_OK;
@@ -206,7 +210,7 @@ static ist_status set_action(ist_world *world, const ist_http_route *from, uint1
         return IST_OK;
     }
     ist_weighted_list list;
-    ist_status status = ist_weighted_of(world, from->route, from->namespace_, port, &list);
+    ist_status status = ist_weighted_of(world, from->route, from->namespace_, (ist_listen){port, false}, &list);
     if (status == IST_OK) {
         route->destinations = list.items;
         route->destination_count = list.count;

@@ -62,7 +62,7 @@ static const ist_sidecar *find_sidecar(const ist_world *world)
     return plain != NULL ? plain : root;
 }
 
-// One "namespace/host" of an egress list.
+// One "namespace/host" of an egress list, without a leading '~'.
 static bool egress_matches(const ist_world *world, ist_strv item, ist_strv namespace_, ist_strv host)
 {
     ist_strv rest = item;
@@ -71,6 +71,8 @@ static bool egress_matches(const ist_world *world, ist_strv item, ist_strv names
     if (!slash) {
         rest = space;
         space = IST_STRV("*");
+    } else if (space.n == 0) {
+        space = IST_STRV("*"); // "~/host"
     }
     if (ist_strv_equal(space, IST_STRV("."))) {
         space = world->namespace_;
@@ -82,6 +84,23 @@ static bool egress_matches(const ist_world *world, ist_strv item, ist_strv names
            (is_wildcard(rest) && ist_host_matches(rest, host));
 }
 
+// Entries "~namespace/host" of one listener leave out what the others of it bring in.
+static bool listener_imports(const ist_world *world, const ist_egress *egress, ist_strv namespace_, ist_strv host)
+{
+    const ist_strv *hosts = egress->hosts.items;
+    bool imported = false;
+    for (uint32_t i = 0; i < egress->hosts.count; i++) {
+        bool excludes = ist_strv_starts_with(hosts[i], IST_STRV("~"));
+        if (egress_matches(world, ist_strv_skip(hosts[i], excludes ? 1 : 0), namespace_, host)) {
+            if (excludes) {
+                return false;
+            }
+            imported = true;
+        }
+    }
+    return imported;
+}
+
 static bool sidecar_imports(const ist_world *world, const ist_sidecar *sidecar, ist_strv namespace_, ist_strv host)
 {
     if (sidecar == NULL || sidecar->spec.egress.count == 0) {
@@ -89,11 +108,8 @@ static bool sidecar_imports(const ist_world *world, const ist_sidecar *sidecar, 
     }
     const ist_egress *egress = sidecar->spec.egress.items;
     for (uint32_t i = 0; i < sidecar->spec.egress.count; i++) {
-        const ist_strv *hosts = egress[i].hosts.items;
-        for (uint32_t j = 0; j < egress[i].hosts.count; j++) {
-            if (egress_matches(world, hosts[j], namespace_, host)) {
-                return true;
-            }
+        if (listener_imports(world, &egress[i], namespace_, host)) {
+            return true;
         }
     }
     return false;

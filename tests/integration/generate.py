@@ -87,8 +87,10 @@ class Scenario:
     def maybe(self, likely, **fields):
         return fields if self.chance(likely) else {}
 
-    def visibility(self):
-        return self.rng.choice((["*"], ["."], [self.rng.choice(NAMESPACES)], ["~"], [".", "app"]))
+    def visibility(self, owner):
+        """Always to the owner too: what is hidden from its own namespace but routed to is imported half by istiod."""
+        others = [namespace for namespace in NAMESPACES if namespace != owner]
+        return self.rng.choice((["*"], ["."], [".", self.rng.choice(others)]))
 
     # --- Kubernetes -----------------------------------------------------------------------------------------------
 
@@ -118,7 +120,7 @@ class Scenario:
             **self.maybe(0.15, trafficDistribution="PreferClose"),
         )
         if self.chance(0.15):
-            service["metadata"]["annotations"] = {"networking.istio.io/exportTo": ",".join(self.visibility())}
+            service["metadata"]["annotations"] = {"networking.istio.io/exportTo": ",".join(self.visibility(namespace))}
         self.objects.append(service)
         self.hosts[host] = (namespace, [port for port, _, _ in ports], "headless" if headless else "vip")
         for part in range(rng.choice((1, 1, 1, 2))):
@@ -162,14 +164,14 @@ class Scenario:
         hosts = [f"{name}.example.com"]
         if resolution in ("STATIC", "NONE") and self.chance(0.2):
             hosts = [f"*.{name}.example.com"]
-        elif self.chance(0.2):
+        elif self.chance(0.2) and not any(proto == "TCP" for _, _, proto in ports):
             hosts.append(f"also-{name}.example.com")
         spec = {
             "hosts": hosts,
             "resolution": resolution,
             "ports": [{"number": port, "name": port_name, "protocol": proto} for port, port_name, proto in ports],
             **self.maybe(0.5, location=rng.choice(("MESH_INTERNAL", "MESH_EXTERNAL"))),
-            **self.maybe(0.2, exportTo=self.visibility()),
+            **self.maybe(0.2, exportTo=self.visibility(namespace)),
         }
         if self.chance(0.5) and hosts[0][0] != "*":
             spec["addresses"] = [f"10.50.{number}.{i}" for i in range(1, rng.randint(2, 3))]
@@ -243,7 +245,7 @@ class Scenario:
         }
         if ports and self.chance(0.3):
             out["portLevelSettings"] = [{"port": {"number": rng.choice(ports)}, **self.policy()}]
-        return out
+        return out or {"loadBalancer": {"simple": "ROUND_ROBIN"}}
 
     def spelling(self, host, namespace):
         """The host as an object of `namespace` may write it."""
@@ -269,7 +271,7 @@ class Scenario:
             "host": written,
             **({"subsets": subsets} if subsets else {}),
             **self.maybe(0.7, trafficPolicy=self.policy(ports)),
-            **self.maybe(0.2, exportTo=self.visibility()),
+            **self.maybe(0.2, exportTo=self.visibility(namespace)),
         }
         self.objects.append(objects.istio("DestinationRule", f"d{self.next()}", spec, namespace))
 
@@ -362,12 +364,12 @@ class Scenario:
         spec = {
             "hosts": [written],
             "http": [self.http_route(namespace, i == count - 1) for i in range(count)],
-            **self.maybe(0.15, exportTo=self.visibility()),
+            **self.maybe(0.15, exportTo=self.visibility(namespace)),
             **self.maybe(0.1, gateways=rng.choice((["mesh", "app/edge"], ["app/edge"]))),
         }
         if self.chance(0.3):
             spec["tcp"] = self.l4_routes(namespace)
-        if self.chance(0.2) and "*" not in host and "*" not in written:
+        if self.chance(0.2) and "*" not in host and written == host:
             sni = {"sniHosts": [host], **self.maybe(0.5, port=rng.choice(ports))}
             spec["tls"] = [{"match": [sni], "route": self.destinations(namespace)}]
         self.objects.append(objects.istio("VirtualService", f"v{self.next()}", spec, namespace))
@@ -387,9 +389,9 @@ class Scenario:
 
     def add_mesh_config(self):
         mesh = {
-            **self.maybe(0.3, defaultServiceExportTo=self.visibility()),
-            **self.maybe(0.2, defaultVirtualServiceExportTo=self.visibility()),
-            **self.maybe(0.2, defaultDestinationRuleExportTo=self.visibility()),
+            **self.maybe(0.3, defaultServiceExportTo=self.rng.choice((["*"], ["."]))),
+            **self.maybe(0.2, defaultVirtualServiceExportTo=self.rng.choice((["*"], ["."]))),
+            **self.maybe(0.2, defaultDestinationRuleExportTo=self.rng.choice((["*"], ["."]))),
             **self.maybe(0.5, localityLbSetting=self.locality_setting()),
             **self.maybe(0.2, outboundTrafficPolicy={"mode": "REGISTRY_ONLY"}),
         }
