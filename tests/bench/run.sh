@@ -51,7 +51,7 @@ if [ -z "${ISTHMUS_ISTIOD_DIR:-}" ] && { wants memory || wants push || wants syn
   export ISTHMUS_ISTIOD_DIR
 fi
 mkdir -p "$BENCH_RESULTS"
-rm -f "$BENCH_RESULTS"/*.json
+for bench in "${benches[@]}"; do rm -f "$BENCH_RESULTS/$bench".*; done # older results of the others stay
 
 failed=0
 run() {
