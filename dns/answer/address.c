@@ -102,14 +102,14 @@ uint32_t ist_dns_put_addresses(ist_dns_turn *turn, const ist_mesh_name *name, ui
 ist_dns_outcome ist_dns_answer_addresses(ist_dns_turn *turn, const ist_mesh_name *name)
 {
     uint16_t type = turn->query->type;
-    uint32_t count = 0;
+    uint8_t family = type == IST_DNS_TYPE_AAAA ? 6 : 4;
 
-    ist_dns_turn_begin(turn);
-    if (type == IST_DNS_TYPE_A || type == IST_DNS_TYPE_AAAA) {
-        uint8_t family = type == IST_DNS_TYPE_AAAA ? 6 : 4;
-        count = ist_dns_put_addresses(turn, name, family, IST_DNS_ANSWER, IST_DNS_OWNER_QUESTION);
-    } else if (type == IST_DNS_TYPE_ANY) {
-        count = ist_dns_reply_hinfo(&turn->reply, turn->answerer->config.ttl_negative_s) ? 1 : 0;
+    if (type != IST_DNS_TYPE_A && type != IST_DNS_TYPE_AAAA) {
+        return ist_dns_turn_other_type(turn);
     }
-    return count > 0 ? ist_dns_turn_end(turn) : ist_dns_turn_negative(turn, IST_DNS_NOERROR, IST_DNS_OWNER_QUESTION);
+    ist_dns_turn_begin(turn);
+    if (ist_dns_put_addresses(turn, name, family, IST_DNS_ANSWER, IST_DNS_OWNER_QUESTION) > 0) {
+        return ist_dns_turn_end(turn);
+    }
+    return ist_dns_turn_negative(turn, IST_DNS_NOERROR, IST_DNS_OWNER_QUESTION);
 }

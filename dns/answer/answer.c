@@ -69,6 +69,16 @@ ist_dns_outcome ist_dns_turn_nodata(ist_dns_turn *turn)
     return ist_dns_turn_negative(turn, IST_DNS_NOERROR, IST_DNS_OWNER_QUESTION);
 }
 
+ist_dns_outcome ist_dns_turn_other_type(ist_dns_turn *turn)
+{
+    ist_dns_turn_begin(turn);
+    if (turn->query->type == IST_DNS_TYPE_ANY &&
+        ist_dns_reply_hinfo(&turn->reply, turn->answerer->config.ttl_negative_s)) {
+        return ist_dns_turn_end(turn);
+    }
+    return ist_dns_turn_negative(turn, IST_DNS_NOERROR, IST_DNS_OWNER_QUESTION);
+}
+
 ist_dns_outcome ist_dns_turn_nxdomain(ist_dns_turn *turn)
 {
     ist_dns_turn_begin(turn);

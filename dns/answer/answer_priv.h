@@ -30,6 +30,8 @@ ist_dns_outcome ist_dns_turn_end(ist_dns_turn *turn) IST_NONNULL; // hands the r
 // Adds the SOA (owner: the zone of the question, or the alias target `owner` where that is not the question) and ends.
 ist_dns_outcome ist_dns_turn_negative(ist_dns_turn *turn, uint16_t rcode, uint16_t owner) IST_NONNULL;
 ist_dns_outcome ist_dns_turn_nodata(ist_dns_turn *turn) IST_NONNULL; // begin, SOA, end
+// The name exists, the type that is asked for does not: no data, or one HINFO to ANY (RFC 8482).
+ist_dns_outcome ist_dns_turn_other_type(ist_dns_turn *turn) IST_NONNULL;
 ist_dns_outcome ist_dns_turn_nxdomain(ist_dns_turn *turn) IST_NONNULL;
 ist_dns_outcome ist_dns_turn_servfail(ist_dns_turn *turn) IST_NONNULL;
 // The whole reply to a question for a name that has a plan.
@@ -56,6 +58,7 @@ typedef struct ist_dns_srv_question {
     ist_strv subset;
     bool has_subset;
 } ist_dns_srv_question;
+// For every type, so that all of them agree on whether the name exists.
 ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_srv_question *question) IST_NONNULL;
 // Selects in the answerer's arena. IST_ENOTFOUND: no such subset.
 ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query,

@@ -68,6 +68,21 @@ static bool parse_directive(ist_strv name, name_directive *ret_directive)
     return ok;
 }
 
+// Subset names may have capitals, questions have none left. False: the service has no such subset.
+static bool find_subset(const ist_mesh_service *service, ist_strv text, ist_strv *ret_subset)
+{
+    for (uint32_t p = 0; p < service->port_count; p++) {
+        const ist_mesh_port *port = &service->ports[p];
+        for (uint32_t d = 0; d < port->destination_count; d++) {
+            if (ist_strv_equal_nocase(port->destinations[d].cluster->key.subset, text)) {
+                *ret_subset = port->destinations[d].cluster->key.subset;
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 // By the port's own name where the source knows names, else by the inferred protocol: "http", and "grpc" for HTTP/2. The
 // primary port wins among several.
 static const ist_mesh_port *find_port(const ist_mesh_service *service, const name_directive *directive)
@@ -181,7 +196,7 @@ static ist_dns_outcome answer_service(ist_dns_turn *turn, const name_directive *
     if (service->host.n > 0 && service->host.p[0] == '*') { // targets must say the name that was asked for
         question.host = directive->host;
     }
-    return turn->query->type == IST_DNS_TYPE_SRV ? ist_dns_answer_srv(turn, &question) : ist_dns_turn_nodata(turn);
+    return ist_dns_answer_srv(turn, &question);
 }
 
 ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn)
@@ -200,6 +215,11 @@ ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn)
     const ist_mesh_service *service = ist_mesh_view_service(turn->view, name->host);
     if (service == NULL) {
         return IST_DNS_FORWARD;
+    }
+    // Below a name that does not exist nothing does (RFC 8020).
+    if (name->mode == IST_MESH_ANSWER_ABSENT ||
+        (directive.has_subset && !find_subset(service, directive.subset, &directive.subset))) {
+        return ist_dns_turn_nxdomain(turn);
     }
     return directive.parent ? ist_dns_turn_nodata(turn) : answer_service(turn, &directive, name, service);
 }

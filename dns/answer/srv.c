@@ -77,11 +77,14 @@ ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_srv_questio
     ist_mesh_selection selection;
 
     if (question->name->vip && !question->has_subset) {
-        return answer_vip(turn, question);
+        return turn->query->type == IST_DNS_TYPE_SRV ? answer_vip(turn, question) : ist_dns_turn_other_type(turn);
     }
     ist_status status = ist_dns_select(turn, &query, &selection);
     if (status == IST_ENOTFOUND || (status == IST_OK && selection.pick_count == 0)) {
         return ist_dns_turn_nxdomain(turn);
+    }
+    if (status == IST_OK && turn->query->type != IST_DNS_TYPE_SRV) {
+        return ist_dns_turn_other_type(turn);
     }
     uint16_t *targets = NULL;
     if (status == IST_OK) {

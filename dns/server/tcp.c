@@ -141,9 +141,13 @@ static bool serve_messages(ist_dns_connection *connection)
             ok = false;
             break;
         }
+        int64_t started_us = ist_clock_now_us();
         ist_dns_served served = ist_dns_serve_packet(server, connection->in + at + 2, length, &client, &output);
         if (served.length > 0) {
             put_reply(connection, output.buffer, served.length);
+        }
+        if (served.source == SOURCE_MESH) {
+            ist_dns_stats_duration(&server->stats, SOURCE_MESH, (double)(ist_clock_now_us() - started_us) / 1e6, 1);
         }
         at += 2 + length;
     }

@@ -330,6 +330,44 @@ static void subset_names_are_computed_on_demand(void **state)
     expect_negative(IST_DNS_NOERROR, "cluster.local");
 }
 
+static void subset_with_capitals_is_found(void **state)
+{
+    (void)state;
+    MUST(world_put_service(&f.world, "outbound|80|Canary|rev.ns.svc.cluster.local", "10.2.0.9-80"));
+    MUST(world_commit(&f.world));
+    assert_int_equal(ask("Canary._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_string_equal(f.reply.records[0].text, "0a020009");
+    assert_int_equal(ask("_http._tcp.CANARY._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    assert_string_equal(f.reply.records[0].text, "0 1 80 10-2-0-9.rev.ns.svc.cluster.local");
+}
+
+static void types_agree_on_what_exists(void **state)
+{
+    static const uint16_t types[] = {IST_DNS_TYPE_A, IST_DNS_TYPE_AAAA, IST_DNS_TYPE_SRV, IST_DNS_TYPE_TXT,
+                                     IST_DNS_TYPE_ANY};
+    static const char *const absent[] = {"_http._tcp.v9._subset.rev.ns.svc.cluster.local",
+                                         "_http._tcp.none._subset.rev.ns.svc.cluster.local",
+                                         "none._subset.rev.ns.svc.cluster.local",
+                                         "_tcp.v9._subset.rev.ns.svc.cluster.local",
+                                         "_tcp.empty.ns.svc.cluster.local",
+                                         "_http._tcp.empty.ns.svc.cluster.local",
+                                         "v1._subset.empty.ns.svc.cluster.local"};
+    static const char *const present[] = {"_http._tcp.rev.ns.svc.cluster.local", "_http._tcp.vip.ns.svc.cluster.local"};
+    (void)state;
+    for (size_t t = 0; t < IST_COUNT(types); t++) {
+        for (size_t i = 0; i < IST_COUNT(absent); i++) {
+            assert_int_equal(ask(absent[i], types[t]), IST_DNS_ANSWERED);
+            expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+        }
+        for (size_t i = 0; i < IST_COUNT(present); i++) {
+            assert_int_equal(ask(present[i], types[t]), IST_DNS_ANSWERED);
+            assert_int_equal(f.reply.rcode, IST_DNS_NOERROR);
+        }
+    }
+    assert_int_equal(f.reply.records[0].type, IST_DNS_TYPE_HINFO);
+}
+
 static void reverse_of_a_vip_is_its_host(void **state)
 {
     (void)state;
@@ -402,6 +440,8 @@ int main(void)
         TEST(srv_of_endpoints_carries_weights_and_served_targets),
         TEST(srv_too_large_for_udp_is_truncated_and_whole_by_tcp),
         TEST(subset_names_are_computed_on_demand),
+        TEST(subset_with_capitals_is_found),
+        TEST(types_agree_on_what_exists),
         TEST(reverse_of_a_vip_is_its_host),
         TEST(directive_without_memory_is_servfail),
         TEST(plain_names_allocate_nothing),
