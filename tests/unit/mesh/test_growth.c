@@ -1,32 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What comes and goes must not stay: thousands of commits with ever new names leave as much memory in use as a few did.
+#include "ist_memory.h"
 #include "mesh_world.h"
 
-#include <malloc.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-
-#ifdef SANITIZED
-size_t __sanitizer_get_current_allocated_bytes(void);
-#endif
-
 enum { WARM_UP = 300, ROUNDS = 6000, SLACK_BYTES = 131072 };
-
-static size_t bytes_in_use(void)
-{
-#ifdef SANITIZED
-    return __sanitizer_get_current_allocated_bytes();
-#else
-    return mallinfo2().uordblks;
-#endif
-}
 
 typedef struct seam_count {
     int watched;
@@ -57,11 +35,11 @@ static void churn(round_fn round)
     for (int i = 0; i < WARM_UP; i++) {
         round(&w, i);
     }
-    size_t before = bytes_in_use();
+    size_t before = ist_memory_in_use();
     for (int i = WARM_UP; i < ROUNDS; i++) {
         round(&w, i);
     }
-    size_t after = bytes_in_use();
+    size_t after = ist_memory_in_use();
     if (after > before + SLACK_BYTES) {
         fail_msg("%zu bytes in use after %d rounds, %zu after %d", before, WARM_UP, after, ROUNDS);
     }
@@ -177,11 +155,11 @@ static void refused_names_beyond_the_limit_leave_nothing_behind(void **state)
     assert_non_null(w.builder);
     MUST(world_put_name(&w, "a.b", "10.96.0.1", true, 1));
     MUST(world_put_name(&w, "c.d", "10.96.0.2", true, 1));
-    size_t before = bytes_in_use();
+    size_t before = ist_memory_in_use();
     for (int i = 0; i < ROUNDS; i++) {
         assert_int_equal(world_put_name(&w, TEXT("n%d.b", i), "10.96.0.3", true, 1), IST_ELIMIT);
     }
-    assert_in_range(bytes_in_use(), 0, before + SLACK_BYTES);
+    assert_in_range(ist_memory_in_use(), 0, before + SLACK_BYTES);
     MUST(world_put_name(&w, "a.b", "10.96.0.9", true, 2)); // one that is known may change
     world_close(&w);
 }

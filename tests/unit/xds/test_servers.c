@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Streams that end, servers that do not answer, and what a new stream does to the old state.
+#include "ist_memory.h"
 #include "ist_test.h"
 
 #include "xds_script.h"
@@ -271,6 +272,54 @@ static void stop_closes_the_stream_and_start_begins_anew(void **state)
     script_done(script);
 }
 
+// --- Thousands of streams -------------------------------------------------------------------------------------------
+
+// What the script has recorded is forgotten; it goes on with its newest stream.
+static void forget_records(xds_script *script)
+{
+    forget_requests(script);
+    script->opens[0] = script->opens[script->open_count - 1];
+    script->open_count = 1;
+    ist_arena_clear(script->arena);
+}
+
+// A whole mesh of one service, with a name that no other stream has.
+static void sync_anew(xds_script *script, unsigned round)
+{
+    char host[32];
+    (void)snprintf(host, sizeof(host), "host-%u.b", round); // fits
+    SCRIPT_SEND(script, IST_XDS_CDS, script_cluster(script, host, 80));
+    SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, host, 80, 1 + round % 3));
+    SCRIPT_SEND(script, IST_XDS_RDS, script_table(script, 80, host));
+    SCRIPT_SEND(script, IST_XDS_NDS, script_names(script, host, "10.96.0.1"));
+    if (script_status(script).types[IST_XDS_LDS].subscribed) {
+        script_send(script, IST_XDS_LDS, NULL, 0);
+    }
+    assert_int_equal(script_endpoints(script, host, 80), 1 + (int)(round % 3));
+    assert_int_equal(script_status(script).state, IST_XDS_SYNCED);
+    script_close(script, 14);
+    script_reopen(script);
+    forget_records(script);
+}
+
+static void thousands_of_reconnects_leave_nothing_behind(void **state)
+{
+    (void)state;
+    enum { WARM_UP = 500, ROUNDS = 5000, SLACK_BYTES = 131072 };
+    for (int mode = IST_XDS_DELTA; mode <= IST_XDS_SOTW; mode++) {
+        xds_script *script = start((ist_xds_mode)mode, 1);
+        size_t before = 0;
+        script_connect(script);
+        for (unsigned round = 0; round < ROUNDS; round++) {
+            before = round == WARM_UP ? ist_memory_in_use() : before;
+            sync_anew(script, round);
+        }
+        assert_in_range(ist_memory_in_use(), 0, before + SLACK_BYTES);
+        assert_int_equal(script_status(script).disconnects, ROUNDS);
+        script_done(script);
+    }
+}
+
 static ist_status make_client(void *ctx)
 {
     xds_script *script = ctx;
@@ -338,6 +387,7 @@ int main(void)
         cmocka_unit_test(type_that_falls_silent_ends_the_stream),
         cmocka_unit_test(synced_stream_needs_no_timer),
         cmocka_unit_test(stop_closes_the_stream_and_start_begins_anew),
+        cmocka_unit_test(thousands_of_reconnects_leave_nothing_behind),
         cmocka_unit_test(new_client_survives_every_failed_allocation),
         cmocka_unit_test(new_client_without_servers_is_refused),
     };

@@ -4,6 +4,7 @@
 // tested on the real istiod (tests/integration).
 #include "xds_grpc/transport.h"
 
+#include "ist_memory.h"
 #include "ist_test.h"
 
 static const ist_strv closed_port[] = {IST_STRV_INIT("127.0.0.1:1")};
@@ -165,6 +166,60 @@ static void open_hopeless_attempts_end_with_reason(void **state)
     }
 }
 
+enum { WARM_UP = 200, OPENS = 1500, REST_MS = 300, SLACK_BYTES = 262144 };
+
+typedef struct opener {
+    world w;
+    ist_xds_transport transport;
+    ist_loop_timer next;
+    uint64_t stream;
+    bool rested; // time for what was given up to go
+    size_t before;
+} opener;
+
+// Every other stream is given up before it has failed by itself.
+static void open_next(void *ctx)
+{
+    opener *o = ctx;
+    if (!o->rested && (o->stream == WARM_UP || o->stream == OPENS)) {
+        o->rested = true;
+        o->transport.close(o->transport.ctx, o->stream);
+        assert_int_equal(ist_loop_arm(o->w.loop, &o->next, REST_MS), IST_OK);
+        return;
+    }
+    o->rested = false;
+    o->before = o->stream == WARM_UP ? ist_memory_in_use() : o->before;
+    if (o->stream == OPENS) {
+        ist_loop_stop(o->w.loop);
+        return;
+    }
+    o->transport.open(o->transport.ctx, 0, IST_XDS_DELTA, ++o->stream);
+    assert_int_equal(ist_loop_arm(o->w.loop, &o->next, o->stream % 2 != 0 ? 0 : 4), IST_OK);
+}
+
+static void hundreds_of_streams_leave_nothing_behind(void **state)
+{
+    (void)state;
+    static const test_setting setting = {closed_port, false, NULL, NULL, NULL};
+    opener o = {.next = {.fire = open_next, .ctx = &o}};
+    assert_int_equal(ist_loop_new(NULL, &o.w.loop, NULL), IST_OK);
+    ist_xds_grpc_args args = args_of(&setting, o.w.loop, NULL);
+    assert_int_equal(ist_xds_grpc_new(&args, &o.w.grpc, NULL), IST_OK);
+    o.transport = ist_xds_grpc_transport(o.w.grpc);
+    o.w.store = ist_mesh_store_new();
+    assert_non_null(o.w.store);
+    assert_int_equal(start_client(&o.w, &setting), IST_OK); // idle: it takes no part
+    ist_xds_grpc_attach(o.w.grpc, o.w.client);
+    assert_int_equal(ist_loop_arm(o.w.loop, &o.next, 0), IST_OK);
+    assert_int_equal(ist_loop_run(o.w.loop, NULL), IST_OK);
+    assert_in_range(ist_memory_in_use(), 0, o.before + SLACK_BYTES);
+    ist_xds_grpc_free(o.w.grpc);
+    ist_xds_client_free(o.w.client);
+    ist_mesh_builder_free(o.w.builder);
+    ist_mesh_store_free(o.w.store);
+    ist_loop_free(o.w.loop);
+}
+
 static ist_status make(void *ctx)
 {
     (void)ctx;
@@ -194,6 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(new_wrong_settings_are_refused_with_reason),
         cmocka_unit_test(open_hopeless_attempts_end_with_reason),
+        cmocka_unit_test(hundreds_of_streams_leave_nothing_behind),
         cmocka_unit_test(new_without_memory_reports_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
