@@ -84,7 +84,7 @@ typedef struct selection {
     const ist_subset *subset;
     const ist_policy *policy;
     bool names;       // DNS cluster: host names wanted too
-    bool passthrough; // a subset, whose whole service has PASSTHROUGH
+    bool passthrough; // a subset that is PASSTHROUGH, or its whole service is, whatever its port settings say
 } selection;
 
 // trafficDistribution needs the endpoints that are not ready to know when to spill over.
@@ -311,9 +311,6 @@ static ist_status put(ist_world *world, ist_mesh_cluster *spec, const ist_mesh_e
     bool inline_ =
         spec->discovery == IST_MESH_DISCOVERY_STRICT_DNS || spec->discovery == IST_MESH_DISCOVERY_LOGICAL_DNS;
     ist_err err = IST_ERR_NULL;
-    if (inline_ && endpoints->count == 0) {
-        return IST_OK; // istiod leaves such clusters out
-    }
     spec->inline_endpoints = inline_ ? endpoints : NULL;
     spec->hash = ist_hash_cluster(spec);
     if (!ist_mesh_builder_keep_cluster(world->builder, spec->name, spec->hash)) {
@@ -332,6 +329,17 @@ static ist_status put(ist_world *world, ist_mesh_cluster *spec, const ist_mesh_e
     return ist_mesh_builder_put_endpoints(world->builder, spec->name, endpoints, hash, &err);
 }
 
+static bool is_passthrough(const ist_policy *policy)
+{
+    return policy != NULL && policy->lb != NULL && policy->lb->hash == NULL && policy->lb->simple == IST_LB_PASSTHROUGH;
+}
+
+// istiod leaves a DNS cluster without endpoints out. A subset that is PASSTHROUGH from the start is no DNS cluster.
+static bool left_out(const selection *want, const ist_mesh_endpoints *endpoints)
+{
+    return want->names && !want->passthrough && endpoints->count == 0;
+}
+
 static ist_status put_cluster(ist_world *world, const selection *want, const ist_dr *rule, const ist_instances *all)
 {
     ist_instances chosen = {.count = 0};
@@ -344,8 +352,11 @@ static ist_status put_cluster(ist_world *world, const selection *want, const ist
     status = status == IST_OK ? ist_localities_make(world, want->service, want->policy, &chosen, &localities) : status;
     status = status == IST_OK ? make_spec(world, &localities, &endpoints) : status;
     status = status == IST_OK ? describe(world, want, rule, &spec) : status;
-    if (status == IST_OK) {
+    if (status == IST_OK && !left_out(want, &endpoints)) {
         spec.locality_weighted = localities.weighted;
+        if (want->names && spec.discovery == IST_MESH_DISCOVERY_ORIGINAL_DST) {
+            endpoints = (ist_mesh_endpoints){.count = 0}; // names are no destinations
+        }
         status = put(world, &spec, &endpoints);
     }
     IST_VEC_DONE(&chosen);
@@ -377,9 +388,10 @@ ist_status ist_put_clusters(ist_world *world, const ist_svc *service, ist_instan
         selection want = {.service = service, .port = &service->ports[i], .policy = &policy, .names = names};
         ist_policy_of_port(rule, NULL, want.port->number, &policy);
         ist_status status = put_or_report(world, &want, rule, instances);
-        want.passthrough = policy.lb != NULL && policy.lb->hash == NULL && policy.lb->simple == IST_LB_PASSTHROUGH;
+        bool whole = is_passthrough(&policy);
         for (uint32_t j = 0; rule != NULL && j < rule->subset_count && status == IST_OK; j++) {
             want.subset = rule->subsets[j];
+            want.passthrough = whole || is_passthrough(want.subset->policy);
             ist_policy_of_port(rule, want.subset, want.port->number, &policy);
             status = put_or_report(world, &want, rule, instances);
         }

@@ -173,7 +173,8 @@ class Scenario:
             **self.maybe(0.5, location=rng.choice(("MESH_INTERNAL", "MESH_EXTERNAL"))),
             **self.maybe(0.2, exportTo=self.visibility(namespace)),
         }
-        if self.chance(0.5) and hosts[0][0] != "*":
+        shared = len(hosts) > 1 and any(port in (443, 9443) for port, _, _ in ports)  # istiod gives the address to one host
+        if self.chance(0.5) and hosts[0][0] != "*" and not shared:
             spec["addresses"] = [f"10.50.{number}.{i}" for i in range(1, rng.randint(2, 3))]
         self.add_entry_endpoints(spec, name, namespace, number)
         self.objects.append(objects.istio("ServiceEntry", name, spec, namespace))
