@@ -12,6 +12,8 @@ typedef struct address_choice {
     ist_dns_turn *turn;
     const ist_mesh_name *name;
     uint32_t count;
+    uint32_t limit; // most addresses in the answer
+    uint32_t scan;  // most addresses looked at
     uint32_t max_key;
     uint32_t ttl_s;
     uint16_t owner;
@@ -53,20 +55,45 @@ static void offer(address_choice *choice, uint32_t index)
 
 static bool wants_more(const address_choice *choice, uint32_t available)
 {
-    return !choice->full && choice->count < available && choice->count < IST_DNS_ANSWER_ADDRESSES_MAX;
+    return !choice->full && choice->count < available && choice->count < choice->limit;
+}
+
+// Who asks for a headless service may look for its pods, not for one of them (members of a cluster that find each other),
+// and the Kubernetes DNS specification (2.4.1) promises all. Where rules weight the pods, the weights come first.
+static bool must_be_whole(const ist_dns_turn *turn, const ist_mesh_name *name, uint8_t family)
+{
+    bool even = family == 6 ? name->v6_slots == name->v6_count : name->v4_slots == name->v4_count;
+    const ist_mesh_service *service = even ? ist_mesh_view_service(turn->view, name->host) : NULL;
+
+    return service != NULL && service->kind == IST_MESH_HEADLESS;
+}
+
+// What may follow the address that was dealt. False: nothing, so that no sort can undo the choice.
+static bool set_bounds(address_choice *choice, uint8_t family, uint32_t dealt, uint32_t available)
+{
+    const ist_dns_source *source = &choice->turn->answerer->config.source;
+
+    if (available > 1 && must_be_whole(choice->turn, choice->name, family)) {
+        choice->limit = available;
+        choice->scan = available;
+        choice->max_key = UINT32_MAX;
+        return true;
+    }
+    choice->limit = IST_DNS_ANSWER_ADDRESSES_MAX;
+    choice->scan = available < SCAN_MAX ? available : SCAN_MAX;
+    choice->max_key = ist_dns_sort_key(source, &choice->name->addrs[dealt].addr);
+    return available > 1 && ist_dns_sort_known(source, family);
 }
 
 static void take_dealt(address_choice *choice, uint8_t family, uint32_t first, uint32_t available)
 {
     const ist_mesh_name *name = choice->name;
-    const ist_dns_source *source = &choice->turn->answerer->config.source;
     uint32_t dealt = ist_mesh_name_deal(name, family);
 
     take(choice, dealt);
-    if (available == 1 || !ist_dns_sort_known(source, family)) {
-        return; // alone, no sort can undo the choice
+    if (!set_bounds(choice, family, dealt, available)) {
+        return;
     }
-    choice->max_key = ist_dns_sort_key(source, &name->addrs[dealt].addr);
     // The first to fall back on is the next card, so that it has its weight too; the others stand in the list's order.
     uint32_t position = atomic_load_explicit(&name->dealer->position[family == 6], memory_order_relaxed);
     uint32_t next = ist_mesh_name_card(name, family, position);
@@ -74,7 +101,7 @@ static void take_dealt(address_choice *choice, uint8_t family, uint32_t first, u
         offer(choice, next);
     }
     uint32_t index = dealt;
-    for (uint32_t i = 1; i < available && i < SCAN_MAX && wants_more(choice, available); i++) {
+    for (uint32_t i = 1; i < choice->scan && wants_more(choice, available); i++) {
         index = index + 1 < first + available ? index + 1 : first;
         if (index != next) {
             offer(choice, index);

@@ -30,6 +30,7 @@ static void put_many(world *w)
     }
     MUST(world_put_cluster(w, "outbound|80||many.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
     MUST(world_put_endpoints(w, "outbound|80||many.ns.svc.cluster.local", text, 0));
+    MUST(world_put_service(w, "outbound|80||crowd.example.com", text));
 }
 
 static int setup(void **state)
@@ -53,9 +54,10 @@ static int setup(void **state)
     MUST(world_put_name(w, "rev.ns.svc.cluster.local", "10.96.0.2", true, 0));
     MUST(world_put_vhost(w, "80", "rev:80", "rev.ns.svc.cluster.local",
                          "outbound|80|v1|rev.ns.svc.cluster.local=1 outbound|80|v2|rev.ns.svc.cluster.local=3", 0));
-    // Headless ones: near ones, none, dual stack, many.
-    MUST(world_put_cluster(w, "outbound|80||near.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
-    MUST(world_put_endpoints(w, "outbound|80||near.ns.svc.cluster.local", "10.9.0.4-80 10.9.0.200-80 10.7.0.1-80", 0));
+    MUST(world_put_service(w, "outbound|80||near.example.com", "10.9.0.4-80 10.9.0.200-80 10.7.0.1-80"));
+    // Headless ones: near and far, none, IPv6, many.
+    MUST(world_put_cluster(w, "outbound|80||peers.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
+    MUST(world_put_endpoints(w, "outbound|80||peers.ns.svc.cluster.local", "10.9.0.4-80 10.9.0.200-80 10.7.0.1-80", 0));
     MUST(world_put_cluster(w, "outbound|80||empty.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
     MUST(world_put_endpoints(w, "outbound|80||empty.ns.svc.cluster.local", "", 0));
     MUST(world_put_cluster(w, "outbound|80||six.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
@@ -226,7 +228,7 @@ static void near_addresses_never_follow_a_far_one(void **state)
     unsigned first[3] = {0};
     (void)state;
     for (int i = 0; i < 300; i++) {
-        assert_int_equal(ask("near.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+        assert_int_equal(ask("near.example.com", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
         const char *text = f.reply.records[0].text;
         size_t which = strcmp(text, "0a090004") == 0 ? 0 : strcmp(text, "0a0900c8") == 0 ? 1 : 2;
         first[which]++;
@@ -250,21 +252,47 @@ static void unknown_source_gives_one_address(void **state)
     f.answerer = known;
 }
 
-static void at_most_eight_addresses_and_never_truncated(void **state)
+static void expect_distinct_and_not_truncated(void)
 {
-    (void)state;
-    assert_int_equal(ask_sized("many.ns.svc.cluster.local", IST_DNS_TYPE_A, 0, 512), IST_DNS_ANSWERED);
-    expect_records(IST_DNS_ANSWER_ADDRESSES_MAX, 0, 0);
     assert_int_equal(f.reply.flags & IST_DNS_FLAG_TC, 0);
     for (size_t i = 0; i < f.reply.record_count; i++) {
         for (size_t k = 0; k < i; k++) {
             assert_string_not_equal(f.reply.records[i].text, f.reply.records[k].text);
         }
     }
+}
+
+static void at_most_eight_addresses_and_never_truncated(void **state)
+{
+    (void)state;
+    assert_int_equal(ask_sized("crowd.example.com", IST_DNS_TYPE_A, 0, 512), IST_DNS_ANSWERED);
+    expect_records(IST_DNS_ANSWER_ADDRESSES_MAX, 0, 0);
+    expect_distinct_and_not_truncated();
     assert_int_equal(ask("six.ns.svc.cluster.local", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
-    assert_true(f.reply.counts[IST_DNS_ANSWER] >= 1);
+    expect_records(2, 0, 0);
     assert_int_equal(ask("six.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
     expect_negative(IST_DNS_NOERROR, "cluster.local");
+}
+
+static void headless_answer_has_all_pods_that_fit(void **state)
+{
+    enum { PODS = 60, FIT_512 = (512 - 12 - 30) / 16 };
+    (void)state;
+    assert_int_equal(ask_sized("many.ns.svc.cluster.local", IST_DNS_TYPE_A, 1232, 0), IST_DNS_ANSWERED);
+    expect_records(PODS, 0, 0);
+    expect_distinct_and_not_truncated();
+    assert_int_equal(ask_sized("many.ns.svc.cluster.local", IST_DNS_TYPE_A, 0, TCP), IST_DNS_ANSWERED);
+    expect_records(PODS, 0, 0);
+    assert_int_equal(ask_sized("many.ns.svc.cluster.local", IST_DNS_TYPE_A, 0, 512), IST_DNS_ANSWERED);
+    expect_records(FIT_512, 0, 0);
+    expect_distinct_and_not_truncated();
+    unsigned first_far = 0;
+    for (int i = 0; i < 300; i++) { // near or far, each in its turn
+        assert_int_equal(ask("peers.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+        expect_records(3, 0, 0);
+        first_far += strcmp(f.reply.records[0].text, "0a070001") == 0;
+    }
+    assert_int_equal(first_far, 100);
 }
 
 static void srv_of_a_vip_is_one_record(void **state)
@@ -436,6 +464,7 @@ int main(void)
         TEST(near_addresses_never_follow_a_far_one),
         TEST(unknown_source_gives_one_address),
         TEST(at_most_eight_addresses_and_never_truncated),
+        TEST(headless_answer_has_all_pods_that_fit),
         TEST(srv_of_a_vip_is_one_record),
         TEST(srv_of_endpoints_carries_weights_and_served_targets),
         TEST(srv_too_large_for_udp_is_truncated_and_whole_by_tcp),

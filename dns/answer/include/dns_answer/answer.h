@@ -22,7 +22,7 @@
 #define IST_DNS_TTL_VIP_S 30
 #define IST_DNS_TTL_ENDPOINT_S 5
 #define IST_DNS_TTL_NEGATIVE_S 5
-// Most addresses in one A or AAAA answer of endpoints.
+// Most addresses in one A or AAAA answer of endpoints; a headless service gives all that fit.
 #define IST_DNS_ANSWER_ADDRESSES_MAX 8
 
 typedef struct ist_dns_answerer ist_dns_answerer;
