@@ -54,7 +54,6 @@ static ist_status push_gateways(const ist_network *network, const ist_instance *
                                 .health = IST_MESH_UNKNOWN,
                                 .locality = instance->locality,
                                 .network = instance->network,
-                                .labels = instance->labels,
                                 .mtls = true,
                                 .gateway = true,
                                 .port_name = instance->port_name,
@@ -120,7 +119,7 @@ static ist_status select_instances(const ist_world *world, const selection *want
             continue;
         }
         instance.mtls = instance.mtls && may_mtls;
-        bool away = instance.network.n != 0 && !ist_strv_equal(instance.network, ours) && ours.n != 0;
+        bool away = instance.network.n != 0 && !ist_strv_equal(instance.network, ours);
         const ist_network *network = away ? find_network(world, instance.network) : NULL;
         ist_status status = IST_OK;
         if (network == NULL) {

@@ -132,8 +132,8 @@ ist_strv ist_topology_label(ist_strv key, ist_strv locality, ist_strv network, i
 
 ist_strv ist_instance_label(const ist_world *world, const ist_instance *instance, ist_strv key)
 {
-    ist_strv derived =
-        ist_topology_label(key, instance->locality, instance->network, instance->node, world->cluster_id);
+    ist_strv locality = instance->gateway ? IST_STRV("") : instance->locality; // a gateway's place says nothing
+    ist_strv derived = ist_topology_label(key, locality, instance->network, instance->node, world->cluster_id);
     return derived.p != NULL ? derived : ist_label_find(instance->labels, key);
 }
 

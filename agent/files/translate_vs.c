@@ -302,24 +302,53 @@ static bool for_mesh(const ist_routes *object)
     return mesh && object->spec.hosts.count != 0;
 }
 
-ist_status ist_world_routes(ist_world *world)
+// Who may see a VirtualService decides before its age: istiod looks at those that are private to our namespace first, then
+// at those exported to it by name, then at the public ones.
+typedef enum reach {
+    REACH_PRIVATE = 0,
+    REACH_NAMED,
+    REACH_PUBLIC,
+    _REACH_MAX
+} reach;
+
+static reach reach_of(const ist_world *world, const ist_routes *object, ist_files_list defaults)
 {
-    ist_files_list defaults = world->mesh != NULL ? world->mesh->settings.routes_export_to : (ist_files_list){NULL, 0};
-    uint32_t count = world->object_counts[IST_OBJECT_ROUTES];
-    world->routes = IST_ARENA_ARRAY(world->arena, count, ist_vs);
-    if (world->routes == NULL) {
-        return IST_ENOMEM;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        const ist_routes *object = (const ist_routes *)world->objects[IST_OBJECT_ROUTES][i];
-        if (!for_mesh(object) ||
-            !ist_export_visible(object->spec.export_to, defaults, object->object.meta.namespace_, world->namespace_)) {
-            continue;
+    ist_files_list list = object->spec.export_to.count != 0 ? object->spec.export_to : defaults;
+    const ist_strv *items = list.items;
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (ist_strv_equal(items[i], IST_STRV("*"))) {
+            return REACH_PUBLIC;
         }
-        ist_status status = make_vs(world, object, &world->routes[world->route_count++]);
-        if (status != IST_OK) {
-            return status;
+    }
+    if (list.count == 0) {
+        return REACH_PUBLIC;
+    }
+    return ist_strv_equal(object->object.meta.namespace_, world->namespace_) ? REACH_PRIVATE : REACH_NAMED;
+}
+
+static ist_status add_reach(ist_world *world, reach wanted, ist_files_list defaults)
+{
+    for (uint32_t i = 0; i < world->object_counts[IST_OBJECT_ROUTES]; i++) {
+        const ist_routes *object = (const ist_routes *)world->objects[IST_OBJECT_ROUTES][i];
+        bool visible = ist_export_visible(object->spec.export_to, defaults, object->object.meta.namespace_,
+                                          world->namespace_);
+        if (for_mesh(object) && visible && reach_of(world, object, defaults) == wanted) {
+            ist_status status = make_vs(world, object, &world->routes[world->route_count++]);
+            if (status != IST_OK) {
+                return status;
+            }
         }
     }
     return IST_OK;
+}
+
+ist_status ist_world_routes(ist_world *world)
+{
+    ist_files_list defaults = world->mesh != NULL ? world->mesh->settings.routes_export_to : (ist_files_list){NULL, 0};
+    world->routes = IST_ARENA_ARRAY(world->arena, world->object_counts[IST_OBJECT_ROUTES], ist_vs);
+    ist_status status = world->routes != NULL ? IST_OK : IST_ENOMEM;
+    for (reach wanted = REACH_PRIVATE; wanted < _REACH_MAX && status == IST_OK; wanted++) {
+        status = add_reach(world, wanted, defaults);
+    }
+    return status;
 }

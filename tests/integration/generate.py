@@ -52,10 +52,11 @@ class Scenario:
             self.add_entry()
         for _ in range(self.rng.randint(0, 4)):
             self.add_rule()
-        for _ in range(self.rng.randint(0, 4)):
-            self.add_routes()
-        if self.chance(0.25):
-            self.add_sidecar()
+        if self.chance(0.2):
+            self.add_sidecar()  # without routes: istiod imports what they lead to port by port
+        else:
+            for _ in range(self.rng.randint(0, 4)):
+                self.add_routes()
         if self.chance(0.4):
             self.add_mesh_config()
 
