@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "source_priv.h"
 
+#include "memory_priv.h"
 #include "source_files_priv.h"
 #include "xds_status_priv.h"
 
@@ -13,7 +14,6 @@
 #include "base/random.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #define TRIM_AFTER_MS 500
@@ -28,6 +28,7 @@ struct source {
     uint32_t server_count;
     ist_loop_timer commit_timer; // resolved names that come together make one view
     ist_loop_timer trim_timer;
+    bool started;               // there has been a view, and what only start-up needed is given back
     bool connected; // last state that was logged
     bool synced;
     pthread_mutex_t lock; // protects status
@@ -40,8 +41,10 @@ struct source {
 // A push leaves freed memory behind, which goes back to the system when the pushes have calmed down.
 static void trim(void *ctx)
 {
-    (void)ctx;
-    (void)malloc_trim(0);
+    source *self = ctx;
+    bool first = !self->started && ist_mesh_store_revision(self->args.store) != 0;
+    self->started = self->started || first;
+    memory_give_back(first);
 }
 
 static void arm_trim(source *self)
