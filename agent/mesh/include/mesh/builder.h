@@ -158,7 +158,7 @@ typedef struct ist_mesh_held {
     uint32_t listeners;
     uint32_t names;
 } ist_mesh_held;
-
+// For status and metrics: counts of resources, hosts that wait included.
 ist_mesh_held ist_mesh_builder_held(const ist_mesh_builder *builder) IST_NONNULL;
 
 // --- What the view cannot say ---------------------------------------------------------------------------------------
