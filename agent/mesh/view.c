@@ -359,10 +359,13 @@ const ist_mesh_service *ist_mesh_view_resolve_host(const ist_mesh_view *view, is
     ist_strv_lower(name, buffer);
     const ist_mesh_name *plan = ist_mesh_view_name(view, ist_strv_make(buffer, name.n), NULL);
     const ist_mesh_service *service = plan != NULL ? ist_mesh_view_service(view, plan->host) : NULL;
-    if (service != NULL && service->kind == IST_MESH_ALIAS) {
-        service = ist_mesh_view_service(view, service->alias_of);
+    if (service == NULL || service->kind != IST_MESH_ALIAS) {
+        return service;
     }
-    return service;
+    // An alias that moves to a target which is still warming keeps its previous state, while its old target may be gone:
+    // then its own copy of ports and clusters serves.
+    const ist_mesh_service *target = ist_mesh_view_service(view, service->alias_of);
+    return target != NULL ? target : service;
 }
 
 // --- Iteration ------------------------------------------------------------------------------------------------------

@@ -249,7 +249,7 @@ static void check_service(const ist_mesh_view *view, const ist_mesh_service *ser
         }
     }
     if (service->kind == IST_MESH_ALIAS) {
-        require(ist_mesh_view_service(view, service->alias_of) != NULL);
+        require(ist_mesh_view_resolve_host(view, service->host) != NULL);
     }
 }
 

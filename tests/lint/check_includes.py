@@ -23,7 +23,7 @@ LIBRARIES = {  # third party: header pattern, CMake target pattern
 SYSTEM = set("""arpa/inet assert cerrno cstring dirent endian errno exception fcntl float grp ifaddrs inttypes limits
     malloc math memory net/if netinet/in netinet/tcp netinet/udp new poll pthread sched semaphore signal stdalign stdarg
     stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/epoll sys/eventfd sys/file sys/inotify
-    sys/ioctl sys/mman sys/prctl sys/random sys/resource sys/signalfd sys/socket sys/stat sys/statfs sys/syscall
+    link sys/ioctl sys/mman sys/prctl sys/random sys/resource sys/signalfd sys/socket sys/stat sys/statfs sys/syscall
     sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/wait termios time unistd utility""".split())
 IO = r"(poll|sys/(epoll|eventfd|inotify|signalfd|socket|timerfd|un))\.h"
 ADAPTERS = {"base", "loop", "config", "xds_grpc", "files", "dns_forward", "dns_server", "api_http", "api_grpc",
