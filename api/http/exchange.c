@@ -67,6 +67,16 @@ static enum MHD_Result add_header(void *ctx, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
+// RFC 9112 section 3.2. A second Host could be the one that somebody in front of us has checked.
+static bool host_is_right(const http_exchange *exchange)
+{
+    size_t hosts = 0;
+    for (size_t i = 0; i < exchange->request.header_count; i++) {
+        hosts += ist_strv_equal(exchange->request.headers[i].name, IST_STRV("host")) ? 1 : 0;
+    }
+    return exchange->needs_host ? hosts == 1 : hosts <= 1;
+}
+
 // Fills the request from what came in. False: the response says why not.
 static bool read_request(http_exchange *exchange, ist_api_response *response)
 {
@@ -78,6 +88,10 @@ static bool read_request(http_exchange *exchange, ist_api_response *response)
         return false;
     }
     ist_status status = exchange->headers_status;
+    if (status == IST_OK && !host_is_right(exchange)) {
+        ist_api_problem(response, 400, "a request must have exactly one Host header");
+        return false;
+    }
     if (status == IST_OK) {
         status = ist_api_target_parse(ist_strv_from(exchange->target), exchange->arena, &exchange->request, &err);
     }
@@ -286,6 +300,10 @@ static enum MHD_Result start_stream(http_exchange *exchange, ist_api_response *r
         MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, STREAM_BLOCK_BYTES, read_stream, exchange, NULL);
     if (out != NULL) {
         add_common_headers(exchange, response, out);
+    }
+    if (out != NULL && exchange->request.method == IST_API_HEAD) {
+        // libmicrohttpd 0.9.75 would send the end of a chunked body, which the client would take for its next answer.
+        (void)MHD_set_response_options(out, MHD_RF_HTTP_1_0_COMPATIBLE_STRICT, MHD_RO_END);
     }
     return queue(exchange, 200, out);
 }

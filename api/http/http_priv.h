@@ -18,6 +18,7 @@ struct ist_http_server {
     ist_loop_timer wait_timer;     // earliest deadline of the waiting exchanges
     ist_metric_family *requests;
     ist_metric_family *durations;
+    ist_metric_family *watchers;
     ist_arena *scratch;            // of the handlers, one call at a time
     http_listener *listeners;
     http_exchange *waiting;        // suspended, double linked
@@ -30,6 +31,7 @@ struct http_listener {
     ist_loop_timer timer;          // the daemon's next time-out
     ist_api_routes sets[IST_HTTP_SETS_MAX];
     const ist_api_routes *set_refs[IST_HTTP_SETS_MAX];
+    ist_metric *watchers[IST_HTTP_SETS_MAX]; // by set
     size_t set_count;
     uint32_t max_connections;
     unsigned connections;          // at the end of the last run
@@ -55,6 +57,7 @@ struct http_exchange {
     int64_t deadline_ms;           // monotonic
     ist_loop_io hangup;            // while suspended: libmicrohttpd does not look at the socket then
     bool headers_seen;
+    bool needs_host;               // HTTP/1.1: exactly one Host
     bool suspended;                // in server->waiting
     bool watched;                  // hangup is in the loop
     bool due;                      // resumed: what it waited for has come

@@ -36,11 +36,12 @@ static ist_api_method method_of(const char *name)
 }
 
 // The headers are there. A body that says it is too large is refused before it is sent.
-static enum MHD_Result begin(http_exchange *exchange, const char *method)
+static enum MHD_Result begin(http_exchange *exchange, const char *method, const char *version)
 {
     uint64_t length = 0;
     ist_strv text = ist_strv_from(MHD_lookup_connection_value(exchange->connection, MHD_HEADER_KIND, "Content-Length"));
     exchange->headers_seen = true;
+    exchange->needs_host = strcmp(version, MHD_HTTP_VERSION_1_1) == 0;
     exchange->request.method = method_of(method);
     if (ist_strv_to_u64(text, HTTP_BODY_MAX_BYTES, &length) != IST_ELIMIT) {
         return MHD_YES;
@@ -56,12 +57,11 @@ static enum MHD_Result on_access(void *ctx, struct MHD_Connection *connection, c
     (void)ctx;
     (void)connection;
     (void)url;
-    (void)version;
     if (exchange == NULL) {
         return MHD_NO; // out of memory at the first line
     }
     if (!exchange->headers_seen) {
-        return begin(exchange, method);
+        return begin(exchange, method, version);
     }
     if (*upload_bytes == 0) {
         return http_exchange_answer(exchange);
@@ -163,11 +163,16 @@ ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server
                                              .label_2 = "op",
                                              .bounds = BOUNDS,
                                              .bound_count = IST_COUNT(BOUNDS)};
+    static const ist_metric_def WATCHERS = {.kind = IST_METRIC_GAUGE,
+                                            .name = "isthmus_registry_watchers",
+                                            .help = "Long polls and event streams that wait for news.",
+                                            .label_1 = "api"};
     ist_http_server *server = IST_NEW(ist_http_server);
     ist_arena *scratch = ist_arena_new(0, SCRATCH_MAX_BYTES);
     ist_metric_family *requests = ist_metrics_family(args->metrics, &REQUESTS);
     ist_metric_family *durations = ist_metrics_family(args->metrics, &DURATIONS);
-    if (server == NULL || scratch == NULL || requests == NULL || durations == NULL) {
+    ist_metric_family *watchers = ist_metrics_family(args->metrics, &WATCHERS);
+    if (server == NULL || scratch == NULL || requests == NULL || durations == NULL || watchers == NULL) {
         ist_arena_free(scratch);
         ist_free(server);
         return ist_err_set(err, IST_ENOMEM, "out of memory");
@@ -178,6 +183,7 @@ ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server
                                 .wait_timer = {.fire = on_wait_timer, .ctx = server},
                                 .requests = requests,
                                 .durations = durations,
+                                .watchers = watchers,
                                 .scratch = scratch};
     ist_mesh_reader_init(&server->reader, args->store, wake, server);
     *ret_server = server;
@@ -295,12 +301,11 @@ static uint16_t port_of(const struct sockaddr_storage *storage)
 
 static struct MHD_Daemon *start_daemon(http_listener *listener, int fd)
 {
-    return MHD_start_daemon(MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, listener,
-                            MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK, on_target, listener,
-                            MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)listener->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
-                            (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
-                            MHD_OPTION_END);
+    return MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME, 0, NULL, NULL, on_access, listener, MHD_OPTION_LISTEN_SOCKET, fd,
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, listener, MHD_OPTION_NOTIFY_COMPLETED, on_completed, listener,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)listener->max_connections, MHD_OPTION_CONNECTION_TIMEOUT,
+        (unsigned)IDLE_TIMEOUT_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES, MHD_OPTION_END);
 }
 
 // Hooks a started daemon into the loop.
@@ -336,6 +341,7 @@ ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listen
     for (size_t i = 0; i < args->set_count; i++) {
         listener->sets[i] = args->sets[i];
         listener->set_refs[i] = &listener->sets[i];
+        listener->watchers[i] = ist_metric_series(server->watchers, args->sets[i].api, NULL, NULL);
     }
     listener->loopback = is_loopback(&address);
     ist_status status = IST_EIO;

@@ -6,6 +6,12 @@
 
 #include <sys/epoll.h>
 
+static void count_watcher(const http_exchange *exchange, int change)
+{
+    ist_metric *gauge = exchange->listener->watchers[exchange->set - exchange->listener->sets];
+    ist_metric_set(gauge, ist_metric_value(gauge) + change);
+}
+
 static void resume(http_exchange *exchange)
 {
     http_wait_forget(exchange);
@@ -40,6 +46,7 @@ void http_wait_begin(http_exchange *exchange)
 {
     ist_http_server *server = exchange->listener->server;
     exchange->suspended = true;
+    count_watcher(exchange, 1);
     exchange->previous = NULL;
     exchange->next = server->waiting;
     if (server->waiting != NULL) {
@@ -60,6 +67,7 @@ void http_wait_forget(http_exchange *exchange)
         return;
     }
     exchange->suspended = false;
+    count_watcher(exchange, -1);
     if (exchange->watched) {
         ist_loop_remove(exchange->listener->server->loop, &exchange->hangup);
         exchange->watched = false;

@@ -44,7 +44,8 @@ bool rest_knows_parameters(const ist_api_request *request, const char *names, is
     for (size_t i = 0; i < request->query_count; i++) {
         ist_strv name = request->queries[i].name;
         if (!is_listed(name, names)) {
-            ist_api_problem(response, 400, "unknown parameter \"%.*s\"; known are %s", IST_STRV_ARG(name), names);
+            ist_api_problem(response, 400, "unknown parameter \"%.*s\"; %s%s", IST_STRV_ARG(name),
+                            names[0] != '\0' ? "known are " : "this path takes none", names);
             return false;
         }
     }

@@ -180,7 +180,7 @@ static void write_port_details(ist_json *json, const ist_mesh_port *port)
 void rest_service(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     (void)ctx;
-    if (!rest_has_view(request, response)) {
+    if (!rest_has_view(request, response) || !rest_knows_parameters(request, "", response)) {
         return;
     }
     const ist_mesh_service *service = ist_mesh_view_resolve_host(request->view, request->params[0]);

@@ -24,6 +24,9 @@ void rest_status(void *ctx, const ist_api_request *request, ist_api_response *re
 {
     const ist_api_rest *rest = ctx;
     ist_buf why = IST_BUF_INIT;
+    if (!rest_knows_parameters(request, "", response)) {
+        return;
+    }
     bool ready = rest->status->ready(rest->status->ctx, &why);
     ist_json json = ist_json_over(&response->body);
     ist_json_begin_object(&json, NULL);

@@ -62,6 +62,17 @@ static void wait_for_view(void *ctx, const ist_api_request *request, ist_api_res
     response->wait_ms = (int64_t)parameter(request, "ms");
 }
 
+static mesh_world *race_world;
+
+// A view comes after the handler has looked and before the connection is suspended.
+static void wait_raced(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    wait_for_view(ctx, request, response);
+    if (response->wait) {
+        (void)mesh_world_publish(race_world);
+    }
+}
+
 // An event for each revision, and a sign of life each 50 ms; ends at ?last=.
 static void stream(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
@@ -94,6 +105,7 @@ static void fail_later(void *ctx, const ist_api_request *request, ist_api_respon
 static const ist_api_route ROWS[] = {
     {IST_API_GET, "/hello/{name}", "hello", hello},   {IST_API_POST, "/echo", "echo", echo},
     {IST_API_GET, "/big", "big", big},                {IST_API_GET, "/wait", "wait", wait_for_view},
+    {IST_API_GET, "/raced", "raced", wait_raced},
     {IST_API_GET, "/stream", "stream", stream},       {IST_API_GET, "/fail", "fail", fail_later},
 };
 
@@ -386,6 +398,9 @@ static void refusals_are_problem_documents(void **state)
         {GET("/hello/x?a=%0"), 400, "query parameter 1: broken %-escape"},
         {GET("/hello/%00"), 400, "NUL byte"},
         {GET("hello"), 400, "must start with"},
+        {"GET /hello/x HTTP/1.1\r\n\r\n", 400, "exactly one Host"},
+        {"GET /hello/x HTTP/1.1\r\n" HOST HOST "\r\n", 400, "exactly one Host"},
+        {"GET /hello/x HTTP/1.0\r\n" HOST "Host: evil.example\r\n\r\n", 400, "exactly one Host"},
         {"GET /hello/x HTTP/1.1\r\nHost: evil.example\r\n\r\n", 403, "not to the Host \\\"evil.example\\\""},
         {"GET /hello/x HTTP/1.1\r\nHost: 10.0.0.1:15180\r\n\r\n", 403, "localhost only"},
         {"GET http://evil.example/hello/x HTTP/1.1\r\n" HOST "\r\n", 403, "evil.example"},
@@ -596,6 +611,16 @@ static void connections_beyond_the_limit_wait_for_a_place(void **state)
     stop(&f);
 }
 
+static void assert_metric(const fixture *f, const char *line)
+{
+    ist_buf text = IST_BUF_INIT;
+    ist_metrics_render(f->metrics, IST_METRICS_PROMETHEUS_TEXT, &text);
+    if (find_text(ist_buf_view(&text), line) == SIZE_MAX) {
+        fail_msg("no \"%s\" in\n%.*s", line, IST_STRV_ARG(ist_buf_view(&text)));
+    }
+    ist_buf_done(&text);
+}
+
 // --- Waiting --------------------------------------------------------------------------------------------------------
 
 static void long_poll_ends_by_news_or_by_time(void **state)
@@ -608,8 +633,10 @@ static void long_poll_ends_by_news_or_by_time(void **state)
     send_text(&quick, GET("/wait?ms=30"));
     assert_answer(&quick, 200, "timeout 1\n");
     assert_true(is_silent(&slow, 50));
+    assert_metric(&f, "isthmus_registry_watchers{api=\"test\"} 1");
     publish(&f);
     assert_answer(&slow, 200, "news 2\n");
+    assert_metric(&f, "isthmus_registry_watchers{api=\"test\"} 0");
     send_text(&slow, GET("/wait?ms=60000") GET("/hello/after")); // the connection goes on
     assert_true(is_silent(&slow, 50));
     publish(&f);
@@ -617,6 +644,39 @@ static void long_poll_ends_by_news_or_by_time(void **state)
     assert_answer(&slow, 200, "hello after\n");
     close_client(&quick);
     close_client(&slow);
+    stop(&f);
+}
+
+static void view_between_look_and_wait_is_not_missed(void **state)
+{
+    (void)state;
+    fixture f = start();
+    race_world = &f.world;
+    client c = open_client(&f);
+    for (unsigned revision = 2; revision < 20; revision++) {
+        char news[32];
+        (void)snprintf(news, sizeof(news), "news %u\n", revision);
+        mesh_world_cluster(&f.world, "outbound|80||ratings.prod.svc.cluster.local", (uint8_t)(100 + revision), 1);
+        send_text(&c, GET("/raced?ms=600000"));
+        assert_answer(&c, 200, news);
+    }
+    close_client(&c);
+    stop(&f);
+}
+
+static void head_of_a_stream_has_no_body(void **state)
+{
+    (void)state;
+    fixture f = start();
+    client c = open_client(&f);
+    send_text(&c, "HEAD /stream HTTP/1.1\r\n" HOST "\r\n");
+    answer a;
+    assert_true(read_head(&c, &a));
+    assert_int_equal(a.status, 200);
+    assert_non_null(strstr(a.head, "text/event-stream"));
+    assert_false(receive(&c, PATIENCE_MS)); // the end, and nothing before it
+    assert_int_equal(c.in.length, 0);
+    close_client(&c);
     stop(&f);
 }
 
@@ -844,6 +904,8 @@ int main(void)
         cmocka_unit_test(broken_http_ends_that_connection_only),
         cmocka_unit_test(connections_beyond_the_limit_wait_for_a_place),
         cmocka_unit_test(long_poll_ends_by_news_or_by_time),
+        cmocka_unit_test(view_between_look_and_wait_is_not_missed),
+        cmocka_unit_test(head_of_a_stream_has_no_body),
         cmocka_unit_test(every_waiting_client_hears_of_each_view),
         cmocka_unit_test(stream_sends_events_until_it_ends),
         cmocka_unit_test(client_that_goes_while_waiting_is_noticed),

@@ -242,6 +242,8 @@ static void services_are_sorted_and_filtered(void **state)
     assert_hosts(view, "/v1/services?q=rat", "ratings");
     assert_hosts(view, "/v1/services?q=none", "");
     assert_problem(view, "/v1/services?ns=prod", 400, "unknown parameter \"ns\"; known are namespace|q");
+    assert_problem(view, "/v1/services/reviews?port=80", 400, "unknown parameter \"port\"; this path takes none");
+    assert_problem(view, "/v1/status?verbose", 400, "unknown parameter \"verbose\"; this path takes none");
     ist_mesh_store_release(world.store, view);
     mesh_world_close(&world);
 }
