@@ -82,8 +82,9 @@ typedef struct selection {
     const ist_svc_port *port;
     const ist_subset *subset;
     const ist_policy *policy;
-    bool names;       // DNS cluster: host names wanted too
-    bool passthrough; // a subset that is PASSTHROUGH, or its whole service is, whatever its port settings say
+    const ist_tls *tls; // of the endpoints
+    bool names;         // DNS cluster: host names wanted too
+    bool passthrough;   // a subset that is PASSTHROUGH, or its whole service is, whatever its port settings say
 } selection;
 
 // trafficDistribution needs the endpoints that are not ready to know when to spill over.
@@ -111,7 +112,7 @@ static bool selected(const ist_world *world, const selection *want, const ist_in
 static ist_status select_instances(const ist_world *world, const selection *want, const ist_instances *all,
                                    ist_instances *out)
 {
-    bool may_mtls = want->policy->tls == NULL || want->policy->tls->mode == IST_TLS_ISTIO_MUTUAL;
+    bool may_mtls = want->tls == NULL || want->tls->mode == IST_TLS_ISTIO_MUTUAL;
     ist_strv ours = world->identity->network;
     for (uint32_t i = 0; i < all->count; i++) {
         ist_instance instance = all->items[i];
@@ -386,12 +387,14 @@ ist_status ist_put_clusters(ist_world *world, const ist_svc *service, ist_instan
         ist_policy policy;
         selection want = {.service = service, .port = &service->ports[i], .policy = &policy, .names = names};
         ist_policy_of_port(rule, NULL, want.port->number, &policy);
+        want.tls = ist_tls_of_port(rule, NULL, want.port->number);
         ist_status status = put_or_report(world, &want, rule, instances);
         bool whole = is_passthrough(&policy);
         for (uint32_t j = 0; rule != NULL && j < rule->subset_count && status == IST_OK; j++) {
             want.subset = rule->subsets[j];
             want.passthrough = whole || is_passthrough(want.subset->policy);
             ist_policy_of_port(rule, want.subset, want.port->number, &policy);
+            want.tls = ist_tls_of_port(rule, want.subset, want.port->number);
             status = put_or_report(world, &want, rule, instances);
         }
         if (status != IST_OK) {

@@ -62,8 +62,8 @@ static ist_status add_chain(const context *c, const ist_vs *vs, const ist_l4 *l4
     ist_weighted_list list;
     ist_mesh_l4_route chain = {
         .server_names = sni.items, .server_name_count = sni.count, .tls = c->port->proto == IST_PROTO_TLS};
-    ist_status status =
-        ist_weighted_of(c->world, l4->route, vs->object->object.meta.namespace_, (ist_listen){c->port->number, true}, &list);
+    ist_status status = ist_weighted_of(c->world, l4->route, vs->object->object.meta.namespace_,
+                                        (ist_listen){c->port->number, true}, &list);
     status = status == IST_OK ? add_prefixes(c->world, subnets, &chain.prefixes, &chain.prefix_count) : status;
     if (status != IST_OK) {
         return status;

@@ -182,6 +182,10 @@ const ist_dr *ist_world_rule_of(const ist_world *world, const ist_svc *service) 
 void ist_policy_of_port(const ist_dr *rule, const ist_subset *subset, uint16_t port, ist_policy *ret_policy)
     IST_NONNULL_ARGS(4);
 
+// The TLS settings that decide whether endpoints are marked for mTLS: unlike the rest of a policy, those of the port may be
+// absent (model of istiod's mtlsChecker). NULL = none.
+const ist_tls *ist_tls_of_port(const ist_dr *rule, const ist_subset *subset, uint16_t port);
+
 // A label of an endpoint, with those that istiod derives from its place (topology.*). .p NULL = absent.
 ist_strv ist_instance_label(const ist_world *world, const ist_instance *instance, ist_strv key) IST_NONNULL;
 ist_strv ist_topology_label(ist_strv key, ist_strv locality, ist_strv network, ist_strv node, ist_strv cluster_id);
@@ -217,8 +221,8 @@ typedef struct ist_listen {
 // Cluster that a route's destination leads to. A destination without port means the port that is listened on; in TCP and
 // TLS routes, if its service has a single port, that one. istiod: GetDestinationCluster, which HTTP routes ask with the
 // services of the port only.
-ist_strv ist_destination_cluster(ist_world *world, const ist_destination *to, ist_strv namespace_, ist_listen at)
-    IST_NONNULL;
+ist_strv ist_destination_cluster(ist_world *world, const ist_destination *to, ist_strv namespace_,
+                                 ist_listen at) IST_NONNULL;
 
 uint64_t ist_hash_cluster(const ist_mesh_cluster *spec) IST_NONNULL;
 uint64_t ist_hash_endpoints(const ist_mesh_endpoints *spec) IST_NONNULL;

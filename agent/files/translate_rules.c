@@ -13,26 +13,43 @@ static ist_strv rule_key(ist_arena *arena, ist_strv namespace_, ist_strv host)
     return key;
 }
 
-static bool same_lists(ist_files_list a, ist_files_list b)
+static const ist_strv everywhere = {"*", 1};
+
+static ist_files_list exports_of(const ist_world *world, const ist_rule *rule)
 {
-    const ist_strv *x = a.items;
-    const ist_strv *y = b.items;
-    if (a.count != b.count) {
-        return false;
+    ist_files_list list = rule->spec.export_to;
+    if (list.count == 0 && world->mesh != NULL) {
+        list = world->mesh->settings.rule_export_to;
     }
-    for (uint32_t i = 0; i < a.count; i++) {
-        if (!ist_strv_equal(x[i], y[i])) {
-            return false;
-        }
-    }
-    return true;
+    return list.count != 0 ? list : (ist_files_list){&everywhere, 1};
 }
 
-static bool mergeable(const ist_rule *a, const ist_rule *b)
+// Is `b` exported to all that `a` is exported to? Both are of one namespace, which "." stands for.
+static bool exports_cover(const ist_world *world, const ist_rule *b, const ist_rule *a)
+{
+    ist_strv own = a->object.meta.namespace_;
+    ist_files_list outer = exports_of(world, b);
+    ist_files_list inner = exports_of(world, a);
+    const ist_strv *x = outer.items;
+    const ist_strv *y = inner.items;
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < inner.count; i++) {
+        ist_strv wanted = ist_strv_equal(y[i], IST_STRV(".")) ? own : y[i];
+        bool there = false;
+        for (uint32_t j = 0; j < outer.count && !there; j++) {
+            there = ist_strv_equal(ist_strv_equal(x[j], IST_STRV(".")) ? own : x[j], wanted);
+        }
+        found += there ? 1 : 0;
+    }
+    return found == inner.count;
+}
+
+// Does the newer rule `b` join the older `a`?
+static bool mergeable(const ist_world *world, const ist_rule *a, const ist_rule *b)
 {
     const ist_selector *x = a->spec.selector;
     const ist_selector *y = b->spec.selector;
-    if ((x == NULL) != (y == NULL) || !same_lists(a->spec.export_to, b->spec.export_to)) {
+    if ((x == NULL) != (y == NULL) || !exports_cover(world, b, a)) {
         return false;
     }
     return x == NULL || (ist_labels_subset(x->labels, y->labels) && ist_labels_subset(y->labels, x->labels));
@@ -89,7 +106,7 @@ static ist_status add_rule(ist_world *world, const ist_rule *rule)
     ist_dr *first = ist_map_find(world->rules, key);
     ist_dr *last = NULL;
     for (ist_dr *at = first; at != NULL; at = at->next) {
-        if (mergeable(at->object, rule)) {
+        if (mergeable(world, at->object, rule)) {
             return merge_rule(world, at, rule);
         }
         last = at;
@@ -215,4 +232,19 @@ void ist_policy_of_port(const ist_dr *rule, const ist_subset *subset, uint16_t p
     if (subset != NULL && subset->policy != NULL) {
         merge_policy(subset->policy, port, ret_policy);
     }
+}
+
+static const ist_tls *tls_at(const ist_policy *policy, uint16_t port)
+{
+    const ist_policy *level = policy != NULL ? port_policy(policy, port) : NULL;
+    if (level != NULL && level->tls != NULL) {
+        return level->tls;
+    }
+    return policy != NULL ? policy->tls : NULL;
+}
+
+const ist_tls *ist_tls_of_port(const ist_dr *rule, const ist_subset *subset, uint16_t port)
+{
+    const ist_tls *own = subset != NULL ? tls_at(subset->policy, port) : NULL;
+    return own != NULL || rule == NULL ? own : tls_at(rule->policy, port);
 }

@@ -304,12 +304,7 @@ static bool for_mesh(const ist_routes *object)
 
 // Who may see a VirtualService decides before its age: istiod looks at those that are private to our namespace first, then
 // at those exported to it by name, then at the public ones.
-typedef enum reach {
-    REACH_PRIVATE = 0,
-    REACH_NAMED,
-    REACH_PUBLIC,
-    _REACH_MAX
-} reach;
+typedef enum reach { REACH_PRIVATE = 0, REACH_NAMED, REACH_PUBLIC, _REACH_MAX } reach;
 
 static reach reach_of(const ist_world *world, const ist_routes *object, ist_files_list defaults)
 {
@@ -330,8 +325,8 @@ static ist_status add_reach(ist_world *world, reach wanted, ist_files_list defau
 {
     for (uint32_t i = 0; i < world->object_counts[IST_OBJECT_ROUTES]; i++) {
         const ist_routes *object = (const ist_routes *)world->objects[IST_OBJECT_ROUTES][i];
-        bool visible = ist_export_visible(object->spec.export_to, defaults, object->object.meta.namespace_,
-                                          world->namespace_);
+        bool visible =
+            ist_export_visible(object->spec.export_to, defaults, object->object.meta.namespace_, world->namespace_);
         if (for_mesh(object) && visible && reach_of(world, object, defaults) == wanted) {
             ist_status status = make_vs(world, object, &world->routes[world->route_count++]);
             if (status != IST_OK) {
