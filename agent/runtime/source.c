@@ -18,6 +18,7 @@
 
 #define TRIM_AFTER_MS 500
 #define COMMIT_AFTER_MS 5
+#define REPEAT_AFTER_MS 60000
 
 struct source {
     source_args args;
@@ -28,8 +29,10 @@ struct source {
     uint32_t server_count;
     ist_loop_timer commit_timer; // resolved names that come together make one view
     ist_loop_timer trim_timer;
-    bool started;               // there has been a view, and what only start-up needed is given back
-    bool connected; // last state that was logged
+    bool started;      // there has been a view, and what only start-up needed is given back
+    bool connected;    // last state that was logged
+    int64_t lost_ms;   // since when there is no stream; 0 = there is one, or none was tried yet
+    int64_t warned_ms; // when the last warning of it was written; 0 = it was not
     bool synced;
     pthread_mutex_t lock; // protects status
     xds_status status;
@@ -232,21 +235,44 @@ static void log_unanswered(const source *self, const ist_xds_status *now, ist_st
     }
 }
 
-// One line when a stream comes up, is lost, or goes on without a type.
-static void log_changes(source *self, const ist_xds_status *now)
+static void log_connected(source *self, const ist_xds_status *now, ist_strv server)
 {
-    bool connected = now->connected_ms != 0;
-    bool synced = ist_xds_client_is_synced(self->client);
-    const ist_strv server = self->servers[now->server < self->server_count ? now->server : 0];
-    if (connected != self->connected && connected) {
+    int64_t now_ms = ist_loop_now_ms(self->args.writer->loop);
+    if (self->lost_ms != 0) {
+        IST_NOTICE(IST_LOG_XDS, "connected to %.*s (stream %llu) after %lld s without", IST_STRV_ARG(server),
+                   (unsigned long long)now->stream, (long long)(now_ms - self->lost_ms) / 1000);
+    } else {
         IST_NOTICE(IST_LOG_XDS, "connected to %.*s (stream %llu)", IST_STRV_ARG(server),
                    (unsigned long long)now->stream);
     }
-    bool failed_again = !connected && now->connect_failures + now->disconnects !=
-                                          self->status.now.connect_failures + self->status.now.disconnects;
-    if (failed_again) {
-        IST_WARN(IST_LOG_XDS, "%.*s; trying again%s", IST_STRV_ARG(now->last_error),
-                 synced ? ", the last good view serves" : "");
+    self->lost_ms = 0;
+    self->warned_ms = 0;
+}
+
+// A failure is a warning when it is new, when its reason changes, and once a minute while it lasts.
+static void log_failure(source *self, const ist_xds_status *now, bool synced)
+{
+    int64_t now_ms = ist_loop_now_ms(self->args.writer->loop);
+    ist_strv reason = ist_strv_first(now->last_error, XDS_STATUS_TEXT - 1); // what the copy holds
+    bool news = self->warned_ms == 0 || now_ms - self->warned_ms >= REPEAT_AFTER_MS ||
+                !ist_strv_equal(reason, self->status.now.last_error);
+    IST_LOG_AT(news ? IST_LOG_WARN : IST_LOG_DEBUG, IST_LOG_XDS, "%.*s; trying again%s", IST_STRV_ARG(reason),
+               synced ? ", the last good view serves" : "");
+    self->warned_ms = news ? now_ms : self->warned_ms;
+    self->lost_ms = self->lost_ms == 0 ? now_ms : self->lost_ms;
+}
+
+// One line when a stream comes up, is lost, or goes on without a type.
+static void log_changes(source *self, const ist_xds_status *now)
+{
+    const ist_xds_status *before = &self->status.now;
+    bool connected = now->connected_ms != 0;
+    const ist_strv server = self->servers[now->server < self->server_count ? now->server : 0];
+    if (connected && !self->connected) {
+        log_connected(self, now, server);
+    }
+    if (!connected && now->connect_failures + now->disconnects != before->connect_failures + before->disconnects) {
+        log_failure(self, now, ist_xds_client_is_synced(self->client));
     }
     self->connected = connected;
     log_unanswered(self, now, server);
