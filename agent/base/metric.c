@@ -24,7 +24,7 @@ typedef struct series {
 
 struct ist_metric {
     series head;
-    _Atomic uint64_t bits; // counter: the count; gauge: a double
+    _Atomic uint64_t bits; // a double: counters of seconds have fractions, others are exact up to 2^53
 };
 
 struct ist_histogram {
@@ -315,32 +315,19 @@ void ist_metric_add(ist_metric *metric, uint64_t delta)
     if (metric == NULL) {
         return;
     }
-    if (metric->head.kind == IST_METRIC_COUNTER) {
-        store(&metric->bits, load(&metric->bits) + delta);
-    } else {
-        store(&metric->bits, bits_of(double_of(load(&metric->bits)) + (double)delta));
-    }
+    store(&metric->bits, bits_of(double_of(load(&metric->bits)) + (double)delta));
 }
 
 void ist_metric_set(ist_metric *metric, double value)
 {
-    if (metric == NULL) {
-        return;
-    }
-    if (metric->head.kind != IST_METRIC_COUNTER) {
+    if (metric != NULL && (metric->head.kind != IST_METRIC_COUNTER || value >= 0)) {
         store(&metric->bits, bits_of(value));
-    } else if (value >= 0 && value < 0x1.0p64) {
-        store(&metric->bits, (uint64_t)value);
     }
 }
 
 double ist_metric_value(const ist_metric *metric)
 {
-    if (metric == NULL) {
-        return 0;
-    }
-    uint64_t bits = load(&metric->bits);
-    return metric->head.kind == IST_METRIC_COUNTER ? (double)bits : double_of(bits);
+    return metric != NULL ? double_of(load(&metric->bits)) : 0;
 }
 
 void ist_histogram_observe(ist_histogram *histogram, double value)
@@ -374,7 +361,7 @@ static void write_escaped(ist_buf *out, const char *text, bool quotes)
 
 static bool is_whole(double value)
 {
-    return value > -1e15 && value < 1e15 && !(value < (double)(int64_t)value) && !(value > (double)(int64_t)value);
+    return value > -0x1p53 && value < 0x1p53 && !(value < (double)(int64_t)value) && !(value > (double)(int64_t)value);
 }
 
 static void write_double(ist_buf *out, double value)
@@ -465,13 +452,10 @@ static void write_double_sample(ist_buf *out, const sample *what, double value)
 
 static void write_metric(ist_buf *out, sample what)
 {
-    uint64_t bits = load(&((const ist_metric *)what.series)->bits);
     if (what.series->kind == IST_METRIC_COUNTER) {
         what.suffix = "_total";
-        write_u64_sample(out, &what, bits);
-    } else {
-        write_double_sample(out, &what, double_of(bits));
     }
+    write_double_sample(out, &what, ist_metric_value((const ist_metric *)what.series));
 }
 
 // The count is the sum of the buckets as read here, so that the lines agree while somebody observes.

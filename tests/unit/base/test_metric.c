@@ -72,13 +72,13 @@ static void render_counter_and_gauge_sorts_and_escapes(void **state)
     ist_metric_set(ist_metric_series(family_or_fail(metrics, &ready_def), NULL, NULL, NULL), 1);
     ist_metric_family *queries = family_or_fail(metrics, &queries_def);
     ist_metric_add(ist_metric_series(queries, "SRV", "ok", NULL), 2);
-    ist_metric_add(ist_metric_series(queries, "A", "a\\b\"c\nd", "\xE2\x82\xAC"), UINT64_MAX);
+    ist_metric_add(ist_metric_series(queries, "A", "a\\b\"c\nd", "\xE2\x82\xAC"), (UINT64_C(1) << 53) - 1);
     ist_metric_add(ist_metric_series(queries, "A", "bad\xFF", "dns"), 0);
     assert_rendered(metrics, IST_METRICS_PROMETHEUS_TEXT,
                     "# HELP ist_queries_total Queries, by \"type\"\\nand C:\\\\result.\n"
                     "# TYPE ist_queries_total counter\n"
                     "ist_queries_total{type=\"A\",result=\"a\\\\b\\\"c\\nd\",door=\"\xE2\x82\xAC\"} "
-                    "18446744073709551615\n"
+                    "9007199254740991\n"
                     "ist_queries_total{type=\"A\",result=\"bad_\",door=\"dns\"} 0\n"
                     "ist_queries_total{type=\"SRV\",result=\"ok\",door=\"\"} 2\n"
                     "# HELP ist_ready 1 once ready.\n"
@@ -88,7 +88,7 @@ static void render_counter_and_gauge_sorts_and_escapes(void **state)
                     "# HELP ist_queries Queries, by \\\"type\\\"\\nand C:\\\\result.\n"
                     "# TYPE ist_queries counter\n"
                     "ist_queries_total{type=\"A\",result=\"a\\\\b\\\"c\\nd\",door=\"\xE2\x82\xAC\"} "
-                    "18446744073709551615\n"
+                    "9007199254740991\n"
                     "ist_queries_total{type=\"A\",result=\"bad_\",door=\"dns\"} 0\n"
                     "ist_queries_total{type=\"SRV\",result=\"ok\",door=\"\"} 2\n"
                     "# HELP ist_ready 1 once ready.\n"
@@ -221,6 +221,8 @@ static void value_counter_and_gauge_follow_updates(void **state)
     ist_metric_add(counter, 5);
     ist_metric_add(counter, 6);
     assert_int_equal((int)ist_metric_value(counter), 11);
+    ist_metric_set(counter, 0.25); // seconds, say
+    assert_true(ist_metric_value(counter) > 0.2 && ist_metric_value(counter) < 0.3);
     ist_metric_set(counter, 20); // a count kept elsewhere
     ist_metric_set(counter, -1); // no count
     ist_metric_set(counter, (double)NAN);
