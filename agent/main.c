@@ -24,7 +24,7 @@ static const char EXAMPLES[] =
     "  isthmus agent --source dir:docs/examples/bookinfo --dns-listen 127.0.0.1:5353\n"
     "  dig @127.0.0.1 -p 5353 reviews.default.svc.cluster.local\n"
     "  isthmus endpoints reviews\n"
-    "  isthmus check --source dir:mesh.yaml.d\n"
+    "  isthmus check --source dir:mesh\n"
     "\n"
     "Exit codes: 0 fine, 1 not found or failed, 2 wrong usage, 3 agent not reachable, 4 agent without a view.\n"
     "`isthmus COMMAND --help` explains a command.\n";
