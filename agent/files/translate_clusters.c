@@ -335,9 +335,9 @@ static bool is_passthrough(const ist_policy *policy)
 }
 
 // istiod leaves a DNS cluster without endpoints out. A subset that is PASSTHROUGH from the start is no DNS cluster.
-static bool left_out(const selection *want, const ist_mesh_endpoints *endpoints)
+static bool left_out(const selection *want, const ist_instances *chosen)
 {
-    return want->names && !want->passthrough && endpoints->count == 0;
+    return want->names && !want->passthrough && chosen->count == 0;
 }
 
 static ist_status put_cluster(ist_world *world, const selection *want, const ist_dr *rule, const ist_instances *all)
@@ -352,7 +352,7 @@ static ist_status put_cluster(ist_world *world, const selection *want, const ist
     status = status == IST_OK ? ist_localities_make(world, want->service, want->policy, &chosen, &localities) : status;
     status = status == IST_OK ? make_spec(world, &localities, &endpoints) : status;
     status = status == IST_OK ? describe(world, want, rule, &spec) : status;
-    if (status == IST_OK && !left_out(want, &endpoints)) {
+    if (status == IST_OK && !left_out(want, &chosen)) {
         spec.locality_weighted = localities.weighted;
         if (want->names && spec.discovery == IST_MESH_DISCOVERY_ORIGINAL_DST) {
             endpoints = (ist_mesh_endpoints){.count = 0}; // names are no destinations

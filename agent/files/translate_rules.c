@@ -13,43 +13,34 @@ static ist_strv rule_key(ist_arena *arena, ist_strv namespace_, ist_strv host)
     return key;
 }
 
-static const ist_strv everywhere = {"*", 1};
-
-static ist_files_list exports_of(const ist_world *world, const ist_rule *rule)
+static bool lists(ist_files_list list, ist_strv wanted)
 {
-    ist_files_list list = rule->spec.export_to;
-    if (list.count == 0 && world->mesh != NULL) {
-        list = world->mesh->settings.rule_export_to;
+    const ist_strv *items = list.items;
+    for (uint32_t i = 0; i < list.count; i++) {
+        if (ist_strv_equal(items[i], wanted)) {
+            return true;
+        }
     }
-    return list.count != 0 ? list : (ist_files_list){&everywhere, 1};
+    return false;
 }
 
-// Is `b` exported to all that `a` is exported to? Both are of one namespace, which "." stands for.
-static bool exports_cover(const ist_world *world, const ist_rule *b, const ist_rule *a)
+// Is `newer` exported to all that `older` names? As written: defaults do not count, and nothing written is only like nothing.
+static bool exported_as_far(ist_files_list newer, ist_files_list older)
 {
-    ist_strv own = a->object.meta.namespace_;
-    ist_files_list outer = exports_of(world, b);
-    ist_files_list inner = exports_of(world, a);
-    const ist_strv *x = outer.items;
-    const ist_strv *y = inner.items;
+    const ist_strv *items = older.items;
     uint32_t found = 0;
-    for (uint32_t i = 0; i < inner.count; i++) {
-        ist_strv wanted = ist_strv_equal(y[i], IST_STRV(".")) ? own : y[i];
-        bool there = false;
-        for (uint32_t j = 0; j < outer.count && !there; j++) {
-            there = ist_strv_equal(ist_strv_equal(x[j], IST_STRV(".")) ? own : x[j], wanted);
-        }
-        found += there ? 1 : 0;
+    for (uint32_t i = 0; i < older.count; i++) {
+        found += lists(newer, items[i]) ? 1 : 0;
     }
-    return found == inner.count;
+    return older.count != 0 ? found == older.count : newer.count == 0;
 }
 
 // Does the newer rule `b` join the older `a`?
-static bool mergeable(const ist_world *world, const ist_rule *a, const ist_rule *b)
+static bool mergeable(const ist_rule *a, const ist_rule *b)
 {
     const ist_selector *x = a->spec.selector;
     const ist_selector *y = b->spec.selector;
-    if ((x == NULL) != (y == NULL) || !exports_cover(world, b, a)) {
+    if ((x == NULL) != (y == NULL) || !exported_as_far(b->spec.export_to, a->spec.export_to)) {
         return false;
     }
     return x == NULL || (ist_labels_subset(x->labels, y->labels) && ist_labels_subset(y->labels, x->labels));
@@ -106,7 +97,7 @@ static ist_status add_rule(ist_world *world, const ist_rule *rule)
     ist_dr *first = ist_map_find(world->rules, key);
     ist_dr *last = NULL;
     for (ist_dr *at = first; at != NULL; at = at->next) {
-        if (mergeable(world, at->object, rule)) {
+        if (mergeable(at->object, rule)) {
             return merge_rule(world, at, rule);
         }
         last = at;

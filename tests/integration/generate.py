@@ -46,14 +46,16 @@ class Scenario:
         self.hosts = {}  # full host -> (namespace, port numbers, kind)
         self.objects = [self.node(name, *place) for name, place in NODES.items()]
         self.namespace = self.rng.choice(NAMESPACES)
+        # A Sidecar comes without routes and aliases: istiod imports what they lead to port by port, and past its hosts.
+        self.scoped = self.chance(0.2)
         for _ in range(self.rng.randint(1, 4)):
             self.add_service()
         for _ in range(self.rng.randint(0, 3)):
             self.add_entry()
         for _ in range(self.rng.randint(0, 4)):
             self.add_rule()
-        if self.chance(0.2):
-            self.add_sidecar()  # without routes: istiod imports what they lead to port by port
+        if self.scoped:
+            self.add_sidecar()
         else:
             for _ in range(self.rng.randint(0, 4)):
                 self.add_routes()
@@ -106,7 +108,7 @@ class Scenario:
         number, rng = self.next(), self.rng
         name, namespace = f"s{number}", rng.choice(NAMESPACES)
         host = f"{name}.{namespace}.svc.cluster.local"
-        if self.hosts and self.chance(0.08):
+        if self.hosts and not self.scoped and self.chance(0.08):
             self.objects.append(objects.external_name(name, rng.choice(sorted(self.hosts)), namespace))
             return
         ports = self.some(PORTS)
@@ -219,7 +221,7 @@ class Scenario:
 
     def locality_setting(self):
         rng = self.rng
-        shares = rng.choice(((100,), (70, 30), (50, 30, 20)))
+        regions, shares = ("r1/*", "r2/*", "r3/*"), rng.choice(((100,), (70, 30), (50, 30, 20)))
         return rng.choice(
             (
                 {"enabled": False},
@@ -228,11 +230,7 @@ class Scenario:
                 {"failoverPriority": ["topology.kubernetes.io/region", "topology.kubernetes.io/zone"]},
                 {"failoverPriority": ["topology.istio.io/network", "topology.kubernetes.io/region"]},
                 {"failoverPriority": ["version", "zone=a"]},
-                {
-                    "distribute": [
-                        {"from": rng.choice(("r1/*", "r1/z1/*", "*", "r2/z1/a")), "to": dict(zip(("r1/*", "r2/*", "r3/*"), shares))}
-                    ]
-                },
+                {"distribute": [{"from": rng.choice(("r1/*", "r1/z1/*", "*", "r2/z1/a")), "to": dict(zip(regions, shares))}]},
             )
         )
 

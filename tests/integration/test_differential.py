@@ -81,6 +81,13 @@ def reachable(routes):
     return [route for i, route in enumerate(routes) if route not in routes[:i]]
 
 
+def endpoint_keys(endpoints):
+    """Endpoints by address. istiod keeps the places that it has emptied, and their priorities: only the order counts."""
+    ranks = sorted({endpoint["priority"] for endpoint in endpoints})
+    ranked = [endpoint | {"priority": ranks.index(endpoint["priority"])} for endpoint in endpoints]
+    return by(lambda endpoint: f"{endpoint['address']}:{endpoint['port']} {endpoint.get('cluster', '')}".strip(), ranked)
+
+
 def canonical_port(port):
     host = port["virtual_host"]
     routes = {"routes": dict(enumerate(canonical_route(route) for route in host["routes"]))} if host else {}
@@ -90,7 +97,7 @@ def canonical_port(port):
         "destinations": by(
             lambda to: to["cluster"],
             port["destinations"],
-            lambda to: to | {"endpoints": by(lambda e: f"{e['address']}:{e['port']}", to["endpoints"])},
+            lambda to: to | {"endpoints": endpoint_keys(to["endpoints"])},
         ),
     }
 
@@ -109,8 +116,7 @@ def selections(agent, view):
             name = f"{service['host']}:{port['number']}"
             if not name.startswith("*"):
                 answer = agent.endpoints(name)
-                endpoints = by(lambda e: f"{e['address']}:{e['port']} {e['cluster']}", answer["endpoints"])
-                answers[name] = answer | {"endpoints": endpoints}
+                answers[name] = answer | {"endpoints": endpoint_keys(answer["endpoints"])}
     return answers
 
 
