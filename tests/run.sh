@@ -188,7 +188,7 @@ run_fuzzer() { # run_fuzzer NAME
     echo "tests/fuzz/corpus/$name is missing"
     return 1
   fi
-  local limits=(-runs=20000 -max_total_time=20)
+  local limits=(-runs=20000 -max_total_time=10)
   [ -z "$long" ] || limits=(-max_total_time=600)
   "$program" "${limits[@]}" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$LOGS/crash-$name-" "$corpus"
 }
