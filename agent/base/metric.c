@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define EXACT_MAX 9007199254740992.0 // 2^53: whole numbers below it have a double of their own
+
 #define MAX_LABELS 3
 #define MAX_SERIES ((size_t)1000)
 #define MAX_FAMILIES ((size_t)1000)
@@ -361,7 +363,7 @@ static void write_escaped(ist_buf *out, const char *text, bool quotes)
 
 static bool is_whole(double value)
 {
-    return value > -0x1p53 && value < 0x1p53 && !(value < (double)(int64_t)value) && !(value > (double)(int64_t)value);
+    return value > -EXACT_MAX && value < EXACT_MAX && !(value < (double)(int64_t)value) && !(value > (double)(int64_t)value);
 }
 
 static void write_double(ist_buf *out, double value)
