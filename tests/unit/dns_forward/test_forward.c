@@ -114,8 +114,14 @@ static void ask_silent_upstream_is_hedged_and_soon_asked_last(void **state)
         assert_int_equal(f.rcode, IST_DNS_NOERROR);
         assert_true(took_ms >= 150 && took_ms < DEADLINE_MS);
     }
-    (void)ask(&f, "ok.example");
-    assert_int_equal(f.upstreams[0].queries, 2); // nobody waits for it any more
+    // Preferred, it would be asked every time; asked last, only where the other one is slower than the hedge.
+    bool spared = false;
+    for (int i = 0; i < 20 && !spared; i++) {
+        unsigned before = f.upstreams[0].queries;
+        (void)ask(&f, "ok.example");
+        spared = f.upstreams[0].queries == before;
+    }
+    assert_true(spared);
     close_fixture(&f);
 }
 
