@@ -71,6 +71,19 @@ static int64_t ask(fixture *f, const char *name)
     return ist_clock_now_ms(ist_clock_system()) - start_ms;
 }
 
+// Is this upstream asked last? Preferred, it would be asked every time; last, only where the other one is slower than
+// the hedge, which a busy machine can bring about now and then.
+static bool is_spared(fixture *f, size_t upstream)
+{
+    bool spared = false;
+    for (int i = 0; i < 20 && !spared; i++) {
+        unsigned before = f->upstreams[upstream].queries;
+        (void)ask(f, "ok.example");
+        spared = f->upstreams[upstream].queries == before;
+    }
+    return spared;
+}
+
 static void ask_passes_on_what_the_first_upstream_says(void **state)
 {
     fixture f;
@@ -82,7 +95,7 @@ static void ask_passes_on_what_the_first_upstream_says(void **state)
     (void)ask(&f, "nx.example");
     assert_int_equal(f.rcode, IST_DNS_NXDOMAIN);
     assert_int_equal(f.upstreams[0].queries, 2);
-    assert_int_equal(f.upstreams[1].queries, 0);
+    assert_true(is_spared(&f, 1));
     close_fixture(&f);
 }
 
@@ -114,14 +127,7 @@ static void ask_silent_upstream_is_hedged_and_soon_asked_last(void **state)
         assert_int_equal(f.rcode, IST_DNS_NOERROR);
         assert_true(took_ms >= 150 && took_ms < DEADLINE_MS);
     }
-    // Preferred, it would be asked every time; asked last, only where the other one is slower than the hedge.
-    bool spared = false;
-    for (int i = 0; i < 20 && !spared; i++) {
-        unsigned before = f.upstreams[0].queries;
-        (void)ask(&f, "ok.example");
-        spared = f.upstreams[0].queries == before;
-    }
-    assert_true(spared);
+    assert_true(is_spared(&f, 0));
     close_fixture(&f);
 }
 
