@@ -70,7 +70,8 @@ def compare(echo, agent, port, questions, rounds, seconds):
 
 
 def run(long_form, folder):
-    services, rounds, seconds = (5000, 7, 5) if long_form else (50, 1, 1)
+    form = os.environ.get("BENCH_DNS", "5000,7,5" if long_form else "50,1,1")  # services, rounds, seconds of a load
+    services, rounds, seconds = (int(number) for number in form.split(","))
     directory = meshes.write_directory(f"{folder}/mesh", services, 10)
     questions = {name: write_questions(pathlib.Path(folder) / name, services, types)
                  for name, types in (("vip", ["A"]), ("endpoints", ["A"]), ("mix", ["A", "AAAA"]))}
