@@ -205,7 +205,6 @@ ist_mesh_plan *ist_mesh_plan_make(const ist_mesh_name *draft, ist_mesh_steadies 
     plan->dealer = dealer;
     plan->body.name = ist_mesh_text_view(text);
     plan->body.host = draft->host.n != 0 ? plan->body.name : IST_STRV_NULL;
-    plan->body.exact_parent = true;
     plan->body.dealer = &dealer->body;
     return plan;
 }

@@ -35,7 +35,6 @@ typedef struct ist_mesh_name {
     ist_strv host;            // the service it belongs to; empty for a name that no service owns (headless pod)
     ist_mesh_answer_mode mode;
     bool vip;                 // addrs are VIPs (longer TTL)
-    bool exact_parent;        // kept for names below: always true
     ist_strv target;          // ALIAS
     const ist_mesh_name_addr *addrs; // IPv4 first, then IPv6
     uint32_t v4_count;
