@@ -210,10 +210,9 @@ static const ist_mesh_port *first_with(const ist_mesh_service *service, ist_mesh
 static uint16_t primary_port(const assembly *a)
 {
     const ist_mesh_service *service = &a->draft;
-    const ist_mesh_service_policy *own =
-        ist_mesh_policy_service(a->builder->policy, ist_mesh_stage_host_name(a->class_->source));
-    if (own != NULL && own->primary_port != 0 && ist_mesh_service_port(service, own->primary_port) != NULL) {
-        return own->primary_port;
+    ist_mesh_rules rules = ist_mesh_policy_rules(a->builder->policy, ist_mesh_stage_host_name(a->class_->source));
+    if (rules.primary_port != 0 && ist_mesh_service_port(service, rules.primary_port) != NULL) {
+        return rules.primary_port;
     }
     for (uint32_t i = 0; i < service->port_count; i++) {
         if (ist_strv_equal(service->ports[i].name, IST_STRV("http"))) {

@@ -81,8 +81,8 @@ static bool port_has_rules(const ist_mesh_service *service, const ist_mesh_port 
     if (routes == 1 && !is_trivial_route(service, port, &port->virtual_host->routes[0])) {
         return true;
     }
-    return port->destination_count == 1 && (has_locality_policy(&port->destinations[0]) ||
-                                            has_unequal_weights(port->destinations[0].endpoints));
+    return port->destination_count == 1 &&
+           (has_locality_policy(&port->destinations[0]) || has_unequal_weights(port->destinations[0].endpoints));
 }
 
 static bool has_rules(const ist_mesh_service *service)
@@ -97,8 +97,7 @@ static bool has_rules(const ist_mesh_service *service)
 
 static ist_mesh_addresses configured(const ist_mesh_policy *policy, const ist_mesh_service *service)
 {
-    const ist_mesh_service_policy *own = ist_mesh_policy_service(policy, service->host);
-    return own != NULL && own->dns != IST_MESH_ADDRESSES_AUTO ? own->dns : policy->dns;
+    return ist_mesh_policy_rules(policy, service->host).dns;
 }
 
 static bool wants_endpoints(const ist_mesh_policy *policy, const ist_mesh_service *service)
@@ -240,8 +239,8 @@ static bool may_be_uneven(const ist_mesh_service *service, const ist_mesh_port *
         return true;
     }
     const ist_mesh_destination *whole = ist_mesh_port_destination(port, IST_STRV_NULL);
-    return whole != NULL && (has_locality_policy(whole) || has_unequal_weights(whole->endpoints) ||
-                             some_degraded(whole->endpoints));
+    return whole != NULL &&
+           (has_locality_policy(whole) || has_unequal_weights(whole->endpoints) || some_degraded(whole->endpoints));
 }
 
 static ist_status add_steadies(steady_vec *steadies, const ist_mesh_selection *selection)
@@ -258,8 +257,8 @@ static ist_status add_steadies(steady_vec *steadies, const ist_mesh_selection *s
 }
 
 // The numbers of every port for which they are more than a row of ones, as the view says them now.
-static ist_status collect_steadies(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_service *service,
-                                   steady_vec *steadies)
+static ist_status collect_steadies(ist_mesh_builder *builder, const ist_mesh_view *view,
+                                   const ist_mesh_service *service, steady_vec *steadies)
 {
     ist_status status = IST_OK;
     for (uint32_t i = 0; status == IST_OK && i < service->port_count; i++) {

@@ -8,23 +8,13 @@
 #include "mesh/slots.h"
 #include "view_priv.h"
 
-// One destination of the answer.
-typedef struct target {
-    const ist_mesh_destination *destination; // NULL = absent from CDS
-    const ist_mesh_weighted *weighted;       // where a route names it, else NULL
-    double share;
-    double *shares; // of its endpoints, sum 1; NULL while not computed
-    bool usable;    // some endpoint has a share
-} target;
-
 typedef struct chooser {
     const ist_mesh_view *view;
-    const ist_mesh_policy *policy;
     const ist_mesh_service *service;
     const ist_mesh_port *port;
     ist_arena *arena;
     ist_mesh_steadies steadies; // what the endpoints of this port had in the default answer of the view before
-    target *targets;
+    ist_mesh_target *targets;
     uint32_t target_count;
     ist_mesh_selection made;
 } chooser;
@@ -33,7 +23,8 @@ typedef struct chooser {
 
 static ist_status make_room(chooser *c, uint32_t count)
 {
-    c->targets = IST_ARENA_ARRAY(c->arena, (size_t)count * 2, target); // each may bring the whole service it belongs to
+    c->targets =
+        IST_ARENA_ARRAY(c->arena, (size_t)count * 2, ist_mesh_target); // each may bring the whole service it belongs to
     return c->targets != NULL ? IST_OK : IST_ENOMEM;
 }
 
@@ -43,11 +34,13 @@ static void add_target(chooser *c, const ist_mesh_destination *destination, cons
 {
     for (uint32_t i = 0; i < c->target_count && destination != NULL; i++) {
         if (c->targets[i].destination == destination) {
+            c->targets[i].asked += share;
             c->targets[i].share += share;
             return;
         }
     }
-    c->targets[c->target_count++] = (target){.destination = destination, .weighted = weighted, .share = share};
+    c->targets[c->target_count++] =
+        (ist_mesh_target){.destination = destination, .weighted = weighted, .asked = share, .share = share};
 }
 
 static ist_status target_weighted(chooser *c, const ist_mesh_weighted *weighted, uint32_t count)
@@ -81,20 +74,13 @@ static ist_status target_service(chooser *c)
 static ist_status target_unmatched(chooser *c)
 {
     c->made.basis = IST_MESH_BASIS_UNMATCHED;
-    return c->policy->unmatched == IST_MESH_UNMATCHED_SERVICE ? target_service(c) : IST_OK;
+    return c->made.rules.unmatched == IST_MESH_UNMATCHED_SERVICE ? target_service(c) : IST_OK;
 }
 
-static ist_mesh_request complete(const ist_mesh_service *service, const ist_mesh_request *request)
-{
-    ist_mesh_request full = request != NULL ? *request : (ist_mesh_request){.header_count = 0};
-    full.authority = full.authority.n != 0 ? full.authority : service->host;
-    return full; // match.c knows the other defaults
-}
-
-static ist_status target_http(chooser *c, const ist_mesh_request *request)
+static ist_status target_http(chooser *c)
 {
     c->made.virtual_host = c->port->virtual_host;
-    c->made.route = ist_mesh_match_route(c->port->virtual_host, request, &c->made.route_index);
+    c->made.route = ist_mesh_match_route(c->port->virtual_host, &c->made.request, &c->made.route_index);
     if (c->made.route == NULL) {
         return target_unmatched(c);
     }
@@ -113,27 +99,42 @@ static ist_status target_http(chooser *c, const ist_mesh_request *request)
     return target_unmatched(c);
 }
 
+static ist_status target_l4(chooser *c)
+{
+    const ist_mesh_l4_route *route = ist_mesh_match_l4_route(c->service, c->port, c->made.request.authority);
+    c->made.l4_route = route;
+    c->made.basis = route != NULL ? IST_MESH_BASIS_L4_ROUTE : IST_MESH_BASIS_SERVICE;
+    return route != NULL ? target_weighted(c, route->destinations, route->destination_count) : target_service(c);
+}
+
+static ist_status target_subset(chooser *c, ist_strv name)
+{
+    const ist_mesh_destination *subset = ist_mesh_port_destination(c->port, name);
+    c->made.basis = IST_MESH_BASIS_SUBSET;
+    if (subset == NULL) {
+        return IST_ENOTFOUND;
+    }
+    if (make_room(c, 1) != IST_OK) {
+        return IST_ENOMEM;
+    }
+    add_target(c, subset, NULL, 1);
+    return IST_OK;
+}
+
 static ist_status choose_targets(chooser *c, const ist_mesh_query *query)
 {
+    ist_status status =
+        ist_mesh_request_complete(c->made.context, query->request, c->service->host, c->arena, &c->made.request);
+    if (status != IST_OK) {
+        return status;
+    }
+    if (c->made.request.source.n == 0) {
+        c->made.request.source = ist_mesh_view_policy(c->view)->source;
+    }
     if (query->has_subset) {
-        const ist_mesh_destination *subset = ist_mesh_port_destination(c->port, query->subset);
-        c->made.basis = IST_MESH_BASIS_SUBSET;
-        if (subset == NULL) {
-            return IST_ENOTFOUND;
-        }
-        if (make_room(c, 1) != IST_OK) {
-            return IST_ENOMEM;
-        }
-        add_target(c, subset, NULL, 1);
-        return IST_OK;
+        return target_subset(c, query->subset);
     }
-    ist_mesh_request request = complete(c->service, query->request);
-    if (c->port->virtual_host != NULL) {
-        return target_http(c, &request);
-    }
-    const ist_mesh_l4_route *l4 = ist_mesh_match_l4_route(c->service, c->port, request.authority);
-    c->made.basis = l4 != NULL ? IST_MESH_BASIS_L4_ROUTE : IST_MESH_BASIS_SERVICE;
-    return l4 != NULL ? target_weighted(c, l4->destinations, l4->destination_count) : target_service(c);
+    return c->port->virtual_host != NULL ? target_http(c) : target_l4(c);
 }
 
 // --- Their endpoints ------------------------------------------------------------------------------------------------
@@ -143,17 +144,17 @@ static bool serves(uint8_t health)
     return health == IST_MESH_UNKNOWN || health == IST_MESH_HEALTHY || health == IST_MESH_DEGRADED;
 }
 
-static ist_status compute_shares(chooser *c, target *t)
+static ist_status compute_shares(chooser *c, ist_mesh_target *t)
 {
     if (t->destination == NULL) {
         return IST_OK;
     }
     const ist_mesh_endpoints *endpoints = t->destination->endpoints;
-    t->shares = IST_ARENA_ARRAY(c->arena, endpoints->count, double);
-    if (t->shares == NULL ||
-        ist_mesh_cluster_shares(t->destination->cluster, endpoints, c->arena, t->shares) != IST_OK) {
+    double *shares = IST_ARENA_ARRAY(c->arena, endpoints->count, double);
+    if (shares == NULL || ist_mesh_cluster_shares(t->destination->cluster, endpoints, c->arena, shares) != IST_OK) {
         return IST_ENOMEM;
     }
+    t->shares = shares;
     for (uint32_t i = 0; i < endpoints->count; i++) {
         const ist_mesh_endpoint *endpoint = &endpoints->items[i];
         bool gateway = (endpoint->flags & IST_MESH_ENDPOINT_GATEWAY) != 0;
@@ -165,7 +166,7 @@ static ist_status compute_shares(chooser *c, target *t)
 }
 
 // The whole service that stands in for an empty destination (empty_subset: service).
-static const ist_mesh_destination *stand_in(const chooser *c, const target *empty)
+static const ist_mesh_destination *stand_in(const chooser *c, const ist_mesh_target *empty)
 {
     if (empty->weighted == NULL) {
         return ist_mesh_port_destination(c->port, IST_STRV_NULL);
@@ -176,11 +177,11 @@ static const ist_mesh_destination *stand_in(const chooser *c, const target *empt
 }
 
 // Moves the share of one empty target to the whole service. *lost grows where that has no endpoint either.
-static ist_status give_to_service(chooser *c, const target *empty, double *lost)
+static ist_status give_to_service(chooser *c, const ist_mesh_target *empty, double *lost)
 {
     const ist_mesh_destination *whole = stand_in(c, empty);
     for (uint32_t i = 0; i < c->target_count && whole != NULL; i++) {
-        target *t = &c->targets[i];
+        ist_mesh_target *t = &c->targets[i];
         if (t->destination == whole) {
             t->share += t->usable ? empty->share : 0;
             *lost += t->usable ? 0 : empty->share;
@@ -191,8 +192,8 @@ static ist_status give_to_service(chooser *c, const target *empty, double *lost)
         *lost += empty->share;
         return IST_OK;
     }
-    target *added = &c->targets[c->target_count++];
-    *added = (target){.destination = whole, .share = empty->share};
+    ist_mesh_target *added = &c->targets[c->target_count++];
+    *added = (ist_mesh_target){.destination = whole, .share = empty->share};
     if (compute_shares(c, added) != IST_OK) {
         return IST_ENOMEM;
     }
@@ -207,19 +208,19 @@ static ist_status settle_empty(chooser *c)
     double lost = 0;
     double kept = 0;
     for (uint32_t i = 0; i < named; i++) {
-        target *t = &c->targets[i];
+        ist_mesh_target *t = &c->targets[i];
         if (t->usable) {
             kept += t->share;
             continue;
         }
         c->made.empty_destinations++;
-        if (c->policy->empty_subset != IST_MESH_EMPTY_SERVICE) {
+        if (c->made.rules.empty_subset != IST_MESH_EMPTY_SERVICE) {
             lost += t->share;
         } else if (give_to_service(c, t, &lost) != IST_OK) {
             return IST_ENOMEM;
         }
     }
-    if (c->policy->empty_subset == IST_MESH_EMPTY_REDISTRIBUTE && kept > 0) {
+    if (c->made.rules.empty_subset == IST_MESH_EMPTY_REDISTRIBUTE && kept > 0) {
         for (uint32_t i = 0; i < named && lost > 0; i++) {
             c->targets[i].share /= kept;
         }
@@ -241,7 +242,7 @@ static uint32_t count_usable(const chooser *c)
 {
     uint32_t count = 0;
     for (uint32_t i = 0; i < c->target_count; i++) {
-        const target *t = &c->targets[i];
+        const ist_mesh_target *t = &c->targets[i];
         for (uint32_t k = 0; t->usable && k < t->destination->endpoints->count; k++) {
             count += t->shares[k] > 0 ? 1 : 0;
         }
@@ -259,7 +260,7 @@ static void fill(const chooser *c, ist_mesh_slot_item *items, ist_mesh_pick *pic
 {
     uint32_t at = 0;
     for (uint32_t i = 0; i < c->target_count; i++) {
-        const target *t = &c->targets[i];
+        const ist_mesh_target *t = &c->targets[i];
         for (uint32_t k = 0; t->usable && k < t->destination->endpoints->count; k++) {
             if (t->shares[k] > 0) {
                 items[at] = (ist_mesh_slot_item){.share = t->shares[k] * t->share,
@@ -284,8 +285,9 @@ static ist_status make_picks(chooser *c)
         return IST_ENOMEM;
     }
     fill(c, items, picks);
-    ist_strv identity = c->policy->identity;
-    ist_mesh_slots_args args = {.max_slots = c->policy->max_slots,
+    const ist_mesh_policy *policy = ist_mesh_view_policy(c->view);
+    ist_strv identity = policy->identity;
+    ist_mesh_slots_args args = {.max_slots = policy->max_slots,
                                 .pod_identity = ist_hash_bytes(identity.p, identity.n, 0)};
     double ignored = 0; // ours is over the picks only
     if (ist_mesh_slots(&args, items, count, c->arena, &c->made.total_slots, &ignored) != IST_OK) {
@@ -323,13 +325,16 @@ ist_status ist_mesh_select(const ist_mesh_view *view, const ist_mesh_query *quer
     if (port == NULL) {
         return IST_ENOTFOUND;
     }
+    ist_mesh_rules rules = ist_mesh_policy_rules(ist_mesh_view_policy(view), query->service->host);
     chooser c = {.view = view,
-                 .policy = ist_mesh_view_policy(view),
                  .service = query->service,
                  .port = port,
                  .arena = arena,
                  .steadies = steadies_of(view, query->service, port->number),
-                 .made = {.service = query->service, .port = port}};
+                 .made = {.service = query->service,
+                          .port = port,
+                          .rules = rules,
+                          .context = query->context != NULL ? query->context : rules.context}};
     ist_status status = choose_targets(&c, query);
     for (uint32_t i = 0; status == IST_OK && i < c.target_count; i++) {
         status = compute_shares(&c, &c.targets[i]);
@@ -341,6 +346,8 @@ ist_status ist_mesh_select(const ist_mesh_view *view, const ist_mesh_query *quer
         status = make_picks(&c);
     }
     if (status == IST_OK) {
+        c.made.targets = c.targets;
+        c.made.target_count = c.target_count;
         *ret_selection = c.made;
     }
     return status;

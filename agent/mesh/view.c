@@ -74,8 +74,7 @@ static void ancestor_unref(void *value)
     }
 }
 
-const ist_pmap_type ist_mesh_ancestor_type = {
-    .key_of = ancestor_key_of, .ref = ancestor_ref, .unref = ancestor_unref};
+const ist_pmap_type ist_mesh_ancestor_type = {.key_of = ancestor_key_of, .ref = ancestor_ref, .unref = ancestor_unref};
 
 static ist_mesh_ancestor *ancestor_new(const ist_mesh_ancestor *old, ist_strv name, uint32_t count)
 {
@@ -272,7 +271,8 @@ static const ist_mesh_name *find_name(const ist_mesh_view *view, ist_strv name)
 }
 
 // name + a + b + c, looked up.
-static const ist_mesh_name *find_with_suffix(const ist_mesh_view *view, ist_strv name, const ist_strv *parts, size_t count)
+static const ist_mesh_name *find_with_suffix(const ist_mesh_view *view, ist_strv name, const ist_strv *parts,
+                                             size_t count)
 {
     name_buffer buffer = {.length = 0};
     bool fits = append(&buffer, name);
@@ -357,7 +357,9 @@ const ist_mesh_service *ist_mesh_view_resolve_host(const ist_mesh_view *view, is
         return NULL;
     }
     ist_strv_lower(name, buffer);
-    const ist_mesh_name *plan = ist_mesh_view_name(view, ist_strv_make(buffer, name.n), NULL);
+    ist_strv wanted = ist_strv_make(buffer, name.n);
+    ist_strv configured = ist_mesh_policy_host_of_name(ist_mesh_view_policy(view), wanted);
+    const ist_mesh_name *plan = ist_mesh_view_name(view, configured.n != 0 ? configured : wanted, NULL);
     const ist_mesh_service *service = plan != NULL ? ist_mesh_view_service(view, plan->host) : NULL;
     if (service == NULL || service->kind != IST_MESH_ALIAS) {
         return service;

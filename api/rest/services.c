@@ -183,10 +183,8 @@ void rest_service(void *ctx, const ist_api_request *request, ist_api_response *r
     if (!rest_has_view(request, response) || !rest_knows_parameters(request, "", response)) {
         return;
     }
-    const ist_mesh_service *service = ist_mesh_view_resolve_host(request->view, request->params[0]);
+    const ist_mesh_service *service = rest_find_service(request, request->params[0], response);
     if (service == NULL) {
-        ist_api_problem(response, 404, "no service answers to \"%.*s\"; GET /v1/services lists all",
-                        IST_STRV_ARG(request->params[0]));
         return;
     }
     ist_json json = ist_json_over(&response->body);

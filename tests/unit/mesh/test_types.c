@@ -2,7 +2,6 @@
 #include "ist_test.h"
 
 #include "mesh/endpoint.h"
-#include "mesh/policy.h"
 #include "mesh/types.h"
 
 static void addresses_parse_and_format(void **state)
@@ -127,39 +126,12 @@ static void workload_text_may_be_short(void **state)
     ist_test_strv_equal(part.cluster, "");
 }
 
-static ist_status copy_policy(void *ctx)
-{
-    (void)ctx;
-    static const ist_mesh_service_policy services[] = {{.host = {"a", 1}, .primary_port = 1}, {.host = {"c", 1}}};
-    ist_mesh_policy policy = {.namespace_ = IST_STRV("ns"), .services = services, .service_count = 2};
-    const ist_mesh_policy *copy = ist_mesh_policy_copy(&policy);
-    if (copy == NULL) {
-        return IST_ENOMEM;
-    }
-    ist_test_strv_equal(copy->domain, "cluster.local");
-    assert_int_equal(ist_mesh_policy_service(copy, IST_STRV("a"))->primary_port, 1);
-    assert_non_null(ist_mesh_policy_service(copy, IST_STRV("c")));
-    assert_null(ist_mesh_policy_service(copy, IST_STRV("b")));
-    ist_mesh_policy_ref(copy);
-    ist_mesh_policy_unref(copy);
-    ist_mesh_policy_unref(copy);
-    ist_mesh_policy_unref(NULL);
-    return IST_OK;
-}
-
-static void policy_is_copied_deeply(void **state)
-{
-    (void)state;
-    assert_int_equal(ist_test_each_alloc_fails(copy_policy, NULL), 1);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(addresses_parse_and_format),   cmocka_unit_test(prefixes_compare_bits_of_one_family),
         cmocka_unit_test(cluster_names_are_taken_apart), cmocka_unit_test(hosts_are_lower_case_dns_names),
         cmocka_unit_test(values_have_names),             cmocka_unit_test(workload_text_may_be_short),
-        cmocka_unit_test(policy_is_copied_deeply),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,24 +8,10 @@
 #pragma once
 
 #include "base/arena.h"
+#include "mesh/policy.h"
+#include "mesh/request.h"
 #include "mesh/service.h"
 #include "mesh/view.h"
-
-// Attributes of a request, as far as the door knows them. Empty = the default context's value: GET, path "/", scheme
-// http, authority = the host, no headers.
-typedef struct ist_mesh_header {
-    ist_strv name; // lower case
-    ist_strv value;
-} ist_mesh_header;
-
-typedef struct ist_mesh_request {
-    ist_strv method;
-    ist_strv path; // with query string where there is one
-    ist_strv scheme;
-    ist_strv authority;
-    const ist_mesh_header *headers;
-    uint32_t header_count;
-} ist_mesh_request;
 
 // What is asked for. `service` from ist_mesh_view_resolve_host.
 typedef struct ist_mesh_query {
@@ -33,8 +19,19 @@ typedef struct ist_mesh_query {
     uint16_t port;   // 0 = primary
     bool has_subset; // a subset named outright: routes are not consulted
     ist_strv subset;
-    const ist_mesh_request *request; // NULL = the default context
+    const ist_mesh_context *context; // NULL = the service's own, which is "default" unless configured
+    const ist_mesh_request *request; // what is known of the request; NULL = nothing. It goes before the context
 } ist_mesh_query;
+
+// A destination of the answer: a cluster that the route (or what stands for one) gives a share.
+typedef struct ist_mesh_target {
+    const ist_mesh_destination *destination; // NULL = absent from CDS, or no destination of ours (PassthroughCluster)
+    const ist_mesh_weighted *weighted;       // where a route names it, else NULL
+    double asked;                            // share by the route's weights; 0 for a stand-in (empty_subset: service)
+    double share;                            // share that it has in the end; the share of an empty one goes elsewhere
+    const double *shares; // of its endpoints, sum 1, or all 0 where none is usable; NULL without destination
+    bool usable;          // some endpoint has a share
+} ist_mesh_target;
 
 // One listed endpoint.
 typedef struct ist_mesh_pick {
@@ -58,9 +55,15 @@ typedef struct ist_mesh_selection {
     const ist_mesh_service *service;
     const ist_mesh_port *port;
     ist_mesh_basis basis;
+    const ist_mesh_context *context; // that was used
+    ist_mesh_rules rules;            // that hold for the service
+    ist_mesh_request request;        // question and context together; what neither gives is empty, but authority
     const ist_mesh_virtual_host *virtual_host; // NULL unless basis is ROUTE, RESPONSE or UNMATCHED
     const ist_mesh_route *route;               // NULL where nothing matched
     uint32_t route_index;
+    const ist_mesh_l4_route *l4_route; // NULL unless basis is L4_ROUTE; one of port->l4_routes
+    const ist_mesh_target *targets;    // in the route's order, stand-ins last
+    uint32_t target_count;
     const ist_mesh_pick *picks; // ordered by destination, locality, position
     uint32_t pick_count;
     uint32_t total_slots;
@@ -77,6 +80,12 @@ typedef struct ist_mesh_selection {
 // IST_OK means that there is no usable endpoint.
 ist_status ist_mesh_select(const ist_mesh_view *view, const ist_mesh_query *query, ist_arena *arena,
                            ist_mesh_selection *ret_selection) IST_NONNULL IST_MUSTCHECK;
+
+// Question and context together: what the question does not give, the context does; a header of the question replaces the
+// context's of that name. `authority` is the host where neither says. Array in the arena; IST_ENOMEM.
+ist_status ist_mesh_request_complete(const ist_mesh_context *context, const ist_mesh_request *request, ist_strv host,
+                                     ist_arena *arena, ist_mesh_request *ret_full)
+    IST_NONNULL_ARGS(1, 4, 5) IST_MUSTCHECK;
 
 // The first route of a virtual host that holds for the request (rules 3.2), or NULL; *ret_index its place.
 const ist_mesh_route *ist_mesh_match_route(const ist_mesh_virtual_host *virtual_host, const ist_mesh_request *request,

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "mesh/request.h"
+
+#include "mesh/select.h"
+
+static const ist_mesh_request NOTHING = {.header_count = 0};
+
+static bool gives_header(const ist_mesh_request *request, ist_strv name)
+{
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        if (ist_strv_equal_nocase(request->headers[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The context's headers that the question does not give, then the question's.
+static ist_status join_headers(const ist_mesh_request *context, const ist_mesh_request *request, ist_arena *arena,
+                               ist_mesh_request *full)
+{
+    if (context->header_count == 0) {
+        return IST_OK; // the question's own array serves
+    }
+    ist_mesh_header *headers =
+        IST_ARENA_ARRAY(arena, (size_t)context->header_count + request->header_count, ist_mesh_header);
+    if (headers == NULL) {
+        return IST_ENOMEM;
+    }
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < context->header_count; i++) {
+        if (!gives_header(request, context->headers[i].name)) {
+            headers[count++] = context->headers[i];
+        }
+    }
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        headers[count++] = request->headers[i];
+    }
+    full->headers = headers;
+    full->header_count = count;
+    return IST_OK;
+}
+
+static ist_strv or_else(ist_strv first, ist_strv second)
+{
+    return first.n != 0 ? first : second;
+}
+
+ist_status ist_mesh_request_complete(const ist_mesh_context *context, const ist_mesh_request *request, ist_strv host,
+                                     ist_arena *arena, ist_mesh_request *ret_full)
+{
+    const ist_mesh_request *given = request != NULL ? request : &NOTHING;
+    const ist_mesh_request *behind = &context->request;
+    ist_mesh_request full = {.method = or_else(given->method, behind->method),
+                             .path = or_else(given->path, behind->path),
+                             .scheme = or_else(given->scheme, behind->scheme),
+                             .authority = or_else(or_else(given->authority, behind->authority), host),
+                             .source = or_else(given->source, behind->source),
+                             .headers = given->headers,
+                             .header_count = given->header_count};
+    ist_status status = join_headers(behind, given, arena, &full);
+    if (status == IST_OK) {
+        *ret_full = full;
+    }
+    return status;
+}
