@@ -220,11 +220,13 @@ static ist_status settle_empty(chooser *c)
             return IST_ENOMEM;
         }
     }
-    if (c->made.rules.empty_subset == IST_MESH_EMPTY_REDISTRIBUTE && kept > 0) {
-        for (uint32_t i = 0; i < named && lost > 0; i++) {
-            c->targets[i].share /= kept;
-        }
-        lost = 0;
+    bool redistribute = c->made.rules.empty_subset == IST_MESH_EMPTY_REDISTRIBUTE && kept > 0;
+    for (uint32_t i = 0; i < named && lost > 0 && redistribute; i++) {
+        c->targets[i].share /= kept;
+    }
+    lost = redistribute ? 0 : lost;
+    for (uint32_t i = 0; i < named; i++) {
+        c->targets[i].share = c->targets[i].usable ? c->targets[i].share : 0; // handed on, or lost
     }
     c->made.lost_share = lost < 1 ? lost : 1;
     return IST_OK;
