@@ -162,6 +162,45 @@ def test_broken_file_keeps_the_old_configuration(start):
         assert listed(agent, "router") == [CANARY]
 
 
+def test_context_names_of_dns(start):
+    agent = start(contexts=CONTEXTS)
+    assert agent.dig("+short", f"canary._ctx.{ROUTER}").split() == [CANARY]
+    assert agent.dig("+short", "canary._ctx.router").split() == [CANARY]
+    assert agent.addresses(f"other._ctx.{ROUTER}") == [STABLE, CANARY]  # unmatched, so all
+    srv = agent.dig("+short", "SRV", f"_http._tcp.canary._ctx.{ROUTER}")
+    assert srv.split() == ["0", "1", "8080", f"10-1-1-2.{ROUTER}."]
+    assert agent.query(f"nope._ctx.{ROUTER}").rcode() == dns.rcode.NXDOMAIN
+    parent = agent.query(f"_ctx.{ROUTER}")
+    assert parent.rcode() == dns.rcode.NOERROR and not parent.answer
+
+
+def test_why_tells_what_dns_did(start):
+    agent = start(contexts=CONTEXTS, services={"orders.prod": {"empty-subset": "strict", "unmatched": "strict"}})
+    revision = agent.status()["revision"]
+
+    def why(name):
+        return [line.strip('"') for line in agent.dig("+short", "TXT", f"_why.{name}").splitlines()]
+
+    canary = why(f"canary._ctx.{ROUTER}")
+    assert canary[0] == f"revision={revision} host={ROUTER} port=8080 context=canary answer=endpoints"
+    assert canary[1] == f"route={ROUTER}:8080 index=0 name=canary"
+    assert canary[2] == f"cluster=outbound|8080|v1|{ROUTER} share=1 endpoints=1/1"
+    assert canary[3].startswith("total_slots=1 ")
+    plain = why("router")
+    assert plain[0].endswith(" context=default answer=endpoints")
+    assert plain[1] == f"basis=unmatched unmatched=service route={ROUTER}:8080"
+    orders = why("orders.prod.svc.cluster.local")
+    assert any("|gone|orders.prod.svc.cluster.local share=0 endpoints=" in line for line in orders)
+    assert any("lost_share=0.5 " in line and "empty_destinations=1 " in line for line in orders)
+    assert agent.query(f"_why.{ROUTER}", "A").rcode() == dns.rcode.NOERROR
+
+
+def test_why_of_foreign_names_is_asked_upstream(start_agent, mesh, upstream):
+    agent = start_agent("--source", f"dir:{mesh}", upstream=upstream.address)
+    assert agent.query("_why.www.example.com", "TXT").rcode() == dns.rcode.NXDOMAIN
+    assert ("_why.www.example.com.", "TXT") in upstream.asked
+
+
 class Stream(threading.Thread):
     """Asks again and again until told to stop, and keeps every distinct answer and every failure."""
 
