@@ -8,9 +8,14 @@ enum { TARGETS_MAX = 4 }; // destinations that have a record of their own
 
 static const char *answer_of(const ist_dns_subject *subject)
 {
-    switch (subject->name->mode) {
+    const ist_mesh_name *name = subject->name;
+
+    switch (name->mode) {
     case IST_MESH_ANSWER_ADDRESSES:
-        return subject->name->vip && !ist_dns_subject_narrowed(subject) ? "vip" : "endpoints";
+        if (ist_dns_subject_narrowed(subject)) {
+            return "endpoints";
+        }
+        return name->vip ? "vip" : name->v4_count + name->v6_count > 0 ? "endpoints" : "none";
     case IST_MESH_ANSWER_ALIAS:
         return "alias";
     case IST_MESH_ANSWER_ABSENT:

@@ -125,6 +125,13 @@ def test_unmatched_and_empty_subset_of_one_service(start):
     assert [(e["address"], e["share"]) for e in endpoints] == [("10.2.1.1", 0.5), ("10.2.1.1", 0.25), ("10.2.1.2", 0.25)]
 
 
+def test_strict_service_that_answers_with_endpoints_has_none(start):
+    agent = start(services={"router": {"unmatched": "strict", "dns-answer": "endpoint"}})
+    reply = agent.query(ROUTER)
+    assert reply.rcode() == dns.rcode.NOERROR and not reply.answer
+    assert "context=default answer=none" in agent.dig("+short", "TXT", f"_why.{ROUTER}")
+
+
 def test_names_of_applications_lead_to_services(start):
     agent = start(names={"Order-Service": "orders.prod", "way": "router", "later": "nothing.example.com"})
     assert agent.endpoints("order-service")["host"] == "orders.prod.svc.cluster.local"
@@ -193,6 +200,21 @@ def test_why_tells_what_dns_did(start):
     assert any("|gone|orders.prod.svc.cluster.local share=0 endpoints=" in line for line in orders)
     assert any("lost_share=0.5 " in line and "empty_destinations=1 " in line for line in orders)
     assert agent.query(f"_why.{ROUTER}", "A").rcode() == dns.rcode.NOERROR
+
+
+def test_why_of_aliases_and_of_names_that_upstream_knows(start, mesh):
+    entry = {"hosts": ["none.example.com"], "resolution": "NONE", "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}]}
+    (mesh / "more.yaml").write_text(
+        objects.dump(objects.external_name("old", ROUTER), objects.istio("ServiceEntry", "none", entry))
+    )
+    agent = start()
+    revision = agent.status()["revision"]
+    for name, answer in (
+        ("old.default.svc.cluster.local", f"alias target={ROUTER}"),
+        ("none.example.com", "forward asked=upstream"),
+    ):
+        text = agent.dig("+short", "TXT", f"_why.{name}")
+        assert text == f'"revision={revision} name={name} host={name} answer={answer}"\n'
 
 
 def test_why_of_foreign_names_is_asked_upstream(start_agent, mesh, upstream):
