@@ -56,7 +56,8 @@ static ist_mesh_hash_result hash_of(const ist_mesh_selection *selection, uint64_
 }
 
 // The listed pick of an endpoint; one that is not listed has no share and no slot of its own.
-static ist_mesh_pick pick_of(const ist_mesh_selection *selection, const ist_mesh_destination *destination, uint32_t index)
+static ist_mesh_pick pick_of(const ist_mesh_selection *selection, const ist_mesh_destination *destination,
+                             uint32_t index)
 {
     for (uint32_t i = 0; i < selection->pick_count; i++) {
         const ist_mesh_pick *pick = &selection->picks[i];
