@@ -121,7 +121,7 @@ static ist_status explain_endpoints(const ist_mesh_selection *selection, ist_are
 {
     const ist_mesh_destination *destination = made->target->destination;
     uint32_t count = destination->endpoints->count;
-    ist_mesh_endpoint_fate *fates = IST_ARENA_ARRAY(arena, count, ist_mesh_endpoint_fate);
+    ist_mesh_fate *fates = IST_ARENA_ARRAY(arena, count, ist_mesh_fate);
     if (fates == NULL) {
         return IST_ENOMEM;
     }
@@ -129,10 +129,11 @@ static ist_status explain_endpoints(const ist_mesh_selection *selection, ist_are
         const ist_mesh_pick *pick = *at < selection->pick_count ? &selection->picks[*at] : NULL;
         made->usable += made->target->shares[i] > 0 ? 1 : 0;
         if (pick != NULL && pick->destination == destination && pick->index == i) {
-            fates[i] = (ist_mesh_endpoint_fate){IST_MESH_FATE_LISTED, pick->share, pick->slots};
+            fates[i] = IST_MESH_FATE_LISTED;
+            made->listed++;
             (*at)++;
         } else {
-            fates[i] = (ist_mesh_endpoint_fate){.fate = fate_of(made, i)};
+            fates[i] = fate_of(made, i);
         }
     }
     made->fates = fates;

@@ -35,12 +35,32 @@ ist_status ist_mesh_addr_parse(ist_strv text, ist_mesh_addr *ret_addr, ist_err *
     return IST_OK;
 }
 
+static char *format_octet(char *at, uint8_t octet)
+{
+    if (octet >= 100) {
+        *at++ = (char)('0' + octet / 100);
+    }
+    if (octet >= 10) {
+        *at++ = (char)('0' + octet / 10 % 10);
+    }
+    *at++ = (char)('0' + octet % 10);
+    return at;
+}
+
+// IPv4 by hand: inet_ntop prints, which made up a sixth of a large answer.
 const char *ist_mesh_addr_format(const ist_mesh_addr *addr, char *buffer)
 {
-    buffer[0] = '\0';
-    if (addr->family != 0) {
-        (void)inet_ntop(addr->family == 4 ? AF_INET : AF_INET6, addr->bytes, buffer, IST_MESH_ADDR_TEXT_SIZE); // it fits
+    char *at = buffer;
+    if (addr->family == 6) {
+        (void)inet_ntop(AF_INET6, addr->bytes, buffer, IST_MESH_ADDR_TEXT_SIZE); // it fits
+        return buffer;
     }
+    for (size_t i = 0; i < 4 && addr->family == 4; i++) {
+        at = format_octet(at, addr->bytes[i]);
+        *at++ = '.';
+    }
+    at -= at != buffer ? 1 : 0; // the last dot
+    *at = '\0';
     return buffer;
 }
 
@@ -87,7 +107,7 @@ const char *ist_mesh_protocol_name(ist_mesh_protocol protocol)
 
 const char *ist_mesh_kind_name(ist_mesh_kind kind)
 {
-    static const char *const names[_IST_MESH_KIND_MAX] = {"vip",      "headless", "external", "dns",
+    static const char *const names[_IST_MESH_KIND_MAX] = {"vip",      "headless", "external",  "dns",
                                                           "wildcard", "alias",    "route-only"};
     return kind < _IST_MESH_KIND_MAX ? names[kind] : "invalid";
 }

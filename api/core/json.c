@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api_core/json.h"
 
+#include "base/hash.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -53,7 +55,7 @@ static void append_escaped(ist_buf *out, unsigned char c)
     }
 }
 
-static void append_text(ist_buf *out, ist_strv value)
+static void append_escaped_text(ist_buf *out, ist_strv value)
 {
     ist_buf_append_char(out, '"');
     const unsigned char *text = (const unsigned char *)value.p;
@@ -80,17 +82,47 @@ static void append_text(ist_buf *out, ist_strv value)
     ist_buf_append_char(out, '"');
 }
 
+// Nearly every text is plain and goes out in one piece: a large answer consists of them.
+static void append_text(ist_buf *out, ist_strv value)
+{
+    size_t plain = 0;
+    while (plain < value.n && is_plain((unsigned char)value.p[plain])) {
+        plain++;
+    }
+    char *room = plain == value.n ? ist_buf_reserve(out, value.n + 2) : NULL;
+    if (room == NULL) {
+        append_escaped_text(out, value);
+        return;
+    }
+    room[0] = '"';
+    if (value.n != 0) {
+        memcpy(room + 1, value.p, value.n);
+    }
+    room[value.n + 1] = '"';
+    ist_buf_commit(out, value.n + 2);
+}
+
+// Comma and key in one piece. Keys are in the code of the writers, never in data: they need no escapes.
 static void begin_value(ist_json *json, const char *key)
 {
     uint64_t bit = UINT64_C(1) << json->depth;
-    if ((json->filled & bit) != 0) {
-        ist_buf_append_char(json->out, ',');
-    }
+    size_t comma = (json->filled & bit) != 0 ? 1 : 0;
+    size_t length = key != NULL ? strlen(key) : 0;
+    size_t framed = key != NULL ? length + 3 : 0;
+    char *room = ist_buf_reserve(json->out, comma + framed);
     json->filled |= bit;
-    if (key != NULL) {
-        append_text(json->out, ist_strv_from(key));
-        ist_buf_append_char(json->out, ':');
+    if (room == NULL) {
+        return;
     }
+    if (comma != 0) {
+        *room++ = ',';
+    }
+    if (key != NULL) {
+        *room++ = '"';
+        memcpy(room, key, length);
+        memcpy(room + length, "\":", 2);
+    }
+    ist_buf_commit(json->out, comma + framed);
 }
 
 static void begin_level(ist_json *json, const char *key, char bracket)
@@ -147,6 +179,21 @@ void ist_json_i64(ist_json *json, const char *key, int64_t value)
     ist_buf_printf(json->out, "%lld", (long long)value);
 }
 
+// The shortest of 15 to 17 digits that read back, with a mark that it is no whole number's.
+static void format_double(double value, char *text, size_t size_bytes)
+{
+    double read_back = 0;
+    for (int digits = 15; digits <= 17; digits++) {
+        (void)snprintf(text, size_bytes, "%.*g", digits, value);
+        if (sscanf(text, "%lf", &read_back) == 1 && !(read_back < value) && !(read_back > value)) {
+            break;
+        }
+    }
+    if (strpbrk(text, ".e") == NULL) {
+        memcpy(text + strlen(text), ".0", sizeof(".0")); // 17 digits, sign and exponent leave room for it
+    }
+}
+
 void ist_json_double(ist_json *json, const char *key, double value)
 {
     begin_value(json, key);
@@ -154,18 +201,14 @@ void ist_json_double(ist_json *json, const char *key, double value)
         ist_buf_append_str(json->out, "null"); // JSON has no word for it
         return;
     }
-    char text[32];
-    double read_back = 0;
-    for (int digits = 15; digits <= 17; digits++) {
-        (void)snprintf(text, sizeof(text), "%.*g", digits, value);
-        if (sscanf(text, "%lf", &read_back) == 1 && !(read_back < value) && !(read_back > value)) {
-            break;
-        }
+    uint64_t bits = 0;
+    memcpy(&bits, &value, sizeof(bits));
+    ist_json_fraction *known = &json->known[ist_hash_u64(bits) % IST_COUNT(json->known)];
+    if (known->text[0] == '\0' || known->bits != bits) {
+        known->bits = bits;
+        format_double(value, known->text, sizeof(known->text));
     }
-    ist_buf_append_str(json->out, text);
-    if (strpbrk(text, ".e") == NULL) {
-        ist_buf_append_str(json->out, ".0");
-    }
+    ist_buf_append_str(json->out, known->text);
 }
 
 void ist_json_bool(ist_json *json, const char *key, bool value)

@@ -3,7 +3,7 @@
 // /v1/endpoints/{host[:port]}: the effective list for a look-up.
 #include "rest_priv.h"
 
-#include <stdio.h>
+#include <string.h>
 
 static void write_route(ist_json *json, const ist_mesh_selection *selection)
 {
@@ -19,14 +19,25 @@ static void write_route(ist_json *json, const ist_mesh_selection *selection)
     ist_json_end_object(json);
 }
 
+enum { LOCALITY_MAX = 256 };
+
+// What fits of `part` behind the first `length` bytes; returns the new length.
+static size_t append(char *text, size_t length, ist_strv part)
+{
+    size_t fits = part.n < LOCALITY_MAX - length ? part.n : LOCALITY_MAX - length;
+    if (fits != 0) {
+        memcpy(text + length, part.p, fits);
+    }
+    return length + fits;
+}
+
 static void write_locality(ist_json *json, const ist_mesh_locality *locality)
 {
-    char text[256];
-    int length = snprintf(text, sizeof(text), "%.*s%s%.*s%s%.*s", IST_STRV_ARG(locality->region),
-                          locality->zone.n != 0 ? "/" : "", IST_STRV_ARG(locality->zone),
-                          locality->subzone.n != 0 ? "/" : "", IST_STRV_ARG(locality->subzone));
-    size_t used = length < 0 ? 0 : (size_t)length < sizeof(text) ? (size_t)length : sizeof(text) - 1;
-    ist_json_strv(json, "locality", ist_strv_make(text, used));
+    char text[LOCALITY_MAX];
+    size_t length = append(text, 0, locality->region);
+    length = locality->zone.n != 0 ? append(text, append(text, length, IST_STRV("/")), locality->zone) : length;
+    length = locality->subzone.n != 0 ? append(text, append(text, length, IST_STRV("/")), locality->subzone) : length;
+    ist_json_strv(json, "locality", ist_strv_make(text, length));
 }
 
 static void write_workload(ist_json *json, const ist_mesh_endpoints *endpoints, const ist_mesh_endpoint *endpoint)

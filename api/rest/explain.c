@@ -95,15 +95,21 @@ static void write_tier(ist_json *json, const ist_mesh_tier *tier)
     ist_json_end_object(json);
 }
 
-static void write_fate(ist_json *json, const ist_mesh_target_explanation *made, uint32_t index)
+// Those that are not in the list of the answer, each with the reason.
+static void write_dropped(ist_json *json, const ist_mesh_target_explanation *made)
 {
-    const ist_mesh_endpoint_fate *fate = &made->fates[index];
-    ist_json_begin_object(json, NULL);
-    rest_write_endpoint(json, made->target->destination, index);
-    ist_json_string(json, "fate", ist_mesh_fate_name(fate->fate));
-    ist_json_double(json, "share", fate->share);
-    ist_json_u64(json, "slots", fate->slots);
-    ist_json_end_object(json);
+    const ist_mesh_destination *destination = made->target->destination;
+    ist_json_begin_array(json, "dropped");
+    for (uint32_t i = 0; i < destination->endpoints->count; i++) {
+        if (made->fates[i] == IST_MESH_FATE_LISTED) {
+            continue;
+        }
+        ist_json_begin_object(json, NULL);
+        rest_write_endpoint(json, destination, i);
+        ist_json_string(json, "fate", ist_mesh_fate_name(made->fates[i]));
+        ist_json_end_object(json);
+    }
+    ist_json_end_array(json);
 }
 
 static void write_details(ist_json *json, const ist_mesh_target_explanation *made)
@@ -112,17 +118,15 @@ static void write_details(ist_json *json, const ist_mesh_target_explanation *mad
     ist_json_string(json, "lb_policy", ist_mesh_lb_name(destination->cluster->lb));
     ist_json_bool(json, "locality_weighted", destination->cluster->locality_weighted);
     ist_json_strv_or_null(json, "config", destination->cluster->config);
+    ist_json_u64(json, "endpoints", destination->endpoints->count);
     ist_json_u64(json, "usable", made->usable);
+    ist_json_u64(json, "listed", made->listed);
     ist_json_begin_array(json, "tiers");
     for (uint32_t i = 0; i < made->tier_count; i++) {
         write_tier(json, &made->tiers[i]);
     }
     ist_json_end_array(json);
-    ist_json_begin_array(json, "endpoints");
-    for (uint32_t i = 0; i < destination->endpoints->count; i++) {
-        write_fate(json, made, i);
-    }
-    ist_json_end_array(json);
+    write_dropped(json, made);
 }
 
 static void write_target(ist_json *json, const ist_mesh_target_explanation *made)
@@ -163,17 +167,20 @@ static bool write_targets(ist_json *json, const ist_mesh_selection *selection, c
 
 // --- Doors ----------------------------------------------------------------------------------------------------------
 
-typedef struct door_writer {
-    ist_json *json;
-    ist_mesh_door door;
-} door_writer;
-
-static void write_door_finding(void *ctx, const ist_mesh_finding *finding)
+static void write_finding(void *ctx, const ist_mesh_finding *finding)
 {
-    const door_writer *writer = ctx;
-    if (ist_mesh_finding_concerns(finding->code, writer->door)) {
-        rest_write_finding(writer->json, finding);
-    }
+    rest_write_finding(ctx, finding);
+}
+
+// What is said about this port's rules that some door cannot honour. Last of all: the arena with the selection is used up.
+static bool write_findings(ist_json *json, const ist_mesh_selection *selection, const ist_api_request *request)
+{
+    const ist_mesh_service *service = selection->service;
+    const ist_mesh_port *port = selection->port;
+    ist_json_begin_array(json, "findings");
+    ist_status status = ist_mesh_port_findings(request->view, service, port, request->arena, write_finding, json);
+    ist_json_end_array(json);
+    return status == IST_OK;
 }
 
 // Does the context lead to the same route as the question did?
@@ -233,25 +240,18 @@ static ist_status name_for_dns(const ist_mesh_selection *selection, const rest_q
     return IST_OK;
 }
 
-// What each door cannot honour of this port's rules, and how it is asked for this answer. Last of all: the arena with the
-// selection is used up by it.
+// Which door gives this answer, and what it is to be asked for.
 static bool write_doors(ist_json *json, const ist_mesh_selection *selection, const rest_question *question,
                         const ist_api_request *request)
 {
-    const ist_mesh_service *service = selection->service;
-    const ist_mesh_port *port = selection->port;
     ist_buf name = IST_BUF_INIT;
     ist_status status = name_for_dns(selection, question, request, &name);
     ist_json_begin_array(json, "doors");
-    for (ist_mesh_door door = 0; door < _IST_MESH_DOOR_MAX && status == IST_OK; door++) {
-        door_writer writer = {.json = json, .door = door};
+    for (ist_mesh_door door = 0; door < _IST_MESH_DOOR_MAX; door++) {
         ist_json_begin_object(json, NULL);
         ist_json_string(json, "door", ist_mesh_door_name(door));
         ist_json_bool(json, "carries", door != IST_MESH_DOOR_DNS || name.length != 0);
-        ist_json_strv_or_null(json, "name", door == IST_MESH_DOOR_DNS ? ist_buf_view(&name) : service->host);
-        ist_json_begin_array(json, "cannot");
-        status = ist_mesh_port_findings(request->view, service, port, request->arena, write_door_finding, &writer);
-        ist_json_end_array(json);
+        ist_json_strv_or_null(json, "name", door == IST_MESH_DOOR_DNS ? ist_buf_view(&name) : selection->service->host);
         ist_json_end_object(json);
     }
     ist_json_end_array(json);
@@ -279,7 +279,8 @@ void rest_explain(void *ctx, const ist_api_request *request, ist_api_response *r
     write_request(&json, &selection.request);
     write_policies(&json, &selection.rules);
     write_considered(&json, &selection);
-    bool whole = write_targets(&json, &selection, request) && write_doors(&json, &selection, &question, request);
+    bool whole = write_targets(&json, &selection, request) && write_doors(&json, &selection, &question, request) &&
+                 write_findings(&json, &selection, request);
     ist_json_end_object(&json);
     if (!whole) {
         ist_buf_clear(&response->body);

@@ -11,13 +11,14 @@
 #   commit  cost of one changed service for meshes of growing size, in process
 #   dns     DNS answers by dnsperf against a bare UDP echo
 #   select  cost of selection, in process
+#   lookup  cost of one look-up: selecting, /v1/resolve, /v1/explain, in process
 #
 # Short form (default): small sizes, checks that the benches work and that the figures are sane, no limits on time.
 # --long: the real sizes; about 10 minutes on a machine that does nothing else. docs/benchmarks.md shows what came out.
 # Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-ALL=(memory push sync commit dns select)
+ALL=(memory push sync commit dns select lookup)
 long=
 commit_form=(--short)
 benches=()
@@ -25,7 +26,7 @@ for word in "$@"; do
   case $word in
   --long) long=--long commit_form=() ;;
   -h | --help)
-    sed -n '4,18s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '4,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   *)
@@ -40,7 +41,7 @@ wants() { [[ " ${benches[*]} " == *" $1 "* ]]; }
 bash tests/support/install.sh test
 venv=$(bash tests/support/install.sh venv)
 cmake --preset release -DIST_BENCH=ON >/dev/null
-cmake --build --preset release --target isthmus bench_commit bench_select dns_echo -- --quiet
+cmake --build --preset release --target isthmus bench_commit bench_lookup bench_select dns_echo -- --quiet
 export PATH=$venv:$PATH PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 export ISTHMUS_BIN=${ISTHMUS_BIN:-$PWD/build/release/isthmus}
 export BENCH_PROGRAMS=$PWD/build/release/tests/bench
@@ -57,7 +58,7 @@ failed=0
 run() {
   case $1 in
   commit) "$BENCH_PROGRAMS/bench_commit" "${commit_form[@]}" >"$BENCH_RESULTS/commit.json" ;;
-  select) "$BENCH_PROGRAMS/bench_select" >"$BENCH_RESULTS/select.txt" ;;
+  select | lookup) "$BENCH_PROGRAMS/bench_$1" >"$BENCH_RESULTS/$1.txt" ;;
   *) python3 "tests/bench/bench_$1.py" ${long:+"$long"} ;;
   esac
 }
@@ -67,8 +68,10 @@ for bench in "${benches[@]}"; do
   echo "bench $bench: $outcome, $((SECONDS - started)) s"
 done
 python3 tests/bench/table.py
-if wants select && [ -s "$BENCH_RESULTS/select.txt" ]; then
-  printf '\n### Selection\n\n'
-  cat "$BENCH_RESULTS/select.txt"
-fi
+for bench in select lookup; do
+  if wants "$bench" && [ -s "$BENCH_RESULTS/$bench.txt" ]; then
+    printf '\n### %s\n\n' "$bench"
+    cat "$BENCH_RESULTS/$bench.txt"
+  fi
+done
 exit $failed

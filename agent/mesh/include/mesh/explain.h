@@ -44,19 +44,14 @@ typedef struct ist_mesh_tier {
     uint32_t gateways;
 } ist_mesh_tier;
 
-typedef struct ist_mesh_endpoint_fate {
-    ist_mesh_fate fate;
-    double share;   // of the whole selection; 0 unless LISTED
-    uint32_t slots; // 0 unless LISTED
-} ist_mesh_endpoint_fate;
-
 typedef struct ist_mesh_target_explanation {
     const ist_mesh_target *target;
     ist_mesh_target_state state;
     const ist_mesh_tier *tiers;            // by priority; none without a destination
-    const ist_mesh_endpoint_fate *fates;   // one for each of destination->endpoints->items
+    const ist_mesh_fate *fates;            // one for each of destination->endpoints->items
     uint32_t tier_count;
     uint32_t usable;                       // endpoints with a share, listed or not
+    uint32_t listed;
 } ist_mesh_target_explanation;
 
 typedef struct ist_mesh_explanation {

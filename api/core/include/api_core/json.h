@@ -12,10 +12,17 @@
 #include "base/buf.h"
 #include "base/strv.h"
 
+// A fraction and its text: lists repeat a few, and finding the shortest text is dear.
+typedef struct ist_json_fraction {
+    uint64_t bits;
+    char text[32]; // "" = free
+} ist_json_fraction;
+
 typedef struct ist_json {
     ist_buf *out;
     uint32_t depth;
     uint64_t filled; // bit n: level n has a member already
+    ist_json_fraction known[8];
 } ist_json;
 
 ist_json ist_json_over(ist_buf *out) IST_NONNULL;
