@@ -13,6 +13,7 @@ import pathlib
 import re
 import socket
 import sys
+import time
 import urllib.parse
 import urllib.request
 
@@ -32,6 +33,7 @@ TOLD = {
     "x-route": "%ROUTE_NAME%",
     "x-details": "%RESPONSE_CODE_DETAILS%",
 }
+MERGE_WINDOW_S = 1.0  # Cluster.CommonLbConfig.update_merge_window, which istiod leaves at its default
 TYPE = "type.googleapis.com/envoy.extensions."
 
 Reply = collections.namedtuple("Reply", "status cluster upstream route details headers")
@@ -197,6 +199,12 @@ class Envoy(harness.Process):
                 if "socket_address" in host["address"]
             }
         return out
+
+    def wait_for_merges(self):
+        """Changes of health and weight reach the workers when the merge window of their cluster ends, by the clock of the
+        thread that answers the admin port; nothing else tells when."""
+        time.sleep(1.1 * MERGE_WINDOW_S)
+        self.hosts()
 
     def call(self, port, **request):
         return self.callers[port].call(**request)
