@@ -267,7 +267,7 @@ class Caller:
 class Court:
     """istiod, the agent and Envoy on the same mesh, and the upstream that all its endpoints lead to."""
 
-    def __init__(self, start_istiod, start_agent, directory, ports, agent_args=()):
+    def __init__(self, start_istiod, start_agent, directory, ports, agent_args=(), upstream="127.0.0.1:9"):
         self.directory, self.round = directory, 0
         self.echo = Echo()
         mesh_config = directory / "mesh-config.yaml"
@@ -275,7 +275,7 @@ class Court:
         self.mesh = directory / "mesh"
         self.mesh.mkdir()
         self.istiod = start_istiod("--mesh-config", str(mesh_config), env=ISTIOD_ENV)
-        self.agent = start_agent(*agent_flags(self.istiod, *agent_args))
+        self.agent = start_agent(*agent_flags(self.istiod, *agent_args), upstream=upstream)
         self.agent_caller = Caller(self.agent.ports["admin"])
         self.envoy = Envoy(self.istiod, directory, ports)
 
@@ -307,6 +307,8 @@ class Court:
         """Envoy has warmed all its clusters, and has the endpoints of the agent in those that the agent knows."""
         assert self.envoy.stat("cluster_manager.warming_clusters") == 0, "Envoy warms clusters"
         theirs = self.envoy.hosts()
+        for cluster, known in resolved(self.agent.view()).items():
+            assert known and theirs.get(cluster), f"{cluster} is not resolved"
         for cluster, ours in agent_hosts(self.agent.view()).items():
             assert theirs.get(cluster) == ours, (cluster, theirs.get(cluster), ours)
         return True
@@ -325,6 +327,17 @@ class Court:
 def health(said):
     """Envoy calls what is not said to be unhealthy healthy."""
     return "HEALTHY" if said == "UNKNOWN" else said
+
+
+def resolved(view):
+    """cluster -> whether the agent has addresses, of those whose names are to be resolved."""
+    return {
+        to["cluster"]: bool(to["endpoints"])
+        for service in view["services"]
+        for port in service["ports"]
+        for to in port["destinations"]
+        if to["discovery"] == "STRICT_DNS"
+    }
 
 
 def agent_hosts(view):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random routing rules and requests that hit or narrowly miss them: the same seed gives the same ones.
 
-A set is one host of its own (a Service, or a ServiceEntry, also of a wildcard) with what a VirtualService, its delegates
-and a DestinationRule say about it. Sets of a round share the mesh and may send requests to each other.
+A set is one host of its own (a Service, a ServiceEntry with addresses, a wildcard or a name to resolve, or a name that only
+a VirtualService knows) with what VirtualServices, their delegates and a DestinationRule say about it. Sets of a round share
+the mesh and may send requests to each other.
 """
 
 import random
@@ -26,6 +27,7 @@ HEADERS = ("end-user", "x-canary", "X-Number", "cookie", "User-Agent", "authoriz
 QUERIES = ("q", "v", "Page", "a.b")
 WORDS = ("jason", "a", "1", "beta", "Q", "a b", "x=y", "a,b")
 WORD_REGEXES = (("[a-z]+", "abc"), ("v[0-9]", "v7"), ("j.*n", "jon"), ("(a|b)?", ""), ("a,.*", "a,z"))
+NAME = "localhost"  # the only name that resolves without leaving the machine
 METHODS = ("GET", "POST", "PUT", "HEAD", "DELETE", "OPTIONS")
 WEIGHTS = ((90, 10), (50, 50), (1, 2, 3), (100, 0), (75, 25), (60, 20, 20))
 
@@ -53,13 +55,16 @@ class RouteSet:
     def __init__(self, rng, number, echo_port, hosts):
         self.rng, self.number, self.echo_port = rng, number, echo_port
         self.hosts = hosts  # of the whole round: what a destination may name
-        self.kind = rng.choice(("service",) * 5 + ("entry", "entry", "wildcard"))
+        self.kind = rng.choice(("service",) * 8 + ("entry", "entry", "wildcard", "wildcard", "resolved", "route"))
         self.namespace = rng.choice(("default", "default", "other"))
         self.host = {
             "service": f"s{number}.{self.namespace}.svc.cluster.local",
             "entry": f"e{number}.example.com",
             "wildcard": f"*.w{number}.example.com",
+            "resolved": f"n{number}.example.com",
+            "route": f"v{number}.example.org",  # istiod writes these into port 80 only
         }[self.kind]
+        self.ports = PORTS if self.kind != "route" else PORTS[:1]
         self.objects, self.blocks, self.serial = [], [], 0
 
     # --- Dice ---------------------------------------------------------------------------------------------------------
@@ -79,9 +84,9 @@ class RouteSet:
     def build(self):
         if self.kind == "service":
             self.add_service()
-        else:
+        elif self.kind != "route":
             self.add_entry()
-        if self.chance(0.8):
+        if self.kind != "route" and self.chance(0.8):
             self.add_rule()
         self.add_routes()
         return self
@@ -96,14 +101,17 @@ class RouteSet:
         self.objects += objects.app(f"s{self.number}", addresses, self.namespace, ip, ports)
 
     def add_entry(self):
+        addresses = [(self.address(1), "v1"), (self.address(2), "v1"), (self.address(3), "v2")]
+        if self.kind == "resolved":
+            addresses = [(NAME, "v1")]
         endpoints = [
-            {"address": self.address(i), "labels": {"version": version}, "ports": {f"http-{p}": self.echo_port for p in PORTS}}
-            for i, version in ((1, "v1"), (2, "v1"), (3, "v2"))
+            {"address": address, "labels": {"version": version}, "ports": {f"http-{p}": self.echo_port for p in PORTS}}
+            for address, version in addresses
         ]
         spec = {
             "hosts": [self.host],
             "location": "MESH_EXTERNAL",
-            "resolution": "STATIC",
+            "resolution": "DNS" if self.kind == "resolved" else "STATIC",
             "ports": [{"number": port, "name": f"http-{port}", "protocol": "HTTP"} for port in PORTS],
             "endpoints": endpoints,
         }
@@ -150,7 +158,7 @@ class RouteSet:
         }
 
     def destination(self):
-        own = self.chance(0.75) or not self.hosts
+        own = self.kind != "route" and (self.chance(0.75) or not self.hosts)
         host = self.host if own else self.rng.choice(self.hosts)
         subset = {"subset": self.rng.choice(SUBSETS)} if self.chance(0.6) else {}
         return {"host": host, "port": {"number": self.rng.choice(PORTS)}, **subset}
@@ -186,6 +194,11 @@ class RouteSet:
         self.blocks.append(block)
         return {"name": self.next(), "match": [block], "delegate": {"name": name, "namespace": "other"}}
 
+    def spellings(self):
+        """The host as a VirtualService of the same namespace may write it, alone or beside others that nobody else has."""
+        written = self.host.split(".")[0] if self.kind == "service" and self.chance(0.3) else self.host
+        return [written, *([f"*.also{self.number}.example.org"] if self.chance(0.1) else [])]
+
     def add_routes(self):
         count = self.rng.randint(1, 5)
         routes = [self.http_route(i == count - 1) for i in range(count)]
@@ -194,7 +207,7 @@ class RouteSet:
         cut = self.rng.randrange(1, count) if count > 1 and self.chance(0.1) else len(routes)
         for part in (routes[:cut], routes[cut:]):  # two VirtualServices of one host now and then
             if part:
-                spec = {"hosts": [self.host], "http": part}
+                spec = {"hosts": self.spellings(), "http": part}
                 self.objects.append(objects.istio("VirtualService", self.next(), spec, self.namespace))
 
     # --- Requests -------------------------------------------------------------------------------------------------------
@@ -209,7 +222,9 @@ class RouteSet:
     def authority(self):
         rng = self.rng
         name = self.host.replace("*.", rng.choice(("any.", "a.b.")))
-        spellings = [name, name, name, name.upper(), f"{name}:80", name + "."]
+        spellings = [name, name, name, name.upper(), f"{name}:80"]
+        if self.kind != "route":  # istiod writes no domain with a dot at the end for these, and the agent asks by host
+            spellings.append(name + ".")
         if self.kind == "service":
             labels = name.split(".")
             spellings += [".".join(labels[:2]), ".".join(labels[:3])] + ([labels[0]] if self.namespace == "default" else [])
@@ -230,7 +245,8 @@ class RouteSet:
         for name, match in block.get("withoutHeaders", {}).items():
             if self.chance(0.3):
                 request.headers.append((name, self.satisfying(match, WORD_REGEXES)))
-        request.port = block.get("port", request.port)
+        if block.get("port") in self.ports:
+            request.port = block["port"]
 
     def spoil_path(self, request):
         path, rng = request.path, self.rng
@@ -304,7 +320,7 @@ class RouteSet:
         )
 
     def request(self):
-        request = Request(self.authority(), self.rng.choice(PORTS))
+        request = Request(self.authority(), self.rng.choice(self.ports))
         if self.blocks and self.chance(0.85):
             self.meet(request, self.rng.choice(self.blocks))
         for spoil, likely in ((self.spoil_path, 0.3), (self.spoil_headers, 0.3), (self.spoil_query, 0.25)):
@@ -323,5 +339,5 @@ def round_of(seed, count, echo_port):
     rng = random.Random(seed)
     hosts = []
     sets = [RouteSet(rng, number, echo_port, hosts) for number in range(1, count + 1)]
-    hosts += [one.host for one in sets if one.kind != "wildcard"]
+    hosts += [one.host for one in sets if one.kind not in ("wildcard", "route")]
     return [one.build() for one in sets]

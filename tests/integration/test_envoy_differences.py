@@ -97,9 +97,10 @@ def test_share_of_an_empty_subset_is_503_in_envoy_and_by_policy_here(court, answ
 
 def test_east_west_gateway_is_an_endpoint_in_envoy_and_left_out_here(court, answer_of):
     remote, gateway = "127.70.9.1", "127.70.9.9"
-    networks = {"net2": {"endpoints": [{"fromCidr": "127.70.9.0/24"}], "gateways": [{"address": gateway, "port": court.echo.port}]}}
-    data = {"mesh": json.dumps(envoy_proxy.MESH_CONFIG), "meshNetworks": json.dumps({"networks": networks})}
     port = court.echo.port
+    net2 = {"endpoints": [{"fromCidr": "127.70.9.0/24"}], "gateways": [{"address": gateway, "port": port}]}
+    networks = {"networks": {"net2": net2}}
+    data = {"mesh": json.dumps(envoy_proxy.MESH_CONFIG), "meshNetworks": json.dumps(networks)}
     local = {"topology.istio.io/network": "net1"}
     away = {"topology.istio.io/network": "net2", "security.istio.io/tlsMode": "istio"}
     court.apply(

@@ -25,8 +25,9 @@ NO_CLUSTER, NO_HOST = "cluster_not_found", "no_healthy_upstream"
 
 
 @pytest.fixture
-def court(start_istiod, start_agent, tmp_path):
-    made = envoy_proxy.Court(start_istiod, start_agent, tmp_path, generate_routes.PORTS, AS_ENVOY)
+def court(start_istiod, start_agent, tmp_path, upstream):
+    upstream.records[f"{generate_routes.NAME}."] = ["127.0.0.1"]
+    made = envoy_proxy.Court(start_istiod, start_agent, tmp_path, generate_routes.PORTS, AS_ENVOY, upstream.address)
     yield made
     made.stop()
 
