@@ -12,6 +12,7 @@
 #   fuzz         each libFuzzer target for a moment over a copy of its corpus
 #   integration  pytest: the program driven from outside, the release build and the one under ASan and UBSan
 #   istiod       pytest: both of them on the real control plane (tests/istiod, built with Go)
+#   envoy        pytest: the release build against a real Envoy on that control plane
 #   demo         agent/demo.sh --once
 #   bench        tests/bench/run.sh, short form
 #
@@ -23,7 +24,7 @@ set -uo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 top=$PWD
-ALL=(lint unit asan tsan fuzz integration istiod demo bench)
+ALL=(lint unit asan tsan fuzz integration istiod envoy demo bench)
 LOGS=$top/build/logs
 long=
 short_only=' and not long' # pytest markers
@@ -35,7 +36,7 @@ finish() { # the closing line, which machines read
 }
 
 usage() {
-  sed -n '4,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '4,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   exit "$1"
 }
 
@@ -207,10 +208,11 @@ tier_fuzz() {
 }
 
 tier_integration() {
-  pytest_both "not istiod$short_only"
+  pytest_both "not istiod and not envoy$short_only"
 }
 
-tier_istiod() {
+# The control plane, once it is built; a failure of its own otherwise.
+istiod_is_there() {
   local code
   echo "+ tests/istiod/build.sh (since the start, in the background)"
   while [ ! -e "$LOGS/istiod-build.code" ]; do sleep 1; done
@@ -218,11 +220,21 @@ tier_istiod() {
   read -r code <"$LOGS/istiod-build.code"
   if [ "$code" != 0 ]; then
     failed 'tests/istiod/build.sh' <"$LOGS/istiod-build.log"
-    return
+    return 1
   fi
   ISTHMUS_ISTIOD_DIR=$(cat "$LOGS/istiod-build.folder")
   export ISTHMUS_ISTIOD_DIR
+}
+
+tier_istiod() {
+  istiod_is_there || return
   pytest_both "istiod$short_only"
+}
+
+# What is compared are decisions, which both builds make alike; the sanitizers see this code in the tier before.
+tier_envoy() {
+  istiod_is_there || return
+  build release isthmus && ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "envoy$short_only"
 }
 
 run_file() { # run_file FILE ARGUMENT...
@@ -313,7 +325,7 @@ if ! install; then
 fi
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 set -m # each background job gets a process group
-if wants istiod; then
+if wants istiod || wants envoy; then
   start_istiod_build
 fi
 for tier in "${tiers[@]}"; do

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mesh/choose.h"
 
+#include "shares_priv.h"
+
 #include "mesh/deck.h"
 
 #include "base/hash.h"
@@ -72,10 +74,9 @@ static ist_mesh_pick pick_of(const ist_mesh_selection *selection, const ist_mesh
 static ist_status apply_hash(const ist_mesh_selection *selection, ist_arena *arena, ist_mesh_choice *choice)
 {
     const ist_mesh_destination *destination = choice->pick.destination;
-    ist_mesh_lb lb = destination->cluster->lb;
     uint64_t hash = 0;
     uint32_t index = 0;
-    if (lb != IST_MESH_LB_RING_HASH && lb != IST_MESH_LB_MAGLEV) {
+    if (!ist_mesh_is_hashing(destination->cluster->lb)) {
         return IST_OK;
     }
     choice->hash = hash_of(selection, &hash);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mesh/explain.h"
 
+#include "shares_priv.h"
+
 // --- Names ----------------------------------------------------------------------------------------------------------
 
 const char *ist_mesh_fate_name(ist_mesh_fate fate)
@@ -39,27 +41,25 @@ static ist_mesh_target_state state_of(const ist_mesh_target *target)
     return target->asked > 0 ? IST_MESH_TARGET_USED : IST_MESH_TARGET_STAND_IN;
 }
 
-static bool serves_degraded(const ist_mesh_endpoint *endpoint)
+// Priorities beyond Envoy's largest stand together in the last tier.
+static uint32_t tier_of(const ist_mesh_target_explanation *made, const ist_mesh_locality *locality)
 {
-    return endpoint->health == IST_MESH_DEGRADED;
-}
-
-static bool serves_healthy(const ist_mesh_endpoint *endpoint)
-{
-    return endpoint->health == IST_MESH_HEALTHY || endpoint->health == IST_MESH_UNKNOWN;
+    uint32_t priority = ist_mesh_priority_of(locality);
+    return priority < made->tier_count ? priority : made->tier_count - 1;
 }
 
 static void count_locality(const ist_mesh_endpoints *endpoints, const ist_mesh_locality *locality, ist_mesh_tier *tier)
 {
     for (uint32_t i = locality->first; i < locality->first + locality->count; i++) {
         const ist_mesh_endpoint *endpoint = &endpoints->items[i];
-        if ((endpoint->flags & IST_MESH_ENDPOINT_GATEWAY) != 0) {
+        if (ist_mesh_is_gateway(endpoint)) {
             tier->gateways++;
             continue;
         }
+        ist_mesh_host_class class = ist_mesh_class_of(endpoint);
         tier->hosts++;
-        tier->healthy += serves_healthy(endpoint) ? 1 : 0;
-        tier->degraded += serves_degraded(endpoint) ? 1 : 0;
+        tier->healthy += class == IST_MESH_HOST_HEALTHY ? 1 : 0;
+        tier->degraded += class == IST_MESH_HOST_DEGRADED ? 1 : 0;
     }
 }
 
@@ -78,8 +78,7 @@ static ist_status explain_tiers(ist_arena *arena, ist_mesh_target_explanation *m
     }
     for (uint32_t i = 0; i < destination->endpoints->locality_count; i++) {
         const ist_mesh_locality *locality = &destination->endpoints->localities[i];
-        uint32_t last = made->tier_count - 1; // priorities beyond Envoy's largest stand together
-        count_locality(destination->endpoints, locality, &tiers[locality->priority < last ? locality->priority : last]);
+        count_locality(destination->endpoints, locality, &tiers[tier_of(made, locality)]);
     }
     made->tiers = tiers;
     return IST_OK;
@@ -90,18 +89,17 @@ static ist_status explain_tiers(ist_arena *arena, ist_mesh_target_explanation *m
 // Why the endpoint has no share of its destination.
 static ist_mesh_fate fate_without_share(const ist_mesh_target_explanation *made, const ist_mesh_endpoint *endpoint)
 {
-    const ist_mesh_destination *destination = made->target->destination;
-    const ist_mesh_locality *locality = &destination->endpoints->localities[endpoint->locality];
-    uint32_t last = made->tier_count - 1;
-    const ist_mesh_tier *tier = &made->tiers[locality->priority < last ? locality->priority : last];
-    uint32_t percent = serves_degraded(endpoint) ? tier->load.degraded_percent : tier->load.healthy_percent;
-    if ((endpoint->flags & IST_MESH_ENDPOINT_GATEWAY) != 0) {
+    const ist_mesh_locality *locality = &made->target->destination->endpoints->localities[endpoint->locality];
+    const ist_mesh_priority_load *load = &made->tiers[tier_of(made, locality)].load;
+    ist_mesh_host_class class = ist_mesh_class_of(endpoint);
+    uint32_t percent = class == IST_MESH_HOST_DEGRADED ? load->degraded_percent : load->healthy_percent;
+    if (ist_mesh_is_gateway(endpoint)) {
         return IST_MESH_FATE_GATEWAY;
     }
     if (endpoint->weight == 0) {
         return IST_MESH_FATE_WEIGHT;
     }
-    if (!tier->load.panic && !serves_healthy(endpoint) && !serves_degraded(endpoint)) {
+    if (!load->panic && class == IST_MESH_HOST_NONE) {
         return IST_MESH_FATE_UNHEALTHY;
     }
     return percent == 0 ? IST_MESH_FATE_PRIORITY : IST_MESH_FATE_LOCALITY;

@@ -2,6 +2,7 @@
 #include "mesh/findings.h"
 
 #include "shape_priv.h"
+#include "shares_priv.h"
 
 #include "base/buf.h"
 #include "mesh/select.h"
@@ -326,7 +327,7 @@ static void find_in_balancer(finder *f, const ist_mesh_cluster *cluster)
     if (cluster->lb == IST_MESH_LB_LEAST_REQUEST && cluster->config.n != 0) {
         append_text(&f->detail, "", cluster->config);
         tell_detail(f, IST_MESH_FINDING_LEAST_REQUEST);
-    } else if (cluster->lb == IST_MESH_LB_RING_HASH || cluster->lb == IST_MESH_LB_MAGLEV) {
+    } else if (ist_mesh_is_hashing(cluster->lb)) {
         append_text(&f->detail, "", ist_strv_from(ist_mesh_lb_name(cluster->lb)));
         tell_detail(f, IST_MESH_FINDING_CONSISTENT_HASH);
     } else if (cluster->lb == IST_MESH_LB_CLUSTER_PROVIDED && !headless && !f->about.service->resolution_none) {

@@ -6,6 +6,12 @@
 #include "mesh/select.h"
 #include "regex/regex.h"
 
+#include <string.h>
+
+enum {
+    MAX_JOINED = 4096, // what is longer of a joined header is cut off
+};
+
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -114,6 +120,42 @@ static bool pseudo_header(const ist_mesh_request *request, ist_strv name, ist_st
     return true;
 }
 
+// Headers for which Envoy 1.40 keeps one value only: repeated ones are joined by commas when they arrive.
+static bool is_joined(ist_strv name)
+{
+    static const char *const names[] = {
+        "accept",       "accept-encoding", "authorization",     "cache-control",   "content-type",     "grpc-timeout",
+        "origin",       "referer",         "user-agent",        "via",             "x-forwarded-host", "x-forwarded-for",
+        "x-request-id", "x-client-trace-id", "x-forwarded-proto",
+    };
+    for (size_t i = 0; i < IST_COUNT(names); i++) {
+        if (ist_strv_equal_nocase(name, ist_strv_from(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool joined_value_matches(const ist_mesh_request *request, const ist_mesh_match *match, bool *ret_present)
+{
+    char room[MAX_JOINED];
+    size_t n = 0;
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        if (ist_strv_equal_nocase(request->headers[i].name, match->name)) {
+            if (n != 0 && n < sizeof(room) && request->headers[i].value.n != 0) { // an empty value adds nothing
+                room[n++] = ',';
+            }
+            ist_strv value = ist_strv_first(request->headers[i].value, sizeof(room) - n);
+            if (value.n != 0) {
+                memcpy(room + n, value.p, value.n);
+            }
+            n += value.n;
+            *ret_present = true;
+        }
+    }
+    return *ret_present && text_matches(match, (ist_strv){.p = room, .n = n});
+}
+
 // Each value of a repeated header is tried on its own; one that matches is enough. *ret_present: there was a value.
 static bool any_value_matches(const ist_mesh_request *request, const ist_mesh_match *match, bool *ret_present)
 {
@@ -122,6 +164,9 @@ static bool any_value_matches(const ist_mesh_request *request, const ist_mesh_ma
     *ret_present = pseudo_header(request, match->name, &value);
     if (*ret_present) {
         return text_matches(match, value);
+    }
+    if (is_joined(match->name)) {
+        return joined_value_matches(request, match, ret_present);
     }
     for (uint32_t i = 0; i < request->header_count && !matched; i++) {
         if (ist_strv_equal_nocase(request->headers[i].name, match->name)) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mesh/request.h"
 
+#include "path_priv.h"
+
 #include "mesh/select.h"
 
 static const ist_mesh_request NOTHING = {.header_count = 0};
@@ -46,6 +48,18 @@ static ist_strv or_else(ist_strv first, ist_strv second)
     return first.n != 0 ? first : second;
 }
 
+// Paths are compared as Envoy normalizes them, by Istio's default.
+static ist_status normalize_path(ist_arena *arena, ist_mesh_request *full)
+{
+    size_t size = full->path.n * 3; // every byte may become an escape
+    char *room = size != 0 ? ist_arena_alloc(arena, size) : NULL;
+    if (room == NULL) {
+        return size != 0 ? IST_ENOMEM : IST_OK;
+    }
+    full->path = ist_mesh_path_normalize(full->path, room, size);
+    return IST_OK;
+}
+
 ist_status ist_mesh_request_complete(const ist_mesh_context *context, const ist_mesh_request *request, ist_strv host,
                                      ist_arena *arena, ist_mesh_request *ret_full)
 {
@@ -59,6 +73,7 @@ ist_status ist_mesh_request_complete(const ist_mesh_context *context, const ist_
                              .headers = given->headers,
                              .header_count = given->header_count};
     ist_status status = join_headers(behind, given, arena, &full);
+    status = status == IST_OK ? normalize_path(arena, &full) : status;
     if (status == IST_OK) {
         *ret_full = full;
     }

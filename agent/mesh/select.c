@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "match_priv.h"
+#include "shares_priv.h"
 #include "mesh/slots.h"
 #include "view_priv.h"
 
@@ -148,11 +149,6 @@ static ist_status choose_targets(chooser *c, const ist_mesh_query *query)
 
 // --- Their endpoints ------------------------------------------------------------------------------------------------
 
-static bool serves(uint8_t health)
-{
-    return health == IST_MESH_UNKNOWN || health == IST_MESH_HEALTHY || health == IST_MESH_DEGRADED;
-}
-
 static ist_status compute_shares(chooser *c, ist_mesh_target *t)
 {
     if (t->destination == NULL) {
@@ -166,10 +162,11 @@ static ist_status compute_shares(chooser *c, ist_mesh_target *t)
     t->shares = shares;
     for (uint32_t i = 0; i < endpoints->count; i++) {
         const ist_mesh_endpoint *endpoint = &endpoints->items[i];
-        bool gateway = (endpoint->flags & IST_MESH_ENDPOINT_GATEWAY) != 0;
+        bool gateway = ist_mesh_is_gateway(endpoint);
+        bool serves = ist_mesh_class_of(endpoint) != IST_MESH_HOST_NONE;
         t->usable = t->usable || t->shares[i] > 0;
         c->made.dropped_gateways += gateway ? 1 : 0;
-        c->made.dropped_unhealthy += !gateway && t->shares[i] <= 0 && !serves(endpoint->health) ? 1 : 0;
+        c->made.dropped_unhealthy += !gateway && t->shares[i] <= 0 && !serves ? 1 : 0;
     }
     return IST_OK;
 }

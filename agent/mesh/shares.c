@@ -205,7 +205,7 @@ ist_status ist_mesh_priority_loads(const ist_mesh_cluster *cluster, const ist_me
 typedef struct piece {
     uint32_t priority;
     ist_mesh_host_class class; // ignored where `all`
-    bool all;         // panic: every host, locality weights ignored
+    bool all;         // panic: every host; locality weights are ignored, except by hashing
 } piece;
 
 typedef struct shares_ctx {
@@ -220,6 +220,14 @@ static double weight_of(const shares_ctx *ctx, const piece *part, const ist_mesh
         return 0;
     }
     return ctx->cluster->lb == IST_MESH_LB_RANDOM ? 1 : endpoint->weight;
+}
+
+// RING_HASH and MAGLEV are tables that Envoy fills by an arithmetic of its own: the weights of localities are neither
+// adjusted to their availability nor ignored in panic, all of them zero fills nothing, and there are no tables of degraded
+// hosts (the load of these goes to the healthy hosts of the same priority).
+bool ist_mesh_is_hashing(ist_mesh_lb lb)
+{
+    return lb == IST_MESH_LB_RING_HASH || lb == IST_MESH_LB_MAGLEV;
 }
 
 static double locality_weight_sum(const shares_ctx *ctx, const piece *part, const ist_mesh_locality *locality)
@@ -238,6 +246,9 @@ static double effective_weight(const shares_ctx *ctx, const piece *part, const i
     uint32_t eligible = part->class == IST_MESH_HOST_HEALTHY ? count.healthy : count.degraded;
     if (count.total == 0 || locality_weight_sum(ctx, part, locality) <= 0) {
         return 0;
+    }
+    if (ist_mesh_is_hashing(ctx->cluster->lb)) {
+        return locality->weight;
     }
     double availability = OVERPROVISIONING_PERCENT / 100.0 * eligible / count.total;
     return locality->weight * (availability < 1 ? availability : 1);
@@ -274,7 +285,9 @@ static bool share_by_locality(const shares_ctx *ctx, const piece *part, double l
 // does Envoy, whose locality scheduler does not exist then.
 static void share_piece(const shares_ctx *ctx, const piece *part, double load)
 {
-    if (load <= 0 || (ctx->cluster->locality_weighted && !part->all && share_by_locality(ctx, part, load))) {
+    bool hashing = ist_mesh_is_hashing(ctx->cluster->lb);
+    bool by_locality = ctx->cluster->locality_weighted && (hashing || !part->all);
+    if (load <= 0 || (by_locality && (share_by_locality(ctx, part, load) || hashing))) {
         return;
     }
     double sum = 0;
@@ -317,7 +330,7 @@ ist_status ist_mesh_cluster_shares(const ist_mesh_cluster *cluster, const ist_me
     for (uint32_t i = 0; i < priorities; i++) {
         piece part = {.priority = i, .class = IST_MESH_HOST_HEALTHY, .all = loads[i].panic};
         share_piece(&ctx, &part, loads[i].healthy_percent / 100.0);
-        part.class = IST_MESH_HOST_DEGRADED;
+        part.class = ist_mesh_is_hashing(cluster->lb) ? IST_MESH_HOST_HEALTHY : IST_MESH_HOST_DEGRADED;
         share_piece(&ctx, &part, loads[i].degraded_percent / 100.0);
     }
     normalize(shares, endpoints->count);

@@ -14,4 +14,5 @@ typedef enum ist_mesh_host_class {
 
 uint32_t ist_mesh_priority_of(const ist_mesh_locality *locality) IST_NONNULL; // within Envoy's limit of 128
 bool ist_mesh_is_gateway(const ist_mesh_endpoint *endpoint) IST_NONNULL;      // counts nowhere (rules 4.6)
+bool ist_mesh_is_hashing(ist_mesh_lb lb);                                     // RING_HASH, MAGLEV
 ist_mesh_host_class ist_mesh_class_of(const ist_mesh_endpoint *endpoint) IST_NONNULL;

@@ -86,6 +86,10 @@ static const ist_mesh_header headers[] = {
     {S("low"), S("-9223372036854775808")},
     {S("sign"), S(" -7 ")},
     {S("text"), S("4x")},
+    {S("user-agent"), S("")},
+    {S("User-Agent"), S("a")},
+    {S("user-agent"), S("")},
+    {S("user-agent"), S("b")},
 };
 
 static void header_of_table_matches_as_in_envoy(void **state)
@@ -118,6 +122,14 @@ static void header_of_table_matches_as_in_envoy(void **state)
         {{.kind = IST_MESH_MATCH_EXACT, .name = S("multi"), .value = S("a,b")}, false},
         {{.kind = IST_MESH_MATCH_EXACT, .name = S("multi"), .value = S("b"), .invert = true}, false},
         {{.kind = IST_MESH_MATCH_EXACT, .name = S("multi"), .value = S("c"), .invert = true}, true},
+        // Some headers have one value in Envoy: that of all, joined.
+        {{.kind = IST_MESH_MATCH_EXACT, .name = S("user-agent"), .value = S("a")}, false},
+        {{.kind = IST_MESH_MATCH_EXACT, .name = S("user-agent"), .value = S("b")}, false},
+        {{.kind = IST_MESH_MATCH_EXACT, .name = S("user-agent"), .value = S("a,b")}, true},
+        {{.kind = IST_MESH_MATCH_EXACT, .name = S("user-agent"), .value = S("a,b"), .invert = true}, false},
+        {{.kind = IST_MESH_MATCH_PRESENT, .name = S("user-agent")}, true},
+        {{.kind = IST_MESH_MATCH_PRESENT, .name = S("accept")}, false},
+        {{.kind = IST_MESH_MATCH_EXACT, .name = S("accept"), .missing_as_empty = true}, true},
         {{.kind = IST_MESH_MATCH_PREFIX, .name = S("version"), .value = S("v")}, true},
         {{.kind = IST_MESH_MATCH_SUFFIX, .name = S("version"), .value = S("1")}, true},
         {{.kind = IST_MESH_MATCH_CONTAINS, .name = S("version"), .value = S("x")}, false},
@@ -146,6 +158,19 @@ static void header_of_table_matches_as_in_envoy(void **state)
             fail_msg("case %zu: header %.*s", i, IST_STRV_ARG(cases[i].match.name));
         }
     }
+}
+
+static void joined_header_longer_than_the_limit_is_cut_off(void **state)
+{
+    (void)state;
+    static char text[5000];
+    memset(text, 'x', sizeof(text));
+    const ist_strv half = {.p = text, .n = 3000};
+    const ist_mesh_header two[] = {{S("via"), half}, {S("via"), half}, {S("via"), half}};
+    const ist_mesh_match match = {.kind = IST_MESH_MATCH_CONTAINS, .name = S("via"), .value = S("x,x")};
+    const ist_mesh_route route = {.fraction_per_million = 1000000, .headers = &match, .header_count = 1};
+    const ist_mesh_request request = {.headers = two, .header_count = IST_COUNT(two)};
+    assert_true(route_holds(&route, &request));
 }
 
 static void query_of_table_matches_as_written(void **state)
@@ -271,6 +296,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(path_of_table_matches_as_in_envoy),
         cmocka_unit_test(header_of_table_matches_as_in_envoy),
+        cmocka_unit_test(joined_header_longer_than_the_limit_is_cut_off),
         cmocka_unit_test(query_of_table_matches_as_written),
         cmocka_unit_test(first_route_of_which_all_conditions_hold_wins),
         cmocka_unit_test(l4_route_of_table_is_the_most_specific),

@@ -105,12 +105,14 @@ static void a_question_goes_before_its_context(void **state)
     static const ist_mesh_header asked[] = {{IST_STRV_INIT("version"), IST_STRV_INIT("v2")},
                                             {IST_STRV_INIT("version"), IST_STRV_INIT("v3")}};
     ist_arena *arena = ist_arena_new(4096, 0);
-    ist_mesh_request question = {.method = IST_STRV("PUT"), .headers = asked, .header_count = 2};
+    ist_mesh_request question = {
+        .method = IST_STRV("PUT"), .source = IST_STRV("127.0.0.9"), .headers = asked, .header_count = 2};
     ist_mesh_request full;
     assert_int_equal(ist_mesh_request_complete(&CONTEXTS[0], &question, IST_STRV("a.b"), arena, &full), IST_OK);
     ist_test_strv_equal(full.method, "PUT");
     ist_test_strv_equal(full.path, "/api");
     ist_test_strv_equal(full.authority, "a.b");
+    ist_test_strv_equal(full.source, "127.0.0.9");
     assert_int_equal(full.header_count, 3);
     ist_test_strv_equal(full.headers[0].name, "user");
     ist_test_strv_equal(full.headers[1].value, "v2");
@@ -118,6 +120,9 @@ static void a_question_goes_before_its_context(void **state)
     assert_int_equal(ist_mesh_request_complete(&CONTEXTS[1], NULL, IST_STRV("a.b"), arena, &full), IST_OK);
     ist_test_strv_equal(full.method, "POST");
     assert_int_equal(full.header_count, 0);
+    question = (ist_mesh_request){.path = IST_STRV("/a/../%62?x=/../")}; // normalized, see test_path.c
+    assert_int_equal(ist_mesh_request_complete(&CONTEXTS[1], &question, IST_STRV("a.b"), arena, &full), IST_OK);
+    ist_test_strv_equal(full.path, "/b?x=/../");
     ist_arena_free(arena);
 }
 

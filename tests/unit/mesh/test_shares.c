@@ -394,6 +394,48 @@ static void degraded_localities_are_weighted_by_their_own_availability(void **st
     assert_near(locality_share(m, 1), 1 / 1.7);
 }
 
+// Hashing balancers: locality weights as they are, in panic too; nothing where all are zero; degraded load goes to the
+// healthy hosts of the priority. `first`: share of the first locality, `all`: of all.
+static void hashing_of_table_is_envoys(void **state)
+{
+    (void)state;
+    static const struct {
+        bool weighted;
+        double panic;
+        uint32_t weights[2];
+        uint32_t second_priority;
+        const char *letters[2];
+        double first;
+        double all;
+    } cases[] = {
+        {true, 0, {50, 50}, 0, {"HX", "HH"}, 0.5, 1},       // no adjustment to availability
+        {true, 0, {50, 50}, 0, {"XX", "HH"}, 0, 1},         // nobody there
+        {true, 0, {0, 50}, 0, {"HH", "XX"}, 0, 0},          // the only hosts have no weight
+        {true, 0, {0, 0}, 0, {"HH", "HH"}, 0, 0},           // the table stays empty
+        {false, 0, {0, 0}, 0, {"HH", "HH"}, 0.5, 1},        // no locality weights at all
+        {true, 50, {90, 10}, 0, {"X", "XXH"}, 0.9, 1},      // panic keeps the weights
+        {false, 50, {90, 10}, 0, {"X", "XXH"}, 0.25, 1},    //
+        {true, 0, {90, 10}, 1, {"HX", "HH"}, 0.7, 1},       // priorities as everywhere
+        {false, 0, {1, 1}, 0, {"HD", "D"}, 1, 1},           // degraded load goes to the healthy host
+        {false, 0, {1, 1}, 0, {"DD", "D"}, 0, 0},           // there is none
+        {false, 0, {1, 1}, 1, {"DX", "HXX"}, 0, 1},         // the part of priority 0 is lost, the rest counts as all
+    };
+    static const ist_mesh_lb lbs[] = {IST_MESH_LB_RING_HASH, IST_MESH_LB_MAGLEV};
+    for (size_t i = 0; i < IST_COUNT(cases) * IST_COUNT(lbs); i++) {
+        size_t at = i / IST_COUNT(lbs);
+        mesh *m = the_mesh();
+        m->cluster.lb = lbs[i % IST_COUNT(lbs)];
+        m->cluster.locality_weighted = cases[at].weighted;
+        m->cluster.panic_percent = cases[at].panic;
+        add(m, 0, cases[at].weights[0], cases[at].letters[0]);
+        add(m, cases[at].second_priority, cases[at].weights[1], cases[at].letters[1]);
+        compute(m);
+        if (fabs(locality_share(m, 0) - cases[at].first) > 1e-9 || fabs(total_share(m) - cases[at].all) > 1e-9) {
+            fail_msg("case %zu: %.6f of %.6f", at, locality_share(m, 0), total_share(m));
+        }
+    }
+}
+
 static void threshold_zero_with_availability_rounded_to_zero_uses_priority_0(void **state)
 {
     (void)state;
@@ -450,7 +492,11 @@ static void shares_of_random_clusters_sum_to_one_or_zero(void **state)
             assert_true(m->shares[i] >= 0);
             assert_true(m->shares[i] <= 0 || (m->items[i].flags & IST_MESH_ENDPOINT_GATEWAY) == 0);
         }
-        assert_int_equal(sum > 0, candidates); // panic: whoever is there; else only who serves
+        if (m->cluster.lb == IST_MESH_LB_RING_HASH || m->cluster.lb == IST_MESH_LB_MAGLEV) {
+            assert_true(sum <= 0 || candidates); // their tables can stay empty: hashing_of_table_is_envoys
+        } else {
+            assert_int_equal(sum > 0, candidates); // panic: whoever is there; else only who serves
+        }
     }
 }
 
@@ -493,6 +539,7 @@ int main(void)
         cmocka_unit_test(endpoint_weights_divide_inside_a_locality),
         cmocka_unit_test(endpoint_of_weight_zero_takes_nothing),
         cmocka_unit_test(degraded_localities_are_weighted_by_their_own_availability),
+        cmocka_unit_test(hashing_of_table_is_envoys),
         cmocka_unit_test(threshold_zero_with_availability_rounded_to_zero_uses_priority_0),
         cmocka_unit_test(empty_cluster_has_no_shares),
         cmocka_unit_test(shares_of_random_clusters_sum_to_one_or_zero),

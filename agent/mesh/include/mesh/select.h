@@ -83,7 +83,8 @@ ist_status ist_mesh_select(const ist_mesh_view *view, const ist_mesh_query *quer
                            ist_mesh_selection *ret_selection) IST_NONNULL IST_MUSTCHECK;
 
 // Question and context together: what the question does not give, the context does; a header of the question replaces the
-// context's of that name. `authority` is the host where neither says. Array in the arena; IST_ENOMEM.
+// context's of that name. `authority` is the host where neither says; the path is normalized as by Envoy. Memory from the
+// arena; IST_ENOMEM.
 ist_status ist_mesh_request_complete(const ist_mesh_context *context, const ist_mesh_request *request, ist_strv host,
                                      ist_arena *arena, ist_mesh_request *ret_full)
     IST_NONNULL_ARGS(1, 4, 5) IST_MUSTCHECK;

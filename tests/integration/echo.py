@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One small HTTP/1.1 server on every address of 127.0.0.0/8 at once, that says at which one it was called.
+
+Prints its port as the first line and ends with its standard input.
+"""
+
+import asyncio
+import socket
+import sys
+
+
+class Call(asyncio.Protocol):
+    def connection_made(self, transport):
+        self.transport, self.received = transport, b""
+        address = transport.get_extra_info("sockname")[0].encode()
+        self.answer = b"HTTP/1.1 200 OK\r\nx-echo: %b\r\ncontent-length: 0\r\n\r\n" % address
+
+    def data_received(self, data):
+        """Requests have no body here, so that each empty line ends one."""
+        *whole, self.received = (self.received + data).split(b"\r\n\r\n")
+        self.transport.write(self.answer * len(whole))
+
+
+def listen():
+    """All addresses of the loopback interface, and no other interface."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+    listener.bind(("0.0.0.0", 0))
+    listener.listen(1024)
+    return listener
+
+
+async def serve():
+    loop = asyncio.get_running_loop()
+    listener = listen()
+    await loop.create_server(Call, sock=listener)
+    print(listener.getsockname()[1], flush=True)
+    await loop.run_in_executor(None, sys.stdin.read)
+
+
+asyncio.run(serve())
