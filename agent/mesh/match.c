@@ -2,6 +2,7 @@
 //
 // Route matching with Envoy's meaning (envoy.config.route.v3.RouteMatch, HeaderMatcher, QueryParameterMatcher).
 #include "match_priv.h"
+#include "request_priv.h"
 
 #include "mesh/select.h"
 #include "regex/regex.h"
@@ -98,35 +99,13 @@ static bool text_matches(const ist_mesh_match *match, ist_strv text)
 
 // --- Headers --------------------------------------------------------------------------------------------------------
 
-static ist_strv or_default(ist_strv text, ist_strv fallback)
-{
-    return text.n != 0 ? text : fallback;
-}
-
-// The pseudo headers stand in fields of their own; "host" is another name of :authority, as in Envoy.
-static bool pseudo_header(const ist_mesh_request *request, ist_strv name, ist_strv *ret_value)
-{
-    if (ist_strv_equal(name, IST_STRV(":method"))) {
-        *ret_value = or_default(request->method, IST_STRV("GET"));
-    } else if (ist_strv_equal(name, IST_STRV(":path"))) {
-        *ret_value = or_default(request->path, IST_STRV("/"));
-    } else if (ist_strv_equal(name, IST_STRV(":scheme"))) {
-        *ret_value = or_default(request->scheme, IST_STRV("http"));
-    } else if (ist_strv_equal(name, IST_STRV(":authority")) || ist_strv_equal(name, IST_STRV("host"))) {
-        *ret_value = request->authority;
-    } else {
-        return false;
-    }
-    return true;
-}
-
 // Headers for which Envoy 1.40 keeps one value only: repeated ones are joined by commas when they arrive.
 static bool is_joined(ist_strv name)
 {
     static const char *const names[] = {
-        "accept",       "accept-encoding", "authorization",     "cache-control",   "content-type",     "grpc-timeout",
-        "origin",       "referer",         "user-agent",        "via",             "x-forwarded-host", "x-forwarded-for",
-        "x-request-id", "x-client-trace-id", "x-forwarded-proto",
+        "accept",           "accept-encoding", "authorization", "cache-control",     "content-type",
+        "grpc-timeout",     "origin",          "referer",       "user-agent",        "via",
+        "x-forwarded-host", "x-forwarded-for", "x-request-id",  "x-client-trace-id", "x-forwarded-proto",
     };
     for (size_t i = 0; i < IST_COUNT(names); i++) {
         if (ist_strv_equal_nocase(name, ist_strv_from(names[i]))) {
@@ -161,7 +140,7 @@ static bool any_value_matches(const ist_mesh_request *request, const ist_mesh_ma
 {
     ist_strv value = IST_STRV_NULL;
     bool matched = false;
-    *ret_present = pseudo_header(request, match->name, &value);
+    *ret_present = ist_mesh_request_pseudo_header(request, match->name, &value);
     if (*ret_present) {
         return text_matches(match, value);
     }
@@ -195,39 +174,17 @@ static bool header_holds(const ist_mesh_request *request, const ist_mesh_match *
 
 // --- Path and query -------------------------------------------------------------------------------------------------
 
-static ist_strv path_of(const ist_mesh_request *request)
-{
-    return or_default(request->path, IST_STRV("/"));
-}
-
 static ist_strv path_without_query(const ist_mesh_request *request)
 {
-    ist_strv path = path_of(request);
+    ist_strv path = ist_mesh_request_path(request);
     path = ist_strv_first(path, ist_strv_find(path, '#'));
     return ist_strv_first(path, ist_strv_find(path, '?'));
-}
-
-// The first parameter of that name counts; names and values are compared as written. "a" alone has the empty value.
-static bool find_query(const ist_mesh_request *request, ist_strv wanted, ist_strv *ret_value)
-{
-    ist_strv path = path_of(request);
-    path = ist_strv_first(path, ist_strv_find(path, '#'));
-    ist_strv rest = ist_strv_skip(path, ist_strv_find(path, '?') + 1);
-    while (rest.n != 0) {
-        ist_strv value = ist_strv_cut(&rest, '&', NULL);
-        ist_strv name = ist_strv_cut(&value, '=', NULL);
-        if (ist_strv_equal(name, wanted)) {
-            *ret_value = value;
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool query_holds(const ist_mesh_request *request, const ist_mesh_match *match)
 {
     ist_strv value = IST_STRV_NULL;
-    if (find_query(request, match->name, &value)) {
+    if (ist_mesh_request_query(request, match->name, &value)) {
         return text_matches(match, value) != match->invert;
     }
     return match->kind == IST_MESH_MATCH_PRESENT && match->invert;
@@ -240,7 +197,7 @@ static ist_mesh_verdict header_verdict(const ist_mesh_request *request, const is
 {
     ist_strv name = route->headers[index].name;
     ist_mesh_verdict verdict = {.failed = IST_MESH_CONDITION_HEADER, .index = index};
-    verdict.present = pseudo_header(request, name, &verdict.value);
+    verdict.present = ist_mesh_request_pseudo_header(request, name, &verdict.value);
     for (uint32_t i = 0; i < request->header_count && !verdict.present; i++) {
         if (ist_strv_equal_nocase(request->headers[i].name, name)) {
             verdict.present = true;
@@ -253,7 +210,7 @@ static ist_mesh_verdict header_verdict(const ist_mesh_request *request, const is
 static ist_mesh_verdict query_verdict(const ist_mesh_request *request, const ist_mesh_route *route, uint32_t index)
 {
     ist_mesh_verdict verdict = {.failed = IST_MESH_CONDITION_QUERY, .index = index};
-    verdict.present = find_query(request, route->queries[index].name, &verdict.value);
+    verdict.present = ist_mesh_request_query(request, route->queries[index].name, &verdict.value);
     return verdict;
 }
 

@@ -2,6 +2,7 @@
 #include "mesh/request.h"
 
 #include "path_priv.h"
+#include "request_priv.h"
 
 #include "mesh/select.h"
 
@@ -78,4 +79,43 @@ ist_status ist_mesh_request_complete(const ist_mesh_context *context, const ist_
         *ret_full = full;
     }
     return status;
+}
+
+// --- Reading ----------------------------------------------------------------------------------------------------------
+
+ist_strv ist_mesh_request_path(const ist_mesh_request *request)
+{
+    return or_else(request->path, IST_STRV("/"));
+}
+
+bool ist_mesh_request_pseudo_header(const ist_mesh_request *request, ist_strv name, ist_strv *ret_value)
+{
+    if (ist_strv_equal(name, IST_STRV(":method"))) {
+        *ret_value = or_else(request->method, IST_STRV("GET"));
+    } else if (ist_strv_equal(name, IST_STRV(":path"))) {
+        *ret_value = ist_mesh_request_path(request);
+    } else if (ist_strv_equal(name, IST_STRV(":scheme"))) {
+        *ret_value = or_else(request->scheme, IST_STRV("http"));
+    } else if (ist_strv_equal(name, IST_STRV(":authority")) || ist_strv_equal(name, IST_STRV("host"))) {
+        *ret_value = request->authority;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+bool ist_mesh_request_query(const ist_mesh_request *request, ist_strv wanted, ist_strv *ret_value)
+{
+    ist_strv path = ist_mesh_request_path(request);
+    path = ist_strv_first(path, ist_strv_find(path, '#'));
+    ist_strv rest = ist_strv_skip(path, ist_strv_find(path, '?') + 1);
+    while (rest.n != 0) {
+        ist_strv value = ist_strv_cut(&rest, '&', NULL);
+        ist_strv name = ist_strv_cut(&value, '=', NULL);
+        if (ist_strv_equal(name, wanted)) {
+            *ret_value = value;
+            return true;
+        }
+    }
+    return false;
 }

@@ -3,6 +3,8 @@
 // The hash of a request (envoy.config.route.v3.RouteAction.HashPolicy; Envoy: HashPolicyImpl).
 #include "mesh/hash_pick.h"
 
+#include "request_priv.h"
+
 #include "base/hash.h"
 
 #include <stdlib.h>
@@ -16,33 +18,12 @@ static int compare_values(const void *a, const void *b)
     return ist_strv_compare(*(const ist_strv *)a, *(const ist_strv *)b);
 }
 
-// What stands in a field of its own is a header all the same; "host" is another name of :authority.
-static ist_strv pseudo_header(const ist_mesh_request *request, ist_strv name)
-{
-    if (ist_strv_equal(name, IST_STRV(":authority")) || ist_strv_equal(name, IST_STRV("host"))) {
-        return request->authority;
-    }
-    if (ist_strv_equal(name, IST_STRV(":method"))) {
-        return request->method.n != 0 ? request->method : IST_STRV("GET");
-    }
-    if (ist_strv_equal(name, IST_STRV(":path"))) {
-        return request->path.n != 0 ? request->path : IST_STRV("/");
-    }
-    if (ist_strv_equal(name, IST_STRV(":scheme"))) {
-        return request->scheme.n != 0 ? request->scheme : IST_STRV("http");
-    }
-    return IST_STRV_NULL;
-}
-
 // All values of the header, sorted, so that their order does not matter.
 static ist_mesh_hash_result hash_header(const ist_mesh_request *request, ist_strv name, uint64_t *ret_hash)
 {
     ist_strv values[MAX_VALUES];
     size_t count = 0;
-    ist_strv pseudo = pseudo_header(request, name);
-    if (pseudo.n != 0) {
-        values[count++] = pseudo;
-    }
+    count += ist_mesh_request_pseudo_header(request, name, &values[0]) && values[0].n != 0 ? 1 : 0;
     for (uint32_t i = 0; i < request->header_count; i++) {
         if (ist_strv_equal_nocase(request->headers[i].name, name)) {
             if (count == MAX_VALUES) {
@@ -120,20 +101,14 @@ static ist_mesh_hash_result hash_source(const ist_mesh_request *request, uint64_
     return IST_MESH_HASH_HASHED;
 }
 
-// As written, nothing is decoded; "a" alone has the empty value, which is hashed too.
 static ist_mesh_hash_result hash_query(const ist_mesh_request *request, ist_strv wanted, uint64_t *ret_hash)
 {
-    ist_strv rest = ist_strv_first(request->path, ist_strv_find(request->path, '#'));
-    rest = ist_strv_skip(rest, ist_strv_find(rest, '?') + 1);
-    while (rest.n != 0) {
-        ist_strv value = ist_strv_cut(&rest, '&', NULL);
-        ist_strv name = ist_strv_cut(&value, '=', NULL);
-        if (ist_strv_equal(name, wanted)) {
-            *ret_hash = ist_hash_xx64(value, 0);
-            return IST_MESH_HASH_HASHED;
-        }
+    ist_strv value = IST_STRV_NULL;
+    if (!ist_mesh_request_query(request, wanted, &value)) {
+        return IST_MESH_HASH_NO_INPUT;
     }
-    return IST_MESH_HASH_NO_INPUT;
+    *ret_hash = ist_hash_xx64(value, 0); // an empty one is hashed too
+    return IST_MESH_HASH_HASHED;
 }
 
 // --- Policies -------------------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A route's conditions (kinds, flags, texts, a pattern) and a request, all from the input. Checks what must hold whatever
-// the texts are: matching ends, answers the same twice, and negation negates.
-#include "mesh/select.h"
+// the texts are: matching ends, answers the same twice, negation negates, the verdict agrees and can be said in words, the
+// completed request has a path that stays when it is normalized again, and hashes the same twice.
+#include "mesh/explain.h"
+#include "mesh/hash_pick.h"
 #include "regex/regex.h"
 
 #include <stdlib.h>
@@ -58,6 +60,37 @@ static void require(bool condition)
     }
 }
 
+static void check_verdict(const ist_mesh_route *route, const ist_mesh_request *request, bool found)
+{
+    ist_buf words = IST_BUF_INIT;
+    ist_mesh_verdict verdict = ist_mesh_route_verdict(route, request);
+    require((verdict.failed == IST_MESH_CONDITION_NONE) == found);
+    ist_mesh_verdict_describe(route, &verdict, &words);
+    require(words.length != 0);
+    ist_buf_done(&words);
+}
+
+static void check_completed(const ist_mesh_request *request, const ist_mesh_match *header)
+{
+    const ist_mesh_context none = {.name = IST_STRV("default")};
+    const ist_mesh_hash_policy policies[] = {{.kind = IST_MESH_HASH_HEADER, .name = header->name},
+                                             {.kind = IST_MESH_HASH_COOKIE, .name = header->value},
+                                             {.kind = IST_MESH_HASH_QUERY, .name = header->name},
+                                             {.kind = IST_MESH_HASH_SOURCE_IP}};
+    ist_arena *arena = ist_arena_new(0, 0);
+    ist_mesh_request full;
+    ist_mesh_request again;
+    if (arena != NULL && ist_mesh_request_complete(&none, request, IST_STRV("a.b"), arena, &full) == IST_OK &&
+        ist_mesh_request_complete(&none, &full, IST_STRV("a.b"), arena, &again) == IST_OK) {
+        uint64_t first = 0;
+        uint64_t second = 0;
+        require(ist_mesh_request_hash(policies, 4, &full, &first) == ist_mesh_request_hash(policies, 4, &full, &second));
+        require(first == second);
+        require(again.path.n <= full.path.n); // what was unescaped may make a new dot segment or escape, nothing longer
+    }
+    ist_arena_free(arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     enum { MAX_HEADERS = 4 };
@@ -98,6 +131,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool no = ist_mesh_match_route(&inverted, &request, &again) != NULL;
     require(header.kind == IST_MESH_MATCH_ANY || !(yes && no));
     require(header.missing_as_empty == false || yes || no);
+    check_verdict(&routes[1], &request, yes);
+    check_verdict(&routes[2], &request, no);
+    check_completed(&request, &header);
     ist_regex_free(path.regex);
     ist_regex_free(header.regex);
     ist_regex_free(query.regex);
