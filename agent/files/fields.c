@@ -8,7 +8,6 @@
 
 #define SUGGEST_MAX_DISTANCE 2U
 #define SUGGEST_MAX_LENGTH 63U
-#define TRUE_WORD 2U
 
 // --- Interned strings ------------------------------------------------------------------------------------------------
 
@@ -237,7 +236,7 @@ static void decode_u32(ist_decoder *decoder, const ist_field *field, const ist_y
 static void decode_bool(ist_decoder *decoder, const ist_yaml_node *node, uint8_t *out)
 {
     if (node->kind == IST_YAML_SCALAR && node->plain && is_bool_text(node->text)) {
-        *out = node->text.n == 4 ? TRUE_WORD : 1;
+        *out = node->text.n == 4 ? IST_FIELD_TRUE : IST_FIELD_FALSE;
         return;
     }
     wrong(decoder, node, "true or false");

@@ -45,6 +45,8 @@ typedef enum ist_field_type {
     _IST_FIELD_TYPE_MAX
 } ist_field_type;
 
+enum { IST_FIELD_FALSE = 1, IST_FIELD_TRUE = 2 }; // values of IST_FIELD_BOOL
+
 typedef struct ist_schema ist_schema;
 
 typedef struct ist_field {

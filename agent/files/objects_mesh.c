@@ -41,6 +41,9 @@ static const ist_field settings_fields[] = {
     IST_F(STRINGS, ist_mesh_settings, service_export_to, "defaultServiceExportTo"),
     IST_F(STRINGS, ist_mesh_settings, routes_export_to, "defaultVirtualServiceExportTo"),
     IST_F(STRINGS, ist_mesh_settings, rule_export_to, "defaultDestinationRuleExportTo"),
+    IST_F_SUB(POINTER, ist_mesh_settings, policy, "defaultTrafficPolicy", ist_schema_default_policy),
+    IST_F(DURATION, ist_mesh_settings, connect_timeout_ms, "connectTimeout"),
+    IST_F(BOOL, ist_mesh_settings, auto_mtls, "enableAutoMtls"),
     IST_F_REPORT("zoneAwareLbSetting"),
     IST_F_REPORT("serviceSettings"),
 };

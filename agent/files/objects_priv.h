@@ -246,6 +246,9 @@ enum { IST_TLS_DISABLE = 1, IST_TLS_SIMPLE, IST_TLS_MUTUAL, IST_TLS_ISTIO_MUTUAL
 
 typedef struct ist_tls {
     uint8_t mode; // IST_TLS_*; absent = DISABLE
+    ist_strv client_certificate;
+    ist_strv private_key;
+    ist_strv credential; // credentialName
 } ist_tls;
 
 typedef struct ist_port_ref {
@@ -419,6 +422,9 @@ typedef struct ist_mesh_settings {
     ist_files_list service_export_to;
     ist_files_list routes_export_to;
     ist_files_list rule_export_to;
+    const ist_policy *policy;    // defaultTrafficPolicy: pool and outlier only
+    uint32_t connect_timeout_ms; // 0 = Istio's default
+    uint8_t auto_mtls;           // enableAutoMtls; absent = true
 } ist_mesh_settings;
 
 typedef struct ist_network_endpoint {
@@ -465,6 +471,7 @@ extern const ist_schema ist_schema_meta;
 extern const ist_schema ist_schema_owner;
 extern const ist_schema ist_schema_selector;
 extern const ist_schema ist_schema_policy;
+extern const ist_schema ist_schema_default_policy;
 extern const ist_schema ist_schema_locality_lb;
 extern const ist_object_type ist_object_types_k8s[];
 extern const size_t ist_object_types_k8s_count;

@@ -124,10 +124,10 @@ static const ist_schema outlier_schema = {sizeof(ist_outlier), &outlier_defaults
 
 static const ist_field tls_fields[] = {
     IST_F_ENUM(ist_tls, mode, "mode", tls_words),
-    IST_F_SKIP("clientCertificate"),
-    IST_F_SKIP("privateKey"),
+    IST_F(STRING, ist_tls, client_certificate, "clientCertificate"),
+    IST_F(STRING, ist_tls, private_key, "privateKey"),
+    IST_F(STRING, ist_tls, credential, "credentialName"),
     IST_F_SKIP("caCertificates"),
-    IST_F_SKIP("credentialName"),
     IST_F_SKIP("subjectAltNames"),
     IST_F_SKIP("sni"),
     IST_F_SKIP("insecureSkipVerify"),
@@ -160,6 +160,12 @@ static const ist_field policy_fields[] = {
     IST_F_SKIP("retryBudget"),
 };
 const ist_schema ist_schema_policy = IST_SCHEMA(ist_policy, policy_fields, false);
+
+static const ist_field default_policy_fields[] = {
+    IST_F_SUB(POINTER, ist_policy, pool, "connectionPool", pool_schema),
+    IST_F_SUB(POINTER, ist_policy, outlier, "outlierDetection", outlier_schema),
+};
+const ist_schema ist_schema_default_policy = IST_SCHEMA(ist_policy, default_policy_fields, false);
 
 static const ist_field subset_fields[] = {
     {.name = "name", .type = IST_FIELD_STRING, .offset = offsetof(ist_subset, name), .required = true},

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define DEFAULT_CONNECT_TIMEOUT_MS 10000U // MeshConfig.connectTimeout
+
 ist_strv ist_cluster_name(ist_arena *arena, uint32_t port, ist_strv subset, ist_strv host)
 {
     ist_strv name = IST_STRV_NULL;
@@ -81,10 +83,11 @@ typedef struct selection {
     const ist_svc *service;
     const ist_svc_port *port;
     const ist_subset *subset;
-    const ist_policy *policy;
-    const ist_tls *tls; // of the endpoints
-    bool names;         // DNS cluster: host names wanted too
-    bool passthrough;   // a subset that is PASSTHROUGH, or its whole service is, whatever its port settings say
+    const ist_policy *policy;  // decides which endpoints there are
+    const ist_policy *cluster; // of the cluster itself: with the mesh's defaults
+    const ist_tls *tls;        // of the endpoints
+    bool names;                // DNS cluster: host names wanted too
+    bool passthrough;          // a subset that is PASSTHROUGH, or its whole service is, whatever its port settings say
 } selection;
 
 // trafficDistribution needs the endpoints that are not ready to know when to spill over.
@@ -230,27 +233,47 @@ static ist_mesh_lb lb_of(const ist_policy *policy, ist_mesh_cluster *spec)
     }
 }
 
-static void publish(const ist_policy *policy, ist_mesh_published *out)
+// istiod leaves out what is zero, but for the numbers of errors.
+static uint32_t positive(uint32_t value)
+{
+    return value != 0 ? value : IST_ABSENT;
+}
+
+static uint32_t connect_timeout(const ist_world *world, const ist_pool_tcp *tcp)
+{
+    if (tcp != NULL && tcp->connect_timeout_ms != IST_ABSENT) {
+        return tcp->connect_timeout_ms;
+    }
+    uint32_t mesh = world->mesh != NULL ? world->mesh->settings.connect_timeout_ms : 0;
+    return mesh != 0 ? mesh : DEFAULT_CONNECT_TIMEOUT_MS;
+}
+
+static void publish_lb(const ist_load_balancer *lb, ist_mesh_lb algorithm, ist_mesh_published *out)
+{
+    bool warms = algorithm == IST_MESH_LB_ROUND_ROBIN || algorithm == IST_MESH_LB_LEAST_REQUEST;
+    if (warms && lb != NULL && (lb->warmup != NULL || lb->warmup_ms != 0)) {
+        out->slow_start_ms = lb->warmup != NULL ? lb->warmup->duration_ms : lb->warmup_ms;
+    }
+}
+
+static void publish(const ist_world *world, const ist_policy *policy, ist_mesh_published *out)
 {
     const ist_outlier *outlier = policy->outlier;
     const ist_pool_tcp *tcp = policy->pool != NULL ? policy->pool->tcp : NULL;
     const ist_pool_http *http = policy->pool != NULL ? policy->pool->http : NULL;
     *out = IST_MESH_PUBLISHED_NONE;
-    out->connect_timeout_ms = tcp != NULL && tcp->connect_timeout_ms != IST_ABSENT ? tcp->connect_timeout_ms : 10000;
+    out->connect_timeout_ms = connect_timeout(world, tcp);
     if (outlier != NULL) {
         out->consecutive_5xx = outlier->consecutive_5xx;
         out->consecutive_gateway_failure = outlier->consecutive_gateway;
         out->outlier_interval_ms = outlier->interval_ms;
         out->base_ejection_ms = outlier->base_ejection_ms;
-        out->max_ejection_percent = outlier->max_ejection_percent;
+        out->max_ejection_percent = positive(outlier->max_ejection_percent);
     }
-    out->max_connections = tcp != NULL ? tcp->max_connections : IST_ABSENT;
-    out->max_pending_requests = http != NULL ? http->max_pending : IST_ABSENT;
-    out->max_requests = http != NULL ? http->max_requests : IST_ABSENT;
-    out->max_retries = http != NULL ? http->max_retries : IST_ABSENT;
-    if (policy->lb != NULL && (policy->lb->warmup != NULL || policy->lb->warmup_ms != 0)) {
-        out->slow_start_ms = policy->lb->warmup != NULL ? policy->lb->warmup->duration_ms : policy->lb->warmup_ms;
-    }
+    out->max_connections = tcp != NULL ? positive(tcp->max_connections) : IST_ABSENT;
+    out->max_pending_requests = http != NULL ? positive(http->max_pending) : IST_ABSENT;
+    out->max_requests = http != NULL ? positive(http->max_requests) : IST_ABSENT;
+    out->max_retries = http != NULL ? positive(http->max_retries) : IST_ABSENT;
 }
 
 static ist_mesh_discovery discovery_of(ist_resolution resolution)
@@ -273,9 +296,66 @@ static ist_mesh_discovery discovery_of(ist_resolution resolution)
     return IST_MESH_DISCOVERY_EDS;
 }
 
-static ist_status describe(ist_world *world, const selection *want, const ist_dr *rule, ist_mesh_cluster *spec)
+static bool is_passthrough(const ist_policy *policy)
 {
-    const ist_policy *policy = want->policy;
+    return policy != NULL && policy->lb != NULL && policy->lb->hash == NULL && policy->lb->simple == IST_LB_PASSTHROUGH;
+}
+
+// TLS that a DestinationRule asks for. Without the certificates that it takes there is none: those of a Secret are for
+// rules with a workloadSelector only.
+static ist_mesh_tls tls_of_rule(const ist_tls *tls, const ist_dr *rule)
+{
+    bool secret = tls->credential.n != 0 && !ist_strv_starts_with(tls->credential, IST_STRV("configmap://"));
+    bool withheld = secret && rule->object->spec.selector == NULL;
+    bool has_files = tls->client_certificate.n != 0 && tls->private_key.n != 0;
+    switch (tls->mode) {
+    case IST_TLS_ISTIO_MUTUAL:
+        return IST_MESH_TLS_ISTIO_MUTUAL;
+    case IST_TLS_SIMPLE:
+        return withheld ? IST_MESH_TLS_DISABLE : IST_MESH_TLS_SIMPLE;
+    case IST_TLS_MUTUAL:
+        return withheld || (tls->credential.n == 0 && !has_files) ? IST_MESH_TLS_DISABLE : IST_MESH_TLS_MUTUAL;
+    default:
+        return IST_MESH_TLS_DISABLE;
+    }
+}
+
+// Do all endpoints of the port speak mTLS?
+static bool all_mtls(const selection *want, const ist_instances *all)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < all->count; i++) {
+        if (ist_strv_equal(all->items[i].port_name, want->port->name)) {
+            count++;
+            if (!all->items[i].mtls) {
+                return false;
+            }
+        }
+    }
+    return count != 0;
+}
+
+// Auto mTLS chooses by endpoint, and by cluster where the client chooses the address (istiod: buildUpstreamTLSSettings,
+// BestEffortInferServiceMTLSMode). PeerAuthentication is not looked at.
+static ist_mesh_tls tls_of_cluster(const ist_world *world, const selection *want, const ist_dr *rule,
+                                   const ist_instances *all, ist_mesh_discovery discovery)
+{
+    if (want->cluster->tls != NULL) {
+        return tls_of_rule(want->cluster->tls, rule);
+    }
+    bool off = world->mesh != NULL && world->mesh->settings.auto_mtls == IST_FIELD_FALSE;
+    const ist_policy *own = want->subset != NULL ? want->subset->policy : rule != NULL ? rule->policy : NULL;
+    bool by_address = want->service->resolution == IST_RESOLUTION_NONE || is_passthrough(own);
+    if (off || want->service->external || (by_address && !all_mtls(want, all))) {
+        return IST_MESH_TLS_DISABLE;
+    }
+    return discovery == IST_MESH_DISCOVERY_ORIGINAL_DST ? IST_MESH_TLS_ISTIO_MUTUAL : IST_MESH_TLS_AUTO;
+}
+
+static ist_status describe(ist_world *world, const selection *want, const ist_dr *rule, const ist_instances *all,
+                           ist_mesh_cluster *spec)
+{
+    const ist_policy *policy = want->cluster;
     spec->service_name = want->service->name;
     spec->service_namespace = want->service->namespace_;
     spec->discovery = discovery_of(want->service->resolution);
@@ -291,11 +371,11 @@ static ist_status describe(ist_world *world, const selection *want, const ist_dr
     bool upgrade = http != NULL && http->h2_upgrade == IST_H2_UPGRADE && want->port->proto != IST_PROTO_AUTO;
     spec->http2 = want->port->proto == IST_PROTO_HTTP2 || upgrade;
     spec->external = want->service->external;
-    spec->tls_origination =
-        policy->tls != NULL && (policy->tls->mode == IST_TLS_SIMPLE || policy->tls->mode == IST_TLS_MUTUAL);
+    spec->tls = tls_of_cluster(world, want, rule, all, spec->discovery);
     bool panics = policy->outlier != NULL && !wants_unhealthy(want->service);
     spec->panic_percent = panics ? (double)policy->outlier->min_health_percent : 0.0;
-    publish(policy, &spec->published);
+    publish(world, policy, &spec->published);
+    publish_lb(policy->lb, spec->lb, &spec->published);
     if (rule == NULL) {
         return IST_OK;
     }
@@ -329,11 +409,6 @@ static ist_status put(ist_world *world, ist_mesh_cluster *spec, const ist_mesh_e
     return ist_mesh_builder_put_endpoints(world->builder, spec->name, endpoints, hash, &err);
 }
 
-static bool is_passthrough(const ist_policy *policy)
-{
-    return policy != NULL && policy->lb != NULL && policy->lb->hash == NULL && policy->lb->simple == IST_LB_PASSTHROUGH;
-}
-
 // istiod leaves a DNS cluster without endpoints out. A subset that is PASSTHROUGH from the start is no DNS cluster.
 static bool left_out(const selection *want, const ist_instances *chosen)
 {
@@ -351,7 +426,7 @@ static ist_status put_cluster(ist_world *world, const selection *want, const ist
     ist_status status = spec.name.p != NULL ? select_instances(world, want, all, &chosen) : IST_ENOMEM;
     status = status == IST_OK ? ist_localities_make(world, want->service, want->policy, &chosen, &localities) : status;
     status = status == IST_OK ? make_spec(world, &localities, &endpoints) : status;
-    status = status == IST_OK ? describe(world, want, rule, &spec) : status;
+    status = status == IST_OK ? describe(world, want, rule, all, &spec) : status;
     if (status == IST_OK && !left_out(want, &chosen)) {
         spec.locality_weighted = localities.weighted;
         if (want->names && spec.discovery == IST_MESH_DISCOVERY_ORIGINAL_DST) {
@@ -379,22 +454,30 @@ static ist_status put_or_report(ist_world *world, const selection *want, const i
         IST_STRV_ARG(want->subset != NULL ? want->subset->name : IST_STRV("")), ist_status_name(status));
 }
 
+static void set_policies(const ist_world *world, const ist_dr *rule, ist_policy policies[2], selection *want)
+{
+    const ist_policy *defaults = world->mesh != NULL ? world->mesh->settings.policy : NULL;
+    ist_policy_of_port(NULL, rule, want->subset, want->port->number, &policies[0]);
+    ist_policy_of_port(defaults, rule, want->subset, want->port->number, &policies[1]);
+    want->policy = &policies[0];
+    want->cluster = &policies[1];
+    want->tls = ist_tls_of_port(rule, want->subset, want->port->number);
+}
+
 ist_status ist_put_clusters(ist_world *world, const ist_svc *service, ist_instances *instances)
 {
     const ist_dr *rule = ist_world_rule_of(world, service);
     bool names = service->resolution == IST_RESOLUTION_DNS || service->resolution == IST_RESOLUTION_DNS_RR;
     for (uint32_t i = 0; i < service->port_count; i++) {
-        ist_policy policy;
-        selection want = {.service = service, .port = &service->ports[i], .policy = &policy, .names = names};
-        ist_policy_of_port(rule, NULL, want.port->number, &policy);
-        want.tls = ist_tls_of_port(rule, NULL, want.port->number);
+        ist_policy policies[2];
+        selection want = {.service = service, .port = &service->ports[i], .names = names};
+        set_policies(world, rule, policies, &want);
         ist_status status = put_or_report(world, &want, rule, instances);
-        bool whole = is_passthrough(&policy);
+        bool whole = is_passthrough(want.policy);
         for (uint32_t j = 0; rule != NULL && j < rule->subset_count && status == IST_OK; j++) {
             want.subset = rule->subsets[j];
             want.passthrough = whole || is_passthrough(want.subset->policy);
-            ist_policy_of_port(rule, want.subset, want.port->number, &policy);
-            want.tls = ist_tls_of_port(rule, want.subset, want.port->number);
+            set_policies(world, rule, policies, &want);
             status = put_or_report(world, &want, rule, instances);
         }
         if (status != IST_OK) {

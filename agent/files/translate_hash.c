@@ -50,9 +50,9 @@ uint64_t ist_hash_cluster(const ist_mesh_cluster *spec)
 {
     const ist_mesh_published *p = &spec->published;
     uint64_t hash = text(text(text(text(2, spec->name), spec->service_name), spec->service_namespace), spec->config);
-    uint64_t flags = (spec->locality_weighted ? 1U : 0U) | (spec->http2 ? 2U : 0U) | (spec->external ? 4U : 0U) |
-                     (spec->tls_origination ? 8U : 0U);
+    uint64_t flags = (spec->locality_weighted ? 1U : 0U) | (spec->http2 ? 2U : 0U) | (spec->external ? 4U : 0U);
     hash = number(number(number(hash, (uint64_t)spec->discovery), (uint64_t)spec->lb), flags);
+    hash = number(hash, (uint64_t)spec->tls);
     hash = number(number(hash, (uint64_t)(spec->panic_percent * 100.0)), spec->ring_size);
     hash = number(number(hash, spec->max_ring_size), spec->hash_unsupported ? 1 : 0);
     hash = number(number(number(hash, p->connect_timeout_ms), p->consecutive_5xx), p->consecutive_gateway_failure);

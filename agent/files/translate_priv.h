@@ -178,9 +178,10 @@ ist_status ist_world_routes(ist_world *world) IST_NONNULL IST_MUSTCHECK;   // Vi
 ist_status ist_world_instances(ist_world *world, const ist_svc *service, ist_instances *out) IST_NONNULL IST_MUSTCHECK;
 
 const ist_dr *ist_world_rule_of(const ist_world *world, const ist_svc *service) IST_NONNULL; // NULL = none
-// Policy of one port: portLevelSettings replace, subset settings override (model of istiod's merge).
-void ist_policy_of_port(const ist_dr *rule, const ist_subset *subset, uint16_t port, ist_policy *ret_policy)
-    IST_NONNULL_ARGS(4);
+// Policy of one port: portLevelSettings replace, subset settings override (model of istiod's merge). `defaults` gives pool
+// and outlier detection where the rule has none; NULL = none.
+void ist_policy_of_port(const ist_policy *defaults, const ist_dr *rule, const ist_subset *subset, uint16_t port,
+                        ist_policy *ret_policy) IST_NONNULL_ARGS(5);
 
 // The TLS settings that decide whether endpoints are marked for mTLS: unlike the rest of a policy, those of the port may be
 // absent (model of istiod's mtlsChecker). NULL = none.

@@ -214,11 +214,16 @@ static void merge_policy(const ist_policy *from, uint16_t port, ist_policy *into
     into->tls = use->tls != NULL || level != NULL ? use->tls : into->tls;
 }
 
-void ist_policy_of_port(const ist_dr *rule, const ist_subset *subset, uint16_t port, ist_policy *ret_policy)
+void ist_policy_of_port(const ist_policy *defaults, const ist_dr *rule, const ist_subset *subset, uint16_t port,
+                        ist_policy *ret_policy)
 {
     *ret_policy = (ist_policy){.port = {port}};
     if (rule != NULL && rule->policy != NULL) {
         merge_policy(rule->policy, port, ret_policy);
+    }
+    if (defaults != NULL) {
+        ret_policy->pool = ret_policy->pool != NULL ? ret_policy->pool : defaults->pool;
+        ret_policy->outlier = ret_policy->outlier != NULL ? ret_policy->outlier : defaults->outlier;
     }
     if (subset != NULL && subset->policy != NULL) {
         merge_policy(subset->policy, port, ret_policy);

@@ -66,8 +66,9 @@ static uint32_t hostname_count(const ist_mesh_cluster *cluster)
 
 static ist_status check_cluster(const ist_mesh_builder *builder, const ist_mesh_cluster *spec, ist_err *err)
 {
-    if (spec->discovery >= _IST_MESH_DISCOVERY_MAX || spec->lb >= _IST_MESH_LB_MAX) {
-        return ist_err_set(err, IST_EINVAL, "unknown type or lb_policy");
+    if (spec->discovery >= _IST_MESH_DISCOVERY_MAX || spec->lb >= _IST_MESH_LB_MAX ||
+        spec->tls >= _IST_MESH_TLS_MAX) {
+        return ist_err_set(err, IST_EINVAL, "unknown type, lb_policy or TLS mode");
     }
     if (spec->dns_family != 0 && spec->dns_family != 4 && spec->dns_family != 6) {
         return ist_err_set(err, IST_EINVAL, "dns_lookup_family is unknown");

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The deck of a name: position -> address, computed without a stored deck.
+// The deck: position -> item, computed without a stored deck.
 //
-// Two steps. (1) The smooth order: the addresses are cut into halves again and again; at each cut the positions go left and
+// Two steps. (1) The smooth order: the items are cut into halves again and again; at each cut the positions go left and
 // right in turn, in the proportion of the halves' slots, as evenly as whole numbers allow (after j positions the left half
-// has had floor(j * left / total)). So each address has its slots in every deck, at nearly even distances. (2) The shuffle:
+// has had floor(j * left / total)). So each item has its slots in every deck, at nearly even distances. (2) The shuffle:
 // inside windows of at most 16 positions, which never cross the end of a block of two decks, positions are permuted by a
 // key made of seed, family and window, so that clients that take turns do not see the same phase for ever.
+#include "mesh/deck.h"
+
 #include "mesh/name.h"
 
 #include "base/hash.h"
@@ -50,14 +52,23 @@ static uint32_t shuffled(uint32_t position, uint32_t total, uint64_t seed)
     return (uint32_t)(((uint64_t)place + first) % total);
 }
 
-// Who has the `place`-th card of a deck, among addrs [begin, end) with `total` slots.
-static uint32_t holder(const ist_mesh_name_addr *addrs, uint32_t begin, uint32_t end, uint32_t total, uint32_t place)
+static uint32_t slots_at(const ist_mesh_deck *deck, uint32_t index)
 {
+    const void *at = (const char *)deck->slots + deck->stride_bytes * index;
+    return *(const uint16_t *)at;
+}
+
+// Who has the `place`-th card of a deck.
+static uint32_t holder(const ist_mesh_deck *deck, uint32_t place)
+{
+    uint32_t begin = 0;
+    uint32_t end = deck->count;
+    uint32_t total = deck->total;
     while (end - begin > 1) {
         uint32_t middle = begin + (end - begin) / 2;
         uint64_t left = 0;
         for (uint32_t i = begin; i < middle; i++) {
-            left += addrs[i].slots;
+            left += slots_at(deck, i);
         }
         uint32_t before = (uint32_t)(place * left / total);
         if ((place + 1) * left / total > before) {
@@ -73,16 +84,23 @@ static uint32_t holder(const ist_mesh_name_addr *addrs, uint32_t begin, uint32_t
     return begin;
 }
 
+uint32_t ist_mesh_deck_card(const ist_mesh_deck *deck, uint32_t position)
+{
+    if (deck->total <= 1 || deck->count <= 1) {
+        return 0;
+    }
+    return holder(deck, shuffled(position, deck->total, deck->seed));
+}
+
 uint32_t ist_mesh_name_card(const ist_mesh_name *name, uint8_t family, uint32_t position)
 {
-    uint32_t index = family == 6 ? name->v4_count : 0;
-    uint32_t end = family == 6 ? name->v4_count + name->v6_count : name->v4_count;
-    uint32_t total = family == 6 ? name->v6_slots : name->v4_slots;
-    if (total <= 1 || end - index <= 1) {
-        return index;
-    }
-    uint64_t seed = ist_hash_u64((uint64_t)name->dealer->seed << 8 | family);
-    return holder(name->addrs, index, end, total, shuffled(position, total, seed));
+    uint32_t first = family == 6 ? name->v4_count : 0;
+    const ist_mesh_deck deck = {.slots = &name->addrs[first].slots,
+                                .stride_bytes = sizeof(name->addrs[0]),
+                                .count = family == 6 ? name->v6_count : name->v4_count,
+                                .total = family == 6 ? name->v6_slots : name->v4_slots,
+                                .seed = ist_hash_u64((uint64_t)name->dealer->seed << 8 | family)};
+    return first + ist_mesh_deck_card(&deck, position);
 }
 
 uint32_t ist_mesh_name_deal(const ist_mesh_name *name, uint8_t family)

@@ -163,7 +163,7 @@ static ist_strv path_without_query(const ist_mesh_request *request)
 }
 
 // The first parameter of that name counts; names and values are compared as written. "a" alone has the empty value.
-static bool query_holds(const ist_mesh_request *request, const ist_mesh_match *match)
+static bool find_query(const ist_mesh_request *request, ist_strv wanted, ist_strv *ret_value)
 {
     ist_strv path = path_of(request);
     path = ist_strv_first(path, ist_strv_find(path, '#'));
@@ -171,41 +171,79 @@ static bool query_holds(const ist_mesh_request *request, const ist_mesh_match *m
     while (rest.n != 0) {
         ist_strv value = ist_strv_cut(&rest, '&', NULL);
         ist_strv name = ist_strv_cut(&value, '=', NULL);
-        if (ist_strv_equal(name, match->name)) {
-            return text_matches(match, value) != match->invert;
+        if (ist_strv_equal(name, wanted)) {
+            *ret_value = value;
+            return true;
         }
+    }
+    return false;
+}
+
+static bool query_holds(const ist_mesh_request *request, const ist_mesh_match *match)
+{
+    ist_strv value = IST_STRV_NULL;
+    if (find_query(request, match->name, &value)) {
+        return text_matches(match, value) != match->invert;
     }
     return match->kind == IST_MESH_MATCH_PRESENT && match->invert;
 }
 
 // --- Routes ---------------------------------------------------------------------------------------------------------
 
+// What the request has where a header condition looks: the first value.
+static ist_mesh_verdict header_verdict(const ist_mesh_request *request, const ist_mesh_route *route, uint32_t index)
+{
+    ist_strv name = route->headers[index].name;
+    ist_mesh_verdict verdict = {.failed = IST_MESH_CONDITION_HEADER, .index = index};
+    verdict.present = pseudo_header(request, name, &verdict.value);
+    for (uint32_t i = 0; i < request->header_count && !verdict.present; i++) {
+        if (ist_strv_equal_nocase(request->headers[i].name, name)) {
+            verdict.present = true;
+            verdict.value = request->headers[i].value;
+        }
+    }
+    return verdict;
+}
+
+static ist_mesh_verdict query_verdict(const ist_mesh_request *request, const ist_mesh_route *route, uint32_t index)
+{
+    ist_mesh_verdict verdict = {.failed = IST_MESH_CONDITION_QUERY, .index = index};
+    verdict.present = find_query(request, route->queries[index].name, &verdict.value);
+    return verdict;
+}
+
 // A runtime fraction holds for some requests only, which a look-up cannot follow: a route that can be taken at all counts
 // as taken, and the report names it.
-static bool route_holds(const ist_mesh_route *route, const ist_mesh_request *request)
+ist_mesh_verdict ist_mesh_route_verdict(const ist_mesh_route *route, const ist_mesh_request *request)
 {
-    if (route->unsupported_match || route->fraction_per_million == 0 ||
-        !text_matches(&route->path, path_without_query(request))) {
-        return false;
+    if (route->unsupported_match) {
+        return (ist_mesh_verdict){.failed = IST_MESH_CONDITION_UNKNOWABLE};
+    }
+    if (route->fraction_per_million == 0) {
+        return (ist_mesh_verdict){.failed = IST_MESH_CONDITION_FRACTION};
+    }
+    if (!text_matches(&route->path, path_without_query(request))) {
+        return (ist_mesh_verdict){
+            .failed = IST_MESH_CONDITION_PATH, .value = path_without_query(request), .present = true};
     }
     for (uint32_t i = 0; i < route->header_count; i++) {
         if (!header_holds(request, &route->headers[i])) {
-            return false;
+            return header_verdict(request, route, i);
         }
     }
     for (uint32_t i = 0; i < route->query_count; i++) {
         if (!query_holds(request, &route->queries[i])) {
-            return false;
+            return query_verdict(request, route, i);
         }
     }
-    return true;
+    return (ist_mesh_verdict){.failed = IST_MESH_CONDITION_NONE};
 }
 
 const ist_mesh_route *ist_mesh_match_route(const ist_mesh_virtual_host *virtual_host, const ist_mesh_request *request,
                                            uint32_t *ret_index)
 {
     for (uint32_t i = 0; i < virtual_host->route_count; i++) {
-        if (route_holds(&virtual_host->routes[i], request)) {
+        if (ist_mesh_route_verdict(&virtual_host->routes[i], request).failed == IST_MESH_CONDITION_NONE) {
             *ret_index = i;
             return &virtual_host->routes[i];
         }

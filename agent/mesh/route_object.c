@@ -221,16 +221,28 @@ static ist_status compile(ist_mesh_virtual_host_object *object, const ist_mesh_m
     return IST_OK;
 }
 
+static ist_status compile_list(ist_mesh_virtual_host_object *object, const char *field, const ist_mesh_match *matches,
+                               uint32_t count, ist_err *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        ist_status status = compile(object, &matches[i], err);
+        if (status != IST_OK) {
+            ist_err_prefix(err, "%s[%u] \"%.*s\"", field, i, IST_STRV_ARG(ist_strv_first(matches[i].name, 100)));
+            return status;
+        }
+    }
+    return IST_OK;
+}
+
 static ist_status compile_route(ist_mesh_virtual_host_object *object, const ist_mesh_route *route, ist_err *err)
 {
     ist_status status = compile(object, &route->path, err);
-    for (uint32_t i = 0; status == IST_OK && i < route->header_count; i++) {
-        status = compile(object, &route->headers[i], err);
+    if (status != IST_OK) {
+        ist_err_prefix(err, "path");
+        return status;
     }
-    for (uint32_t i = 0; status == IST_OK && i < route->query_count; i++) {
-        status = compile(object, &route->queries[i], err);
-    }
-    return status;
+    status = compile_list(object, "headers", route->headers, route->header_count, err);
+    return status == IST_OK ? compile_list(object, "query_parameters", route->queries, route->query_count, err) : status;
 }
 
 static ist_status compile_all(ist_mesh_virtual_host_object *object, ist_err *err)

@@ -19,6 +19,15 @@ typedef struct chooser {
     ist_mesh_selection made;
 } chooser;
 
+const char *ist_mesh_basis_name(ist_mesh_basis basis)
+{
+    static const char *const NAMES[] = {
+        [IST_MESH_BASIS_ROUTE] = "route",         [IST_MESH_BASIS_L4_ROUTE] = "l4_route",
+        [IST_MESH_BASIS_SERVICE] = "service",     [IST_MESH_BASIS_SUBSET] = "subset",
+        [IST_MESH_BASIS_UNMATCHED] = "unmatched", [IST_MESH_BASIS_RESPONSE] = "response"};
+    return basis < _IST_MESH_BASIS_MAX ? NAMES[basis] : "?";
+}
+
 // --- Which destinations ---------------------------------------------------------------------------------------------
 
 static ist_status make_room(chooser *c, uint32_t count)
@@ -220,11 +229,13 @@ static ist_status settle_empty(chooser *c)
             return IST_ENOMEM;
         }
     }
-    if (c->made.rules.empty_subset == IST_MESH_EMPTY_REDISTRIBUTE && kept > 0) {
-        for (uint32_t i = 0; i < named && lost > 0; i++) {
-            c->targets[i].share /= kept;
-        }
-        lost = 0;
+    bool redistribute = c->made.rules.empty_subset == IST_MESH_EMPTY_REDISTRIBUTE && kept > 0;
+    for (uint32_t i = 0; i < named && lost > 0 && redistribute; i++) {
+        c->targets[i].share /= kept;
+    }
+    lost = redistribute ? 0 : lost;
+    for (uint32_t i = 0; i < named; i++) {
+        c->targets[i].share = c->targets[i].usable ? c->targets[i].share : 0; // handed on, or lost
     }
     c->made.lost_share = lost < 1 ? lost : 1;
     return IST_OK;

@@ -106,6 +106,12 @@ const char *ist_mesh_lb_name(ist_mesh_lb lb)
     return lb < _IST_MESH_LB_MAX ? names[lb] : "INVALID";
 }
 
+const char *ist_mesh_tls_name(ist_mesh_tls tls)
+{
+    static const char *const names[_IST_MESH_TLS_MAX] = {"DISABLE", "AUTO", "ISTIO_MUTUAL", "SIMPLE", "MUTUAL"};
+    return tls < _IST_MESH_TLS_MAX ? names[tls] : "INVALID";
+}
+
 // --- Hosts and cluster names ----------------------------------------------------------------------------------------
 
 static bool label_char(char c)

@@ -11,7 +11,10 @@
 #define METADATA_FILTER_METADATA 1
 #define HTTP_OPTIONS_KEY "envoy.extensions.upstreams.http.v3.HttpProtocolOptions"
 #define DYNAMIC_FORWARD_PROXY "envoy.clusters.dynamic_forward_proxy"
-#define TLS_SOCKET "envoy.transport_sockets.tls"
+#define TLS_CONTEXT "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.UpstreamTlsContext"
+#define PROXY_PROTOCOL \
+    "type.googleapis.com/envoy.extensions.transport_sockets.proxy_protocol.v3.ProxyProtocolUpstreamTransport"
+#define ISTIO_CERTIFICATE "default" // the name under which Istio's agent serves the certificate of the mesh
 #define HTTP_EXPLICIT \
     ENVOY__EXTENSIONS__UPSTREAMS__HTTP__V3__HTTP_PROTOCOL_OPTIONS__UPSTREAM_PROTOCOL_OPTIONS_EXPLICIT_HTTP_CONFIG
 
@@ -181,6 +184,62 @@ static void set_metadata(const cluster_message *message, ist_mesh_cluster *spec)
     spec->external = ist_xds_struct_flag(istio, IST_STRV("external"));
 }
 
+// --- TLS ------------------------------------------------------------------------------------------------------------
+
+enum { // numbers of fields, by message
+    SOCKET_CONFIG = 3,
+    ANY_TYPE_URL = 1,
+    ANY_VALUE = 2,
+    PROXY_PROTOCOL_SOCKET = 2,
+    CONTEXT_COMMON = 1,
+    COMMON_CERTIFICATES = 2,
+    COMMON_SECRET_CONFIGS = 6,
+    SECRET_CONFIG_NAME = 1,
+    MATCH_SOCKET = 3
+};
+
+// An UpstreamTlsContext by the client certificate that it presents: the mesh's own, another one, none.
+static ist_mesh_tls tls_of_context(ist_strv context)
+{
+    ist_strv common = ist_xds_wire_bytes(context, CONTEXT_COMMON);
+    ist_strv secret = ist_xds_wire_bytes(common, COMMON_SECRET_CONFIGS);
+    if (ist_strv_equal(ist_xds_wire_bytes(secret, SECRET_CONFIG_NAME), IST_STRV(ISTIO_CERTIFICATE))) {
+        return IST_MESH_TLS_ISTIO_MUTUAL;
+    }
+    bool presents = secret.p != NULL || ist_xds_wire_bytes(common, COMMON_CERTIFICATES).p != NULL;
+    return presents ? IST_MESH_TLS_MUTUAL : IST_MESH_TLS_SIMPLE;
+}
+
+// A TransportSocket, also inside the wrapper of the PROXY protocol. All others speak no TLS of their own.
+static ist_mesh_tls tls_of_socket(ist_strv socket)
+{
+    ist_strv config = ist_xds_wire_bytes(socket, SOCKET_CONFIG);
+    if (ist_strv_equal(ist_xds_wire_bytes(config, ANY_TYPE_URL), IST_STRV(PROXY_PROTOCOL))) {
+        socket = ist_xds_wire_bytes(ist_xds_wire_bytes(config, ANY_VALUE), PROXY_PROTOCOL_SOCKET);
+        config = ist_xds_wire_bytes(socket, SOCKET_CONFIG);
+    }
+    bool tls = ist_strv_equal(ist_xds_wire_bytes(config, ANY_TYPE_URL), IST_STRV(TLS_CONTEXT));
+    return tls ? tls_of_context(ist_xds_wire_bytes(config, ANY_VALUE)) : IST_MESH_TLS_DISABLE;
+}
+
+static ist_strv bytes_view(ProtobufCBinaryData bytes)
+{
+    return ist_strv_make((const char *)bytes.data, bytes.len);
+}
+
+// With matches the socket depends on the endpoint: mTLS for some and plain text for others is auto mTLS.
+static ist_mesh_tls tls_of_cluster(const cluster_message *message)
+{
+    ist_mesh_tls tls = tls_of_socket(bytes_view(message->transport_socket));
+    bool plain = false;
+    for (size_t i = 0; i < message->n_transport_socket_matches; i++) {
+        ist_mesh_tls one = tls_of_socket(ist_xds_wire_bytes(bytes_view(message->transport_socket_matches[i]), MATCH_SOCKET));
+        plain = plain || one == IST_MESH_TLS_DISABLE;
+        tls = tls == IST_MESH_TLS_DISABLE ? one : tls;
+    }
+    return tls == IST_MESH_TLS_ISTIO_MUTUAL && plain ? IST_MESH_TLS_AUTO : tls;
+}
+
 static void set_family(const cluster_message *message, ist_mesh_cluster *spec)
 {
     if (message->dns_lookup_family == ENVOY__CONFIG__CLUSTER__V3__CLUSTER__DNS_LOOKUP_FAMILY__V4_ONLY) {
@@ -201,8 +260,7 @@ static ist_status fill_cluster(ist_xds_decoder *decoder, const cluster_message *
         status = set_http2(message, decoder->arena, spec, err);
     }
     spec->name = ist_strv_from(message->name);
-    spec->tls_origination = message->transport_socket != NULL &&
-                            ist_strv_equal(ist_strv_from(message->transport_socket->name), IST_STRV(TLS_SOCKET));
+    spec->tls = tls_of_cluster(message);
     set_lb_config(message, spec);
     set_common_lb(message, spec);
     set_published(message, &spec->published);

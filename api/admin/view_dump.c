@@ -4,7 +4,7 @@
 // sorted by host, everything inside in the view's own fixed order, endpoints sorted by address.
 #include "admin_priv.h"
 
-#include "api_core/json.h"
+#include "api_core/cluster_json.h"
 #include "base/alloc.h"
 #include "mesh/select.h"
 
@@ -216,7 +216,9 @@ static bool write_destination(ist_json *json, const ist_mesh_destination *destin
     ist_json_bool(json, "locality_weighted", cluster->locality_weighted);
     ist_json_double(json, "panic_percent", cluster->panic_percent);
     ist_json_bool(json, "http2", cluster->http2);
+    ist_json_bool(json, "external", cluster->external);
     ist_json_strv(json, "config", cluster->config);
+    ist_api_write_published(json, cluster);
     bool fine = write_endpoints(json, destination, arena);
     ist_json_end_object(json);
     return fine;

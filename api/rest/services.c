@@ -3,6 +3,7 @@
 // /v1/services and /v1/services/{host}.
 #include "rest_priv.h"
 
+#include "api_core/cluster_json.h"
 #include "base/alloc.h"
 #include "base/map.h"
 
@@ -155,8 +156,16 @@ static void write_cluster(ist_json *json, const ist_mesh_destination *destinatio
     ist_json_string(json, "discovery", ist_mesh_discovery_name(cluster->discovery));
     ist_json_string(json, "lb_policy", ist_mesh_lb_name(cluster->lb));
     ist_json_bool(json, "locality_weighted", cluster->locality_weighted);
+    if (cluster->panic_percent >= 0) {
+        ist_json_double(json, "panic_percent", cluster->panic_percent);
+    } else {
+        ist_json_null(json, "panic_percent");
+    }
+    ist_json_bool(json, "http2", cluster->http2);
+    ist_json_bool(json, "external", cluster->external);
     ist_json_strv_or_null(json, "config", cluster->config);
     ist_json_u64(json, "endpoints", destination->endpoints->count);
+    ist_api_write_published(json, cluster);
     ist_json_end_object(json);
 }
 

@@ -222,22 +222,27 @@ def run(*args, env=None, timeout=60):
     )
 
 
+def go_program(name):
+    """Path of a program of tests/istiod, built if need be."""
+    directory = os.environ.get("ISTHMUS_ISTIOD_DIR")
+    if not directory:
+        done = subprocess.run(
+            ["bash", str(ROOT / "tests/istiod/build.sh")],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=1800,
+        )
+        directory = done.stdout.strip().splitlines()[-1]
+        os.environ["ISTHMUS_ISTIOD_DIR"] = directory
+    return str(pathlib.Path(directory) / name)
+
+
 class Istiod(Process):
     """The real control plane (tests/istiod) on free ports, with its control API."""
 
     def __init__(self, *args, env=None):
-        directory = os.environ.get("ISTHMUS_ISTIOD_DIR")
-        if not directory:
-            done = subprocess.run(
-                ["bash", str(ROOT / "tests/istiod/build.sh")],
-                capture_output=True,
-                text=True,
-                check=True,
-                timeout=1800,
-            )
-            directory = done.stdout.strip().splitlines()[-1]
-            os.environ["ISTHMUS_ISTIOD_DIR"] = directory
-        super().__init__([str(pathlib.Path(directory) / "istiod-harness"), "--exit-with-stdin", *args], env=env)
+        super().__init__([go_program("istiod-harness"), "--exit-with-stdin", *args], env=env)
         line = self.wait_line(self.stdout, r'^\{"ready":true.*\}$', 120).group(0)
         self.info = json.loads(line)
         self.plaintext, self.tls, self.control = self.info["plaintext"], self.info["tls"], self.info["control"]

@@ -93,6 +93,42 @@ def virtual_host(name, domains, target, raw=b""):
     )
 
 
+def path_match(kind, value, raw=b""):
+    """RouteMatch. kind: prefix, path, regex, separated"""
+    number = {"prefix": 1, "path": 2, "regex": 10, "separated": 14}[kind]
+    return field(number, field(2, value) if kind == "regex" else value) + raw
+
+
+def string_match(kind, value, ignore_case=False):
+    number = {"exact": 1, "prefix": 2, "suffix": 3, "regex": 5, "contains": 7}[kind]
+    return field(number, field(2, value) if kind == "regex" else value) + (field(6, 1) if ignore_case else b"")
+
+
+def header(name, text=None, present=None, span=None, invert=False, missing_as_empty=False, number=6):
+    """A condition of a RouteMatch on a header: `text` a string_match, `present` a bool, `span` (start, end)."""
+    out = field(1, name)
+    if text is not None:
+        out += field(13, text)
+    if present is not None:
+        out += varint(7 << 3) + varint(int(present))
+    if span is not None:
+        out += field(6, b"".join(varint(n << 3) + varint(value & (1 << 64) - 1) for n, value in zip((1, 2), span)))
+    out += (field(8, 1) if invert else b"") + (field(14, 1) if missing_as_empty else b"")
+    return field(number, out)
+
+
+def query(name, text=None):
+    return field(7, field(1, name) + (field(5, text) if text is not None else field(6, 1)))
+
+
+def route(match, target, name=""):
+    return field(3, field(1, match) + field(2, field(1, target)) + field(14, name))
+
+
+def virtual_host_of(name, domains, *routes):
+    return field(1, name) + field(2, list(domains)) + b"".join(routes)
+
+
 def route_configuration(name, *hosts):
     return field(1, name) + field(2, list(hosts))
 

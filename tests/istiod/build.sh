@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds istiod-harness and adsdump outside the tree, once for each state of the sources, and prints the directory that
+# Builds istiod-harness, adsdump and goregexp outside the tree, once for each state of the sources, and prints the directory that
 # holds them as the last line of stdout. Progress goes to stderr. Safe to call several times at once.
 set -eu
 
@@ -14,12 +14,12 @@ out="$cache/istiod-$hash"
 mkdir -p "$cache"
 exec 9>"$cache/istiod.lock"
 flock 9
-if [ ! -x "$out/istiod-harness" ] || [ ! -x "$out/adsdump" ]; then
+if [ ! -x "$out/istiod-harness" ] || [ ! -x "$out/adsdump" ] || [ ! -x "$out/goregexp" ]; then
 	echo "istiod: building into $out (minutes with a cold build cache, seconds with a warm one)" >&2
 	tmp="$out.tmp"
 	rm -rf "$tmp"
 	mkdir -p "$tmp"
-	for target in istiod-harness:. adsdump:./cmd/adsdump; do
+	for target in istiod-harness:. adsdump:./cmd/adsdump goregexp:./cmd/goregexp; do
 		echo "istiod: go build ${target%%:*}" >&2
 		nice go build -trimpath -ldflags=-s -o "$tmp/${target%%:*}" "${target#*:}" >&2
 	done

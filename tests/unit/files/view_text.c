@@ -45,18 +45,19 @@ static void write_cluster(ist_buf *out, const ist_mesh_destination *destination)
     if (cluster->ring_size != 0) {
         (void)snprintf(ring, sizeof(ring), " ring %llu", (unsigned long long)cluster->ring_size); // fits
     }
-    ist_buf_printf(out, "    cluster %.*s %s %s%s panic %.0f%s%s%s%s\n", IST_STRV_ARG(cluster->name),
+    ist_buf_printf(out, "    cluster %.*s %s %s%s panic %.0f%s%s%s tls %s\n", IST_STRV_ARG(cluster->name),
                    ist_mesh_discovery_name(cluster->discovery), ist_mesh_lb_name(cluster->lb), ring, cluster->panic_percent,
                    cluster->locality_weighted ? " locality-weighted" : "", cluster->http2 ? " http2" : "",
-                   cluster->external ? " external" : "", cluster->tls_origination ? " tls" : "");
+                   cluster->external ? " external" : "", ist_mesh_tls_name(cluster->tls));
     const ist_mesh_published *p = &cluster->published;
     const struct {
         const char *name;
         uint32_t value;
-    } facts[] = {{"consecutive_5xx", p->consecutive_5xx},   {"interval_ms", p->outlier_interval_ms},
-                 {"base_ejection_ms", p->base_ejection_ms}, {"max_ejection", p->max_ejection_percent},
-                 {"max_connections", p->max_connections},   {"max_requests", p->max_requests},
-                 {"slow_start_ms", p->slow_start_ms}};
+    } facts[] = {{"consecutive_5xx", p->consecutive_5xx},   {"consecutive_gateway", p->consecutive_gateway_failure},
+                 {"interval_ms", p->outlier_interval_ms},   {"base_ejection_ms", p->base_ejection_ms},
+                 {"max_ejection", p->max_ejection_percent}, {"max_connections", p->max_connections},
+                 {"max_pending", p->max_pending_requests},  {"max_requests", p->max_requests},
+                 {"max_retries", p->max_retries},           {"slow_start_ms", p->slow_start_ms}};
     for (size_t i = 0; i < IST_COUNT(facts); i++) {
         if (facts[i].value != UINT32_MAX) {
             ist_buf_printf(out, "      %s %u\n", facts[i].name, facts[i].value);

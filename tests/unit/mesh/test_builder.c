@@ -577,7 +577,13 @@ static void bad_regular_expression_is_named(void **state)
     ist_mesh_virtual_host spec = {
         .name = IST_STRV("v"), .domains = &domain, .domain_count = 1, .routes = &route, .route_count = 1};
     assert_int_equal(ist_mesh_builder_put_virtual_host(w.builder, IST_STRV("80"), &spec, &w.err), IST_EINVAL);
-    assert_non_null(strstr(w.err.text, "virtual host \"v\": routes[0].match"));
+    assert_non_null(strstr(w.err.text, "virtual host \"v\": routes[0].match: path: regular expression \"/(\""));
+    ist_mesh_match header = {.kind = IST_MESH_MATCH_REGEX, .name = IST_STRV("x-y"), .value = IST_STRV("a**")};
+    route.path = (ist_mesh_match){.kind = IST_MESH_MATCH_ANY};
+    route.headers = &header;
+    route.header_count = 1;
+    assert_int_equal(ist_mesh_builder_put_virtual_host(w.builder, IST_STRV("80"), &spec, &w.err), IST_EINVAL);
+    assert_non_null(strstr(w.err.text, "routes[0].match: headers[0] \"x-y\": regular expression"));
     world_close(&w);
 }
 

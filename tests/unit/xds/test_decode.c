@@ -146,9 +146,6 @@ static Envoy__Config__Cluster__V3__Cluster *rich_cluster(fixture *f)
     message->outlier_detection = MAKE(f->arena, Envoy__Config__Cluster__V3__OutlierDetection,
                                       envoy__config__cluster__v3__outlier_detection__descriptor);
     message->outlier_detection->consecutive_5xx = make_u32(f->arena, 7);
-    message->transport_socket =
-        MAKE(f->arena, Envoy__Config__Core__V3__TransportSocket, envoy__config__core__v3__transport_socket__descriptor);
-    message->transport_socket->name = make_text(f->arena, "envoy.transport_sockets.tls");
     return message;
 }
 
@@ -197,7 +194,7 @@ static void cluster_fields_arrive_in_the_view(void **state)
     assert_true(got->locality_weighted);
     assert_true(got->http2);
     assert_true(got->external);
-    assert_true(got->tls_origination);
+    assert_int_equal(got->tls, IST_MESH_TLS_DISABLE);
     assert_true(got->panic_percent >= 0 && got->panic_percent <= 0);
     assert_int_equal(got->published.connect_timeout_ms, 10000);
     assert_int_equal(got->published.consecutive_5xx, 7);
@@ -244,6 +241,91 @@ static void lb_policies_are_told_apart(void **state)
         must(f, cluster(f, message));
         assert_int_equal(destination(f, "a.b", 80)->cluster->lb, cases[i].lb);
     }
+}
+
+// A field with a length.
+static ist_strv bytes_field(fixture *f, char number, ist_strv value)
+{
+    char *out = ist_arena_alloc(f->arena, value.n + 3);
+    assert_non_null(out);
+    out[0] = (char)((number << 3) | 2);
+    out[1] = (char)((value.n & 0x7f) | 0x80);
+    out[2] = (char)(value.n >> 7);
+    memcpy(out + 3, value.p, value.n);
+    return ist_strv_make(out, value.n + 3);
+}
+
+static ist_strv two_fields(fixture *f, ist_strv a, ist_strv b)
+{
+    char *out = ist_arena_alloc(f->arena, a.n + b.n);
+    assert_non_null(out);
+    memcpy(out, a.p, a.n);
+    memcpy(out + a.n, b.p, b.n);
+    return ist_strv_make(out, a.n + b.n);
+}
+
+static ist_strv socket_of(fixture *f, const char *type, ist_strv config)
+{
+    ist_strv url = ist_strv_from(make_text(f->arena, "type.googleapis.com/envoy.extensions.transport_sockets.%s", type));
+    ist_strv any = two_fields(f, bytes_field(f, 1, url), bytes_field(f, 2, config));
+    return two_fields(f, bytes_field(f, 1, IST_STRV("some.name")), bytes_field(f, 3, any));
+}
+
+// `secret`: name of the client certificate's secret; NULL = none.
+static ist_strv tls_socket(fixture *f, const char *secret)
+{
+    ist_strv common = IST_STRV("");
+    if (secret != NULL) {
+        common = bytes_field(f, 6, bytes_field(f, 1, ist_strv_from(secret)));
+    }
+    return socket_of(f, "tls.v3.UpstreamTlsContext", bytes_field(f, 1, common));
+}
+
+static ProtobufCBinaryData data_of(fixture *f, ist_strv bytes)
+{
+    uint8_t *out = ist_arena_alloc(f->arena, bytes.n + 1);
+    assert_non_null(out);
+    memcpy(out, bytes.p, bytes.n);
+    return (ProtobufCBinaryData){bytes.n, out};
+}
+
+static ist_mesh_tls tls_of(fixture *f, ist_strv socket, const ist_strv *matches, size_t match_count)
+{
+    Envoy__Config__Cluster__V3__Cluster *message = make_cluster(f->arena, NAME, EDS);
+    message->transport_socket = data_of(f, socket);
+    message->n_transport_socket_matches = match_count;
+    message->transport_socket_matches = IST_ARENA_ARRAY(f->arena, match_count + 1, ProtobufCBinaryData);
+    assert_non_null(message->transport_socket_matches);
+    for (size_t i = 0; i < match_count; i++) {
+        ist_strv one = two_fields(f, bytes_field(f, 1, IST_STRV("x")), bytes_field(f, 3, matches[i]));
+        message->transport_socket_matches[i] = data_of(f, one);
+    }
+    must(f, cluster(f, message));
+    return destination(f, "a.b", 80)->cluster->tls;
+}
+
+static void tls_mode_is_told_by_the_sockets(void **state)
+{
+    fixture *f = *state;
+    must(f, assignment(f, make_assignment(f->arena, NAME, NULL, 0)));
+    ist_strv raw = socket_of(f, "raw_buffer.v3.RawBuffer", IST_STRV(""));
+    ist_strv mtls = tls_socket(f, "default");
+    ist_strv own = tls_socket(f, "file-cert:/etc/c.pem~/etc/k.pem");
+    ist_strv wrapped = socket_of(f, "proxy_protocol.v3.ProxyProtocolUpstreamTransport", bytes_field(f, 2, own));
+    ist_strv certificates = bytes_field(f, 1, bytes_field(f, 2, IST_STRV("")));
+    assert_int_equal(tls_of(f, raw, NULL, 0), IST_MESH_TLS_DISABLE);
+    assert_int_equal(tls_of(f, IST_STRV(""), NULL, 0), IST_MESH_TLS_DISABLE);
+    assert_int_equal(tls_of(f, mtls, NULL, 0), IST_MESH_TLS_ISTIO_MUTUAL);
+    assert_int_equal(tls_of(f, own, NULL, 0), IST_MESH_TLS_MUTUAL);
+    assert_int_equal(tls_of(f, socket_of(f, "tls.v3.UpstreamTlsContext", certificates), NULL, 0), IST_MESH_TLS_MUTUAL);
+    assert_int_equal(tls_of(f, wrapped, NULL, 0), IST_MESH_TLS_MUTUAL);
+    assert_int_equal(tls_of(f, tls_socket(f, NULL), NULL, 0), IST_MESH_TLS_SIMPLE);
+    assert_int_equal(tls_of(f, IST_STRV(""), (ist_strv[]){mtls, raw}, 2), IST_MESH_TLS_AUTO);
+    assert_int_equal(tls_of(f, IST_STRV(""), (ist_strv[]){raw, mtls}, 2), IST_MESH_TLS_AUTO);
+    assert_int_equal(tls_of(f, IST_STRV(""), (ist_strv[]){mtls}, 1), IST_MESH_TLS_ISTIO_MUTUAL);
+    assert_int_equal(tls_of(f, IST_STRV(""), (ist_strv[]){tls_socket(f, NULL)}, 1), IST_MESH_TLS_SIMPLE);
+    assert_int_equal(tls_of(f, IST_STRV(""), (ist_strv[]){raw}, 1), IST_MESH_TLS_DISABLE);
+    assert_int_equal(tls_of(f, IST_STRV("\x08\xff"), (ist_strv[]){IST_STRV("\xff")}, 1), IST_MESH_TLS_DISABLE);
 }
 
 static void custom_cluster_type_is_dynamic_dns_or_refused(void **state)
@@ -880,6 +962,7 @@ int main(void)
         TEST(cluster_that_is_no_destination_of_ours_is_ignored),
         TEST(bad_cluster_is_refused_with_its_field),
         TEST(lb_policies_are_told_apart),
+        TEST(tls_mode_is_told_by_the_sockets),
         TEST(custom_cluster_type_is_dynamic_dns_or_refused),
         TEST(dns_cluster_keeps_its_host_names),
         TEST(endpoint_fields_arrive),

@@ -38,7 +38,7 @@ typedef struct ist_mesh_cluster {
     bool locality_weighted;     // locality_weighted_lb_config present
     bool http2;                 // typed HTTP protocol options ask for http2
     bool external;              // filter_metadata.istio.external
-    bool tls_origination;       // it has a transport socket other than auto mTLS
+    ist_mesh_tls tls;           // published, never applied
     double panic_percent;       // healthy_panic_threshold; negative = absent, which means 50
     uint8_t dns_family;         // ist_mesh dns look-up: 0 auto/all, 4 only v4, 6 only v6
     uint64_t ring_size;         // RING_HASH minimum ring or MAGLEV table; 0 = default (1024, 65537)

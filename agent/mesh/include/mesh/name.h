@@ -44,10 +44,8 @@ typedef struct ist_mesh_name {
     ist_mesh_dealer *dealer;  // never NULL
 } ist_mesh_name;
 
-// The card at `position` of the deck of one family (4 or 6): index into addrs. Over any block of two decks (the 2 * v4_slots
-// or 2 * v6_slots positions from a multiple of that on) each address comes up exactly twice its `slots` times, spread
-// evenly and shuffled inside windows of at most 16 positions, each with a key of its own, so that clients that alternate do
-// not stick to one address. Pure, allocates nothing; any thread. The family must have at least one address.
+// The card at `position` of the deck (mesh/deck.h) of one family (4 or 6): index into addrs. Pure, allocates nothing; any
+// thread. The family must have at least one address.
 uint32_t ist_mesh_name_card(const ist_mesh_name *name, uint8_t family, uint32_t position) IST_NONNULL;
 // Draws the next card. Only the thread that owns the dealers (DNS).
 uint32_t ist_mesh_name_deal(const ist_mesh_name *name, uint8_t family) IST_NONNULL;

@@ -50,6 +50,7 @@ typedef enum ist_mesh_basis {
     IST_MESH_BASIS_RESPONSE,  // the route redirects or answers by itself: no endpoints
     _IST_MESH_BASIS_MAX
 } ist_mesh_basis;
+const char *ist_mesh_basis_name(ist_mesh_basis basis) IST_RETURNS_NONNULL; // "l4_route"
 
 typedef struct ist_mesh_selection {
     const ist_mesh_service *service;
@@ -87,6 +88,25 @@ ist_status ist_mesh_request_complete(const ist_mesh_context *context, const ist_
                                      ist_arena *arena, ist_mesh_request *ret_full)
     IST_NONNULL_ARGS(1, 4, 5) IST_MUSTCHECK;
 
+// Which condition of a route is the first that does not hold.
+typedef enum ist_mesh_condition {
+    IST_MESH_CONDITION_NONE = 0,   // all hold
+    IST_MESH_CONDITION_PATH,
+    IST_MESH_CONDITION_HEADER,     // headers[index]
+    IST_MESH_CONDITION_QUERY,      // queries[index]
+    IST_MESH_CONDITION_UNKNOWABLE, // it has conditions that a look-up cannot know (dynamic metadata, cookies, CONNECT)
+    IST_MESH_CONDITION_FRACTION,   // a runtime fraction of zero: it is never taken
+    _IST_MESH_CONDITION_MAX
+} ist_mesh_condition;
+
+typedef struct ist_mesh_verdict {
+    ist_mesh_condition failed;
+    uint32_t index;
+    bool present;   // PATH, HEADER, QUERY: the request has such a thing
+    ist_strv value; // and this is it (the first value)
+} ist_mesh_verdict;
+
+ist_mesh_verdict ist_mesh_route_verdict(const ist_mesh_route *route, const ist_mesh_request *request) IST_NONNULL;
 // The first route of a virtual host that holds for the request (rules 3.2), or NULL; *ret_index its place.
 const ist_mesh_route *ist_mesh_match_route(const ist_mesh_virtual_host *virtual_host, const ist_mesh_request *request,
                                            uint32_t *ret_index) IST_NONNULL;

@@ -86,6 +86,17 @@ typedef enum ist_mesh_lb {
 } ist_mesh_lb;
 const char *ist_mesh_lb_name(ist_mesh_lb lb) IST_RETURNS_NONNULL; // "ROUND_ROBIN"
 
+// What the mesh's client speaks to the endpoints of a cluster, in the words of Istio's ClientTLSSettings.
+typedef enum ist_mesh_tls {
+    IST_MESH_TLS_DISABLE = 0,  // plain text
+    IST_MESH_TLS_AUTO,         // mTLS with the endpoints that are marked for it, plain text with the others
+    IST_MESH_TLS_ISTIO_MUTUAL, // mTLS with all of them
+    IST_MESH_TLS_SIMPLE,       // TLS origination
+    IST_MESH_TLS_MUTUAL,       // TLS origination with a client certificate of its own
+    _IST_MESH_TLS_MAX
+} ist_mesh_tls;
+const char *ist_mesh_tls_name(ist_mesh_tls tls) IST_RETURNS_NONNULL; // "ISTIO_MUTUAL"
+
 // Name of a cluster taken apart. istiod writes outbound|PORT|SUBSET|HOST; the views point into the name.
 typedef struct ist_mesh_cluster_key {
     ist_strv host;
