@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What selection costs: shares, slots, cards and consistent hashing, for several sizes. Prints one line each; measures nothing against a limit,
-// because the machine is not ours alone.
+// What selection costs: shares, slots, cards and consistent hashing, for several sizes. Prints one line each; measures
+// nothing against a limit, because the machine is not ours alone.
 #include "base/clock.h"
 #include "base/hash.h"
 #include "mesh/hash_pick.h"
