@@ -246,8 +246,6 @@ enum { IST_TLS_DISABLE = 1, IST_TLS_SIMPLE, IST_TLS_MUTUAL, IST_TLS_ISTIO_MUTUAL
 
 typedef struct ist_tls {
     uint8_t mode; // IST_TLS_*; absent = DISABLE
-    ist_strv client_certificate;
-    ist_strv private_key;
     ist_strv credential; // credentialName
 } ist_tls;
 

@@ -124,9 +124,9 @@ static const ist_schema outlier_schema = {sizeof(ist_outlier), &outlier_defaults
 
 static const ist_field tls_fields[] = {
     IST_F_ENUM(ist_tls, mode, "mode", tls_words),
-    IST_F(STRING, ist_tls, client_certificate, "clientCertificate"),
-    IST_F(STRING, ist_tls, private_key, "privateKey"),
     IST_F(STRING, ist_tls, credential, "credentialName"),
+    IST_F_SKIP("clientCertificate"),
+    IST_F_SKIP("privateKey"),
     IST_F_SKIP("caCertificates"),
     IST_F_SKIP("subjectAltNames"),
     IST_F_SKIP("sni"),

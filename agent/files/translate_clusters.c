@@ -301,20 +301,19 @@ static bool is_passthrough(const ist_policy *policy)
     return policy != NULL && policy->lb != NULL && policy->lb->hash == NULL && policy->lb->simple == IST_LB_PASSTHROUGH;
 }
 
-// TLS that a DestinationRule asks for. Without the certificates that it takes there is none: those of a Secret are for
-// rules with a workloadSelector only.
+// TLS that a DestinationRule asks for. There is none where it takes a Secret that istiod withholds: all but rules with a
+// workloadSelector.
 static ist_mesh_tls tls_of_rule(const ist_tls *tls, const ist_dr *rule)
 {
     bool secret = tls->credential.n != 0 && !ist_strv_starts_with(tls->credential, IST_STRV("configmap://"));
     bool withheld = secret && rule->object->spec.selector == NULL;
-    bool has_files = tls->client_certificate.n != 0 && tls->private_key.n != 0;
     switch (tls->mode) {
     case IST_TLS_ISTIO_MUTUAL:
         return IST_MESH_TLS_ISTIO_MUTUAL;
     case IST_TLS_SIMPLE:
         return withheld ? IST_MESH_TLS_DISABLE : IST_MESH_TLS_SIMPLE;
     case IST_TLS_MUTUAL:
-        return withheld || (tls->credential.n == 0 && !has_files) ? IST_MESH_TLS_DISABLE : IST_MESH_TLS_MUTUAL;
+        return withheld ? IST_MESH_TLS_DISABLE : IST_MESH_TLS_MUTUAL;
     default:
         return IST_MESH_TLS_DISABLE;
     }
@@ -370,7 +369,7 @@ static ist_status describe(ist_world *world, const selection *want, const ist_dr
     const ist_pool_http *http = policy->pool != NULL ? policy->pool->http : NULL;
     bool upgrade = http != NULL && http->h2_upgrade == IST_H2_UPGRADE && want->port->proto != IST_PROTO_AUTO;
     spec->http2 = want->port->proto == IST_PROTO_HTTP2 || upgrade;
-    spec->external = want->service->external;
+    spec->external = want->service->external && want->subset == NULL; // istiod marks the whole service only
     spec->tls = tls_of_cluster(world, want, rule, all, spec->discovery);
     bool panics = policy->outlier != NULL && !wants_unhealthy(want->service);
     spec->panic_percent = panics ? (double)policy->outlier->min_health_percent : 0.0;

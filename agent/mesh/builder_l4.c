@@ -4,11 +4,17 @@
 //
 // A listener bound to an address belongs to the service that the name table gives that address (a VIP, or a pod of a
 // headless service). A listener for any address belongs, chain by chain, to the service whose VIP its prefixes cover, or
-// else to the one host that all its clusters share. Where every chain just leads to the service's own whole cluster on the
-// same port, without a hash policy, there is no news, and the port has no TCP routes.
+// else to the one host that all its clusters share, unless that has VIPs which they do not cover. Where every chain just
+// leads to the service's own whole cluster on the same port, without a hash policy, there is no news, and the port has no
+// TCP routes.
+//
+// A service without a VIP may have blocks of addresses (ServiceEntry with CIDRs), which only the prefixes of its chains
+// tell. Which address a client takes is unknown, so the prefixes are dropped where they make no difference.
 #include "builder_priv.h"
 
 #include <string.h>
+
+#define MAX_ROUTES_COMPARED 200U // each with each other
 
 typedef struct collection {
     const ist_mesh_view *view;
@@ -66,6 +72,11 @@ static bool bound_to(const ist_mesh_listener *listener, const ist_mesh_host *hos
     return false;
 }
 
+static bool has_address(const ist_mesh_host *host)
+{
+    return host->name != NULL && host->name->addr_count != 0;
+}
+
 static bool applies(const collection *found, const ist_mesh_listener *listener, const ist_mesh_l4_route *route)
 {
     if (!ist_mesh_stage_listens_anywhere(listener)) {
@@ -73,6 +84,9 @@ static bool applies(const collection *found, const ist_mesh_listener *listener, 
     }
     if (covers_own_vip(found->owner, route)) {
         return true;
+    }
+    if (has_address(found->owner) && route->prefix_count != 0) {
+        return false; // addresses that no name leads to
     }
     return ist_strv_equal(ist_mesh_stage_common_host(route), ist_mesh_stage_host_name(found->owner)) &&
            !names_foreign_vip(found->view, route);
@@ -109,6 +123,54 @@ static void collect(collection *found, ist_mesh_listener_object *object)
     }
 }
 
+static bool same_names(const ist_mesh_l4_route *a, const ist_mesh_l4_route *b)
+{
+    for (uint32_t i = 0; i < a->server_name_count && a->server_name_count == b->server_name_count; i++) {
+        if (!ist_strv_equal(a->server_names[i], b->server_names[i])) {
+            return false;
+        }
+    }
+    return a->server_name_count == b->server_name_count;
+}
+
+static bool same_destinations(const ist_mesh_l4_route *a, const ist_mesh_l4_route *b)
+{
+    for (uint32_t i = 0; i < a->destination_count && a->destination_count == b->destination_count; i++) {
+        const ist_mesh_weighted *x = &a->destinations[i];
+        const ist_mesh_weighted *y = &b->destinations[i];
+        if (x->weight != y->weight || !ist_strv_equal(x->cluster, y->cluster)) {
+            return false;
+        }
+    }
+    return a->destination_count == b->destination_count;
+}
+
+// Do all addresses lead to the same, by server name?
+static bool one_for_all_addresses(const collection *found)
+{
+    for (uint32_t i = 0; i < found->route_count; i++) {
+        for (uint32_t k = 0; k < i; k++) {
+            const ist_mesh_l4_route *a = &found->routes[i];
+            const ist_mesh_l4_route *b = &found->routes[k];
+            if (same_names(a, b) && !same_destinations(a, b)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static void drop_blocks(collection *found)
+{
+    if (has_address(found->owner) || found->route_count > MAX_ROUTES_COMPARED || !one_for_all_addresses(found)) {
+        return;
+    }
+    for (uint32_t i = 0; i < found->route_count; i++) {
+        found->routes[i].prefixes = NULL;
+        found->routes[i].prefix_count = 0;
+    }
+}
+
 ist_status ist_mesh_stage_l4(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_host *owner,
                              uint16_t port, ist_mesh_l4 *ret_l4)
 {
@@ -132,6 +194,7 @@ ist_status ist_mesh_stage_l4(ist_mesh_builder *builder, const ist_mesh_view *vie
     for (size_t i = 0; i < listeners->count; i++) {
         collect(&found, listeners->items[i]);
     }
+    drop_blocks(&found);
     *ret_l4 = (ist_mesh_l4){.routes = found.routes, .listeners = found.listeners, .tls = found.tls};
     if (found.news) {
         ret_l4->route_count = found.route_count;

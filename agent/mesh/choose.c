@@ -42,17 +42,68 @@ static ist_status deal(const ist_mesh_selection *selection, uint32_t position, i
     return IST_OK;
 }
 
+static ist_mesh_hash_result hash_of(const ist_mesh_selection *selection, uint64_t *ret_hash)
+{
+    if (selection->route != NULL) {
+        return ist_mesh_request_hash(selection->route->hash_policies, selection->route->hash_policy_count,
+                                     &selection->request, ret_hash);
+    }
+    if (selection->l4_route != NULL) {
+        return ist_mesh_request_hash(selection->l4_route->hash_policies, selection->l4_route->hash_policy_count,
+                                     &selection->request, ret_hash);
+    }
+    return IST_MESH_HASH_NO_INPUT; // what is hashed stands on routes
+}
+
+// The listed pick of an endpoint; one that is not listed has no share and no slot of its own.
+static ist_mesh_pick pick_of(const ist_mesh_selection *selection, const ist_mesh_destination *destination,
+                             uint32_t index)
+{
+    for (uint32_t i = 0; i < selection->pick_count; i++) {
+        const ist_mesh_pick *pick = &selection->picks[i];
+        if (pick->destination == destination && pick->index == index) {
+            return *pick;
+        }
+    }
+    return (ist_mesh_pick){.destination = destination, .index = index};
+}
+
+// Replaces the endpoint that was dealt by the one of the same destination that the request hashes to, if there is one.
+static ist_status apply_hash(const ist_mesh_selection *selection, ist_arena *arena, ist_mesh_choice *choice)
+{
+    const ist_mesh_destination *destination = choice->pick.destination;
+    ist_mesh_lb lb = destination->cluster->lb;
+    uint64_t hash = 0;
+    uint32_t index = 0;
+    if (lb != IST_MESH_LB_RING_HASH && lb != IST_MESH_LB_MAGLEV) {
+        return IST_OK;
+    }
+    choice->hash = hash_of(selection, &hash);
+    if (choice->hash != IST_MESH_HASH_HASHED) {
+        return IST_OK;
+    }
+    ist_status status =
+        ist_mesh_hash_pick(destination->cluster, destination->endpoints, hash, arena, &choice->hash, &index);
+    if (status == IST_OK && choice->hash == IST_MESH_HASH_HASHED) {
+        choice->pick = pick_of(selection, destination, index);
+    }
+    return status;
+}
+
 ist_status ist_mesh_choose(const ist_mesh_selection *selection, uint32_t position, ist_arena *arena,
                            ist_mesh_choice *ret_choice)
 {
+    ist_mesh_choice choice = {.hash = IST_MESH_HASH_NOT_HASHED};
     uint32_t index = 0;
-    if (selection->pick_count == 0) {
-        *ret_choice = (ist_mesh_choice){.found = false};
-        return IST_OK;
+    ist_status status = IST_OK;
+    if (selection->pick_count != 0) {
+        status = deal(selection, position, arena, &index);
+        choice.found = true;
+        choice.pick = selection->picks[index];
+        status = status == IST_OK ? apply_hash(selection, arena, &choice) : status;
     }
-    ist_status status = deal(selection, position, arena, &index);
     if (status == IST_OK) {
-        *ret_choice = (ist_mesh_choice){.found = true, .pick = selection->picks[index]};
+        *ret_choice = choice;
     }
     return status;
 }

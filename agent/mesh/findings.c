@@ -481,3 +481,43 @@ ist_status ist_mesh_port_findings(const ist_mesh_view *view, const ist_mesh_serv
     ist_buf_done(&f.detail);
     return status;
 }
+
+// --- Counting -------------------------------------------------------------------------------------------------------
+
+static void count_one(void *ctx, const ist_mesh_finding *finding)
+{
+    uint32_t *by_code = ctx;
+    by_code[finding->code]++;
+}
+
+static ist_status count_service(const ist_mesh_view *view, const ist_mesh_service *service, ist_arena *arena,
+                                ist_mesh_finding_counts *counts)
+{
+    uint32_t found[_IST_MESH_FINDING_MAX] = {0};
+    uint32_t sum = 0;
+    ist_status status = IST_OK;
+    for (uint32_t i = 0; i < service->port_count && status == IST_OK; i++) {
+        status = ist_mesh_port_findings(view, service, &service->ports[i], arena, count_one, found);
+    }
+    for (size_t code = 0; code < _IST_MESH_FINDING_MAX; code++) {
+        counts->by_code[code] += found[code];
+        sum += found[code];
+    }
+    counts->services += sum != 0 ? 1 : 0;
+    return status;
+}
+
+ist_status ist_mesh_count_findings(const ist_mesh_view *view, ist_arena *arena, ist_mesh_finding_counts *ret_counts)
+{
+    ist_mesh_finding_counts counts = {.services = 0};
+    ist_status status = IST_OK;
+    const ist_mesh_service *service = NULL;
+    ist_pmap_it it = ist_mesh_view_services(view);
+    while (status == IST_OK && (service = ist_mesh_view_next_service(&it)) != NULL) {
+        status = service->kind != IST_MESH_ALIAS ? count_service(view, service, arena, &counts) : IST_OK;
+    }
+    if (status == IST_OK) {
+        *ret_counts = counts;
+    }
+    return status;
+}

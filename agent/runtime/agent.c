@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "mesh/builder.h"
+#include "mesh/findings.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -47,6 +48,7 @@ typedef struct agent {
     ist_loop_job reap_job;
     int64_t started_ms;
     atomic_bool draining;
+    atomic_bool writing; // the writer thread runs: from then on only it may touch source and builder
 } agent;
 
 // --- What REST and admin show (HTTP thread) -------------------------------------------------------------------------
@@ -74,6 +76,27 @@ static void write_status(void *ctx, ist_json *json)
     write_identity(self, json);
     source_write_status(self->source, json);
     doors_write_status(self->doors, json);
+}
+
+typedef struct findings_call {
+    source *source;
+    ist_json *json;
+} findings_call;
+
+static void write_on_writer(void *ctx)
+{
+    const findings_call *call = ctx;
+    source_write_findings(call->source, call->json);
+}
+
+// Only the writer knows; the HTTP thread waits for it. HTTP stops before the writer does.
+static void write_source_findings(void *ctx, ist_json *json)
+{
+    agent *self = ctx;
+    findings_call call = {.source = self->source, .json = json};
+    if (atomic_load(&self->writing)) {
+        worker_call(&self->writer, write_on_writer, &call);
+    }
 }
 
 static bool is_ready(void *ctx, ist_buf *why)
@@ -193,6 +216,7 @@ static ist_status init_workers(agent *self, ist_err *err)
 static ist_status init_doors(agent *self, ist_err *err)
 {
     self->status = (ist_api_status_source){.write_status = write_status,
+                                           .write_source_findings = write_source_findings,
                                            .ready = is_ready,
                                            .drain = start_drain,
                                            .refresh_metrics = refresh_metrics,
@@ -208,6 +232,29 @@ static ist_status init_doors(agent *self, ist_err *err)
     return doors_new(&args, &self->doors, err);
 }
 
+// One line that says whether rules are in force that a look-up cannot honour.
+static void log_findings(const agent *self)
+{
+    ist_mesh_finding_counts counts;
+    const ist_mesh_view *view = ist_mesh_store_acquire(self->store);
+    ist_arena *arena = ist_arena_new(0, 0);
+    if (view != NULL && arena != NULL && ist_mesh_count_findings(view, arena, &counts) == IST_OK) {
+        ist_buf line = IST_BUF_INIT;
+        for (ist_mesh_finding_code code = 0; code < _IST_MESH_FINDING_MAX; code++) {
+            if (counts.by_code[code] != 0) {
+                ist_buf_printf(&line, "%s%s %u", line.length != 0 ? ", " : "", ist_mesh_finding_name(code),
+                               counts.by_code[code]);
+            }
+        }
+        IST_NOTICE(IST_LOG_MESH, "report: %u services have rules that not every door can honour%s%.*s%s",
+                   counts.services, counts.services != 0 ? ": " : "", IST_STRV_ARG(ist_buf_view(&line)),
+                   counts.services != 0 ? "; `isthmus report` lists them" : "");
+        ist_buf_done(&line);
+    }
+    ist_arena_free(arena);
+    ist_mesh_store_release(self->store, view);
+}
+
 // The ready line on stdout, for people and scripts: once, when the first complete view is there. Writer thread.
 static void on_ready(void *ctx)
 {
@@ -218,6 +265,7 @@ static void on_ready(void *ctx)
     (void)printf("%.*s\n", IST_STRV_ARG(ist_buf_view(&line)));
     (void)fflush(stdout); // a closed stdout is the reader's choice
     ist_buf_done(&line);
+    log_findings(self);
 }
 
 static ist_status init_source(agent *self, ist_err *err)
@@ -288,7 +336,11 @@ static ist_status start(agent *self, ist_err *err)
     if (status == IST_OK) {
         status = source_start(self->source, err);
     }
-    return status == IST_OK ? worker_start(&self->writer, err) : status;
+    if (status == IST_OK) {
+        status = worker_start(&self->writer, err);
+        atomic_store(&self->writing, status == IST_OK);
+    }
+    return status;
 }
 
 // --- Reload ---------------------------------------------------------------------------------------------------------

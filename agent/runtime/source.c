@@ -415,6 +415,42 @@ void source_free(source *self)
     ist_free(self);
 }
 
+// --- What could not be used -----------------------------------------------------------------------------------------
+
+static void write_finding(ist_json *json, const char *name, ist_strv subject, ist_strv text)
+{
+    ist_json_begin_object(json, NULL);
+    ist_json_string(json, "finding", name);
+    ist_json_strv(json, "subject", subject);
+    ist_json_strv(json, "text", text);
+    ist_json_end_object(json);
+}
+
+static void write_builder_report(void *ctx, ist_mesh_report_code code, ist_strv subject, const char *text)
+{
+    write_finding(ctx, ist_mesh_report_code_name(code), subject, ist_strv_from(text));
+}
+
+static void write_files_finding(void *ctx, const ist_files_finding *finding)
+{
+    static const char *const NAMES[] = {[IST_FILES_ERROR] = "file-error", [IST_FILES_WARNING] = "file-warning"};
+    if (finding->level != IST_FILES_ERROR && finding->level != IST_FILES_WARNING) {
+        return;
+    }
+    ist_buf line = IST_BUF_INIT;
+    ist_files_finding_write(finding, &line);
+    write_finding(ctx, NAMES[finding->level], finding->object, ist_buf_view(&line));
+    ist_buf_done(&line);
+}
+
+void source_write_findings(source *self, ist_json *json)
+{
+    ist_mesh_builder_each_report(self->args.builder, write_builder_report, json);
+    if (self->files != NULL) {
+        ist_files_each_finding(self->files, write_files_finding, json);
+    }
+}
+
 void source_write_status(source *self, ist_json *json)
 {
     ist_json_begin_object(json, "source");

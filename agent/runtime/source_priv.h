@@ -36,6 +36,9 @@ void source_free(source *source);
 // On the writer thread:
 void source_resolved(source *source, ist_strv host, ist_status status, const ist_mesh_addr *addrs, size_t count);
 void source_policy_changed(source *source);
+// Objects into an open array: what the source could not use, and what the view cannot say (listeners that nobody owns,
+// names without address, clusters that wait).
+void source_write_findings(source *source, ist_json *json);
 
 // On any thread: the state as of the last turn of the writer.
 void source_write_status(source *source, ist_json *json);

@@ -40,13 +40,29 @@ static void refresh_view_gauges(const ist_api_admin *admin, const ist_api_reques
     }
 }
 
+// Counting walks the view: once for each revision that somebody asks about.
+static void refresh_findings(ist_api_admin *admin, const ist_api_request *request)
+{
+    ist_mesh_finding_counts counts;
+    uint64_t revision = request->view != NULL ? ist_mesh_view_revision(request->view) : 0;
+    if (revision == admin->findings_revision ||
+        ist_mesh_count_findings(request->view, request->arena, &counts) != IST_OK) {
+        return; // no memory: the old numbers stay, the next scrape tries again
+    }
+    admin->findings_revision = revision;
+    for (size_t i = 0; i < _IST_MESH_FINDING_MAX; i++) {
+        ist_metric_set(admin->findings[i], counts.by_code[i]);
+    }
+}
+
 static void metrics(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
-    const ist_api_admin *admin = ctx;
+    ist_api_admin *admin = ctx;
     ist_strv accept = IST_STRV_NULL;
     (void)ist_api_header(request, "accept", &accept);
     bool open = ist_strv_contains(accept, IST_STRV("application/openmetrics-text"));
     refresh_view_gauges(admin, request);
+    refresh_findings(admin, request);
     admin->status->refresh_metrics(admin->status->ctx);
     response->content_type = open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
                                   : "text/plain; version=0.0.4; charset=utf-8";
@@ -129,9 +145,9 @@ static void show_index(void *ctx, const ist_api_request *request, ist_api_respon
 }
 
 static const ist_api_route PUBLIC[] = {
-    {IST_API_GET, "/healthz/live", "live", live},       {IST_API_GET, "/healthz/ready", "ready", ready},
-    {IST_API_GET, "/healthz", "ready", ready},          {IST_API_GET, "/ready", "ready", ready},
-    {IST_API_GET, "/metrics", "metrics", metrics},      {IST_API_GET, "/stats/prometheus", "metrics", metrics},
+    {IST_API_GET, "/healthz/live", "live", live},  {IST_API_GET, "/healthz/ready", "ready", ready},
+    {IST_API_GET, "/healthz", "ready", ready},     {IST_API_GET, "/ready", "ready", ready},
+    {IST_API_GET, "/metrics", "metrics", metrics}, {IST_API_GET, "/stats/prometheus", "metrics", metrics},
 };
 
 static const ist_api_route PRIVATE[] = {
@@ -159,6 +175,22 @@ static ist_metric *gauge(ist_metrics *registry, const char *name, const char *he
     return family != NULL ? ist_metric_series(family, NULL, NULL, NULL) : NULL;
 }
 
+static bool init_finding_gauges(ist_api_admin *admin, ist_metrics *registry)
+{
+    static const ist_metric_def FINDINGS = {.kind = IST_METRIC_GAUGE,
+                                            .name = "isthmus_report_findings",
+                                            .help =
+                                                "What the rules say and a door cannot honour; GET /v1/report lists it.",
+                                            .label_1 = "finding"};
+    ist_metric_family *family = ist_metrics_family(registry, &FINDINGS);
+    bool fine = family != NULL;
+    for (size_t i = 0; fine && i < _IST_MESH_FINDING_MAX; i++) {
+        admin->findings[i] = ist_metric_series(family, ist_mesh_finding_name((ist_mesh_finding_code)i), NULL, NULL);
+        fine = admin->findings[i] != NULL;
+    }
+    return fine;
+}
+
 static bool init_health_gauges(ist_api_admin *admin, ist_metrics *registry)
 {
     static const ist_metric_def HEALTH = {.kind = IST_METRIC_GAUGE,
@@ -184,5 +216,5 @@ ist_status ist_api_admin_init(ist_api_admin *admin, const ist_api_status_source 
     admin->stale = gauge(registry, "isthmus_view_stale", "1 while the source is away and the last good view serves.");
     bool fine = admin->services != NULL && admin->subsets != NULL && admin->endpoints != NULL &&
                 admin->generation != NULL && admin->stale != NULL;
-    return fine && init_health_gauges(admin, registry) ? IST_OK : IST_ENOMEM;
+    return fine && init_health_gauges(admin, registry) && init_finding_gauges(admin, registry) ? IST_OK : IST_ENOMEM;
 }

@@ -18,7 +18,11 @@ static void write_choice(ist_json *json, const ist_mesh_choice *choice)
     } else {
         ist_json_null(json, "pick");
     }
-    ist_json_null(json, "hash");
+    if (choice->hash != IST_MESH_HASH_NOT_HASHED) {
+        ist_json_string(json, "hash", ist_mesh_hash_result_name(choice->hash));
+    } else {
+        ist_json_null(json, "hash");
+    }
 }
 
 void rest_resolve(void *ctx, const ist_api_request *request, ist_api_response *response)

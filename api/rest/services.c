@@ -162,7 +162,6 @@ static void write_cluster(ist_json *json, const ist_mesh_destination *destinatio
         ist_json_null(json, "panic_percent");
     }
     ist_json_bool(json, "http2", cluster->http2);
-    ist_json_bool(json, "external", cluster->external);
     ist_json_strv_or_null(json, "config", cluster->config);
     ist_json_u64(json, "endpoints", destination->endpoints->count);
     ist_api_write_published(json, cluster);

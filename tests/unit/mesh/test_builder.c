@@ -517,6 +517,32 @@ static void what_the_view_cannot_say_is_reported(void **state)
     world_close(&w);
 }
 
+// A ServiceEntry with blocks of addresses has no VIP, only chains with prefixes.
+static void blocks_of_addresses_count_where_they_agree(void **state)
+{
+    (void)state;
+    world w;
+    MUST(world_open(&w, NULL));
+    MUST(world_put_service(&w, A, "10.1.0.1-80"));
+    MUST(world_put_service(&w, A_V1, "10.1.0.1-80"));
+    MUST(world_put_listener(&w, "one", NULL, 80, "10.60.0.0", NULL, A "=1 " A_V1 "=3"));
+    MUST(world_put_listener(&w, "two", NULL, 80, "10.61.0.0", NULL, A "=1 " A_V1 "=3"));
+    MUST(world_put_listener(&w, "sni", NULL, 80, "10.61.0.0", "a.example.com", A_V1 "=1"));
+    MUST(world_commit(&w));
+    const ist_mesh_port *port = &world_service(&w, A_HOST)->ports[0];
+    assert_int_equal(port->l4_route_count, 3);
+    for (uint32_t i = 0; i < port->l4_route_count; i++) {
+        assert_int_equal(port->l4_routes[i].prefix_count, 0);
+    }
+    MUST(world_put_listener(&w, "two", NULL, 80, "10.61.0.0", NULL, A "=1 " A_V1 "=4")); // it depends on the address
+    MUST(world_commit(&w));
+    port = &world_service(&w, A_HOST)->ports[0];
+    for (uint32_t i = 0; i < port->l4_route_count; i++) {
+        assert_int_equal(port->l4_routes[i].prefix_count, 1);
+    }
+    world_close(&w);
+}
+
 // --- VIPs -----------------------------------------------------------------------------------------------------------
 
 static void shared_vip_moves_to_the_other_owner(void **state)
@@ -784,6 +810,7 @@ int main(void)
         cmocka_unit_test(what_the_view_cannot_say_is_reported),
         cmocka_unit_test(shared_vip_moves_to_the_other_owner),
         cmocka_unit_test(refused_puts_change_nothing_and_say_why),
+        cmocka_unit_test(blocks_of_addresses_count_where_they_agree),
         cmocka_unit_test(bad_regular_expression_is_named),
         cmocka_unit_test(small_change_of_weights_keeps_the_slots),
         cmocka_unit_test(alias_has_the_slots_of_its_service),

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One endpoint of a selection, for a client that wants just that: dealt by slots, so that many questions in a row follow the
-// shares. Pure functions; who asks keeps the position of each deck. Threads: any, each with its own arena.
+// shares; where the destination that is dealt balances by consistent hashing, the one that Envoy picks for the request. Pure
+// functions; who asks keeps the position of each deck. Threads: any, each with its own arena.
 #pragma once
 
+#include "mesh/hash_pick.h"
 #include "mesh/select.h"
 
 typedef struct ist_mesh_choice {
-    bool found;         // false: nothing is usable, the rest is zero
-    ist_mesh_pick pick;
+    bool found;                // false: nothing is usable, the rest is zero
+    ist_mesh_pick pick;        // by hash it may be one without a slot (slots 0, share 0)
+    ist_mesh_hash_result hash; // NOT_HASHED: the cluster does not balance by hash; HASHED: the pick is Envoy's; else why it
+                               // was dealt by slots all the same
 } ist_mesh_choice;
 
 // What the deck of a selection depends on: host, port, subset or route. Questions with the same key draw from one deck,

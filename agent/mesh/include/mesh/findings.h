@@ -75,3 +75,13 @@ typedef void (*ist_mesh_finding_fn)(void *ctx, const ist_mesh_finding *finding);
 ist_status ist_mesh_port_findings(const ist_mesh_view *view, const ist_mesh_service *service, const ist_mesh_port *port,
                                   ist_arena *arena, ist_mesh_finding_fn fn, void *ctx) IST_NONNULL_ARGS(1, 2, 3, 4, 5)
     IST_MUSTCHECK;
+
+typedef struct ist_mesh_finding_counts {
+    uint32_t services;                       // that have a finding
+    uint32_t by_code[_IST_MESH_FINDING_MAX];
+} ist_mesh_finding_counts;
+
+// Counts the findings of all services but aliases, which have those of the service they stand for. Walks the whole view. The
+// arena is used as scratch. IST_ENOMEM.
+ist_status ist_mesh_count_findings(const ist_mesh_view *view, ist_arena *arena, ist_mesh_finding_counts *ret_counts)
+    IST_NONNULL IST_MUSTCHECK;

@@ -11,6 +11,7 @@
 #include "api_core/status_source.h"
 #include "base/attr.h"
 #include "base/metric.h"
+#include "mesh/findings.h"
 
 typedef struct ist_api_admin {
     const ist_api_status_source *status; // borrowed
@@ -22,6 +23,8 @@ typedef struct ist_api_admin {
     ist_metric *generation;
     ist_metric *stale;
     ist_metric *health[_IST_MESH_HEALTH_MAX];
+    ist_metric *findings[_IST_MESH_FINDING_MAX];
+    uint64_t findings_revision;          // that they were counted for; 0 = never
 } ist_api_admin;
 
 // Registers the view's gauges. IST_ENOMEM.
