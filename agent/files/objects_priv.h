@@ -178,7 +178,16 @@ typedef struct ist_maglev {
     uint32_t table_size;
 } ist_maglev;
 
+typedef struct ist_hash_cookie {
+    ist_strv name;
+    uint32_t ttl_ms; // IST_ABSENT = none
+} ist_hash_cookie;
+
 typedef struct ist_consistent_hash {
+    ist_strv header; // one of these four says what is hashed
+    const ist_hash_cookie *cookie;
+    uint8_t source_ip;
+    ist_strv query;
     const ist_ring_hash *ring_hash;
     const ist_maglev *maglev;
     uint32_t minimum_ring_size;

@@ -35,14 +35,24 @@ static const ist_schema ring_schema = IST_SCHEMA(ist_ring_hash, ring_fields, fal
 static const ist_field maglev_fields[] = {IST_F(U32, ist_maglev, table_size, "tableSize")};
 static const ist_schema maglev_schema = IST_SCHEMA(ist_maglev, maglev_fields, false);
 
+static const ist_field cookie_fields[] = {
+    IST_F(STRING, ist_hash_cookie, name, "name"),
+    IST_F(DURATION, ist_hash_cookie, ttl_ms, "ttl"),
+    IST_F_SKIP("path"),
+    IST_F_SKIP("attributes"),
+};
+static const ist_hash_cookie cookie_defaults = {.ttl_ms = IST_ABSENT};
+static const ist_schema cookie_schema = {sizeof(ist_hash_cookie), &cookie_defaults, cookie_fields,
+                                         IST_COUNT(cookie_fields), false};
+
 static const ist_field hash_fields[] = {
     IST_F_SUB(POINTER, ist_consistent_hash, ring_hash, "ringHash", ring_schema),
     IST_F_SUB(POINTER, ist_consistent_hash, maglev, "maglev", maglev_schema),
     IST_F(U32, ist_consistent_hash, minimum_ring_size, "minimumRingSize"),
-    IST_F_SKIP("httpHeaderName"),
-    IST_F_SKIP("httpCookie"),
-    IST_F_SKIP("useSourceIp"),
-    IST_F_SKIP("httpQueryParameterName"),
+    IST_F(STRING, ist_consistent_hash, header, "httpHeaderName"),
+    IST_F_SUB(POINTER, ist_consistent_hash, cookie, "httpCookie", cookie_schema),
+    IST_F(BOOL, ist_consistent_hash, source_ip, "useSourceIp"),
+    IST_F(STRING, ist_consistent_hash, query, "httpQueryParameterName"),
 };
 static const ist_schema hash_schema = IST_SCHEMA(ist_consistent_hash, hash_fields, false);
 

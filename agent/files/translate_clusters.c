@@ -215,9 +215,8 @@ static ist_mesh_lb lb_of(const ist_policy *policy, ist_mesh_cluster *spec)
     const ist_load_balancer *lb = policy->lb;
     if (lb != NULL && lb->hash != NULL) {
         const ist_consistent_hash *hash = lb->hash;
-        spec->ring_size = hash->maglev != NULL ? hash->maglev->table_size
-                          : hash->ring_hash != NULL && hash->ring_hash->minimum_ring_size != 0
-                              ? hash->ring_hash->minimum_ring_size
+        spec->ring_size = hash->maglev != NULL           ? hash->maglev->table_size
+                          : hash->ring_hash != NULL      ? hash->ring_hash->minimum_ring_size
                           : hash->minimum_ring_size != 0 ? hash->minimum_ring_size
                                                          : 1024;
         return hash->maglev != NULL ? IST_MESH_LB_MAGLEV : IST_MESH_LB_RING_HASH;
@@ -365,6 +364,7 @@ static ist_status describe(ist_world *world, const selection *want, const ist_dr
     } else if (spec->discovery == IST_MESH_DISCOVERY_ORIGINAL_DST ||
                spec->discovery == IST_MESH_DISCOVERY_DYNAMIC_DNS) {
         spec->lb = IST_MESH_LB_CLUSTER_PROVIDED;
+        spec->ring_size = 0;
     }
     const ist_pool_http *http = policy->pool != NULL ? policy->pool->http : NULL;
     bool upgrade = http != NULL && http->h2_upgrade == IST_H2_UPGRADE && want->port->proto != IST_PROTO_AUTO;

@@ -250,13 +250,16 @@ static ist_status put_default(table *t, const ist_svc *service)
 {
     ist_mesh_weighted to = {.weight = 1};
     to.cluster = ist_cluster_name(t->world->scratch, t->port, IST_STRV(""), service->host);
-    if (to.cluster.p == NULL) {
+    ist_hash_list hashes;
+    if (to.cluster.p == NULL || ist_hash_policies_of_service(t->world, service, t->port, &hashes) != IST_OK) {
         return IST_ENOMEM;
     }
     ist_mesh_route route = {.name = IST_STRV("default"),
                             .fraction_per_million = 1000000,
                             .destinations = &to,
                             .destination_count = 1,
+                            .hash_policies = hashes.items,
+                            .hash_policy_count = hashes.count,
                             .policy = IST_MESH_ROUTE_POLICY_NONE};
     route.path = (ist_mesh_match){.kind = IST_MESH_MATCH_PREFIX, .value = IST_STRV("/")};
     ist_route_list routes = {&route, 1};

@@ -56,6 +56,13 @@ static ist_status add_prefixes(ist_world *world, ist_files_list subnets, const i
     return IST_OK;
 }
 
+static void set_source_hash(ist_mesh_l4_route *chain, bool yes)
+{
+    static const ist_mesh_hash_policy source = {.kind = IST_MESH_HASH_SOURCE_IP};
+    chain->hash_policies = yes ? &source : NULL;
+    chain->hash_policy_count = yes ? 1 : 0;
+}
+
 static ist_status add_chain(const context *c, const ist_vs *vs, const ist_l4 *l4, ist_files_list sni,
                             ist_files_list subnets)
 {
@@ -64,10 +71,15 @@ static ist_status add_chain(const context *c, const ist_vs *vs, const ist_l4 *l4
         .server_names = sni.items, .server_name_count = sni.count, .tls = c->port->proto == IST_PROTO_TLS};
     ist_status status = ist_weighted_of(c->world, l4->route, vs->object->object.meta.namespace_,
                                         (ist_listen){c->port->number, true}, &list);
+    bool source = false;
     status = status == IST_OK ? add_prefixes(c->world, subnets, &chain.prefixes, &chain.prefix_count) : status;
+    if (status == IST_OK) {
+        status = ist_l4_hashes_source(c->world, l4->route, vs->object->object.meta.namespace_, &source);
+    }
     if (status != IST_OK) {
         return status;
     }
+    set_source_hash(&chain, source);
     chain.destinations = list.items;
     chain.destination_count = list.count;
     return IST_VEC_PUSH(c->out, chain, MAX_CHAINS);
@@ -158,6 +170,7 @@ static ist_status add_default(const context *c)
     to->weight = 1;
     to->cluster = ist_cluster_name(c->world->scratch, c->port->number, IST_STRV(""), c->service->host);
     ist_mesh_l4_route chain = {.destinations = to, .destination_count = 1};
+    set_source_hash(&chain, ist_hashes_source(c->world, c->service));
     return to->cluster.p != NULL ? IST_VEC_PUSH(c->out, chain, MAX_CHAINS) : IST_ENOMEM;
 }
 
@@ -176,7 +189,9 @@ static ist_status collect(const context *c)
             return status;
         }
     }
-    return !tls && !caught && c->out->count != from ? add_default(c) : IST_OK;
+    bool any = c->out->count != from;
+    bool wanted = tls ? !any && ist_hashes_source(c->world, c->service) : any || ist_hashes_source(c->world, c->service);
+    return !caught && wanted ? add_default(c) : IST_OK;
 }
 
 static ist_status put(ist_world *world, const context *c, const ist_mesh_addr *addrs, uint32_t addr_count)
@@ -255,14 +270,15 @@ static ist_status put_port(ist_world *world, const ist_svc *service, const ist_s
     return status;
 }
 
-static bool has_l4(const ist_world *world)
+// Does any TCP port have chains that say more than "to the service itself"?
+static bool has_l4(const ist_world *world, const ist_svc *service)
 {
     for (uint32_t i = 0; i < world->route_count; i++) {
         if (world->routes[i].object->spec.tls.count != 0 || world->routes[i].object->spec.tcp.count != 0) {
             return true;
         }
     }
-    return false;
+    return ist_hashes_source(world, service);
 }
 
 ist_status ist_put_listeners(ist_world *world)
@@ -271,9 +287,10 @@ ist_status ist_put_listeners(ist_world *world)
     if (shared == NULL) {
         return IST_ENOMEM;
     }
-    for (uint32_t i = 0; i < world->service_count && has_l4(world); i++) {
+    for (uint32_t i = 0; i < world->service_count; i++) {
         const ist_svc *service = world->services[i];
-        bool wanted = service->imported && service->resolution != IST_RESOLUTION_ALIAS;
+        bool wanted =
+            service->imported && service->resolution != IST_RESOLUTION_ALIAS && has_l4(world, service);
         for (uint32_t j = 0; wanted && j < service->port_count; j++) {
             ist_proto proto = service->ports[j].proto;
             bool l4 = proto == IST_PROTO_TCP || proto == IST_PROTO_TLS || proto == IST_PROTO_AUTO;

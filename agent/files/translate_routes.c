@@ -47,7 +47,7 @@ static ist_mesh_match path_match(const ist_http_match *from)
     return out;
 }
 
-static ist_strv lower(ist_world *world, ist_strv text)
+ist_strv ist_world_lower(ist_world *world, ist_strv text)
 {
     ist_strv out = IST_STRV_NULL;
     char *copy = ist_world_print(world->scratch, &out, "%.*s", IST_STRV_ARG(text));
@@ -67,7 +67,7 @@ static ist_status add_headers(ist_world *world, ist_files_list from, bool withou
             route->unsupported_match = true;
             continue;
         }
-        ist_strv name = lower(world, items[i].key);
+        ist_strv name = ist_world_lower(world, items[i].key);
         if (name.p == NULL) {
             return IST_ENOMEM;
         }
@@ -216,6 +216,12 @@ static ist_status set_action(ist_world *world, const ist_http_route *from, uint1
         route->destination_count = list.count;
         status = set_policy(world, from, port, &route->policy);
     }
+    ist_hash_list hashes = {NULL, 0};
+    if (status == IST_OK) {
+        status = ist_hash_policies_of(world, from->route, from->namespace_, &hashes);
+    }
+    route->hash_policies = hashes.items;
+    route->hash_policy_count = hashes.count;
     return status;
 }
 

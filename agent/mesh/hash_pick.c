@@ -218,7 +218,7 @@ static size_t count_up(char *digits, size_t length)
 // weights do not come out whole.
 static void walk_ring(const pick_ctx *ctx, double scale, ring_search *search)
 {
-    double made = 0;
+    uint64_t made = 0;
     double target = 0;
     for (uint32_t i = 0; i < ctx->count; i++) {
         char key[KEY_SIZE + 24];
@@ -226,9 +226,11 @@ static void walk_ring(const pick_ctx *ctx, double scale, ring_search *search)
         key[prefix++] = '_';
         key[prefix] = '0';
         size_t digits = 1;
-        for (target += scale * ctx->hosts[i].weight; made < target; made += 1) {
+        target += scale * ctx->hosts[i].weight;
+        while ((double)made < target) {
             ring_entry(search, ist_hash_xx64(ist_strv_make(key, prefix + digits), 0), ctx->hosts[i].index);
             digits = count_up(key + prefix, digits);
+            made++;
         }
     }
 }

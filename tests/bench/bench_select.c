@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What selection costs: shares, slots and cards, for several sizes. Prints one line each; measures nothing against a limit,
-// because the machine is not ours alone.
+// What selection costs: shares, slots, cards and consistent hashing, for several sizes. Prints one line each; measures
+// nothing against a limit, because the machine is not ours alone.
 #include "base/clock.h"
 #include "base/hash.h"
+#include "mesh/hash_pick.h"
 #include "mesh/name.h"
 #include "mesh/select.h"
 #include "mesh/slots.h"
@@ -81,6 +82,53 @@ static void run_shares(bench *b, uint32_t count, bool locality_weighted)
     report(locality_weighted ? "shares, by locality" : "shares", count, spent_us, rounds, ist_arena_used(b->arena));
 }
 
+// Pairs of endpoints 1 : `weight`.
+static void run_pick(bench *b, const char *what, const ist_mesh_cluster *cluster, uint32_t count, uint32_t weight)
+{
+    const ist_mesh_locality all = {.count = count};
+    for (uint32_t i = 0; i < count; i++) {
+        b->endpoints[i] = (ist_mesh_endpoint){.weight = i % 2 == 0 ? 1 : weight, .port = 8080, .family = 4};
+        b->endpoints[i].address[0] = 10;
+        b->endpoints[i].address[2] = (uint8_t)(i / 256);
+        b->endpoints[i].address[3] = (uint8_t)(i % 256);
+    }
+    const ist_mesh_endpoints endpoints = {
+        .items = b->endpoints, .localities = &all, .count = count, .locality_count = 1};
+    uint64_t rounds = 0;
+    int64_t start_us = ist_clock_now_us();
+    int64_t spent_us = 0;
+    while (spent_us < MIN_TIME_US) {
+        ist_mesh_hash_result result = _IST_MESH_HASH_RESULT_MAX;
+        uint32_t index = 0;
+        ist_arena_clear(b->arena);
+        if (ist_mesh_hash_pick(cluster, &endpoints, ist_hash_u64(rounds), b->arena, &result, &index) != IST_OK ||
+            result != IST_MESH_HASH_HASHED) {
+            printf("%s: %s\n", what, ist_mesh_hash_result_name(result));
+            return;
+        }
+        b->sink += index;
+        rounds++;
+        spent_us = ist_clock_now_us() - start_us;
+    }
+    report(what, count, spent_us, rounds, ist_arena_used(b->arena));
+}
+
+static void run_picks(bench *b)
+{
+    const ist_mesh_cluster ring = {.lb = IST_MESH_LB_RING_HASH};
+    const ist_mesh_cluster large = {.lb = IST_MESH_LB_RING_HASH, .ring_size = IST_MESH_HASH_MAX_RING};
+    const ist_mesh_cluster table = {.lb = IST_MESH_LB_MAGLEV};
+    const ist_mesh_cluster largest = {.lb = IST_MESH_LB_MAGLEV, .ring_size = 1048573}; // the largest prime below 2^20
+    run_pick(b, "pick, ring", &ring, 10, 1);
+    run_pick(b, "pick, ring", &ring, 1000, 1);
+    run_pick(b, "pick, ring, weights 1:100", &ring, 100, 100);
+    run_pick(b, "pick, ring of 1048576", &large, 16, 1);
+    run_pick(b, "pick, table of 65537", &table, 10, 1);
+    run_pick(b, "pick, table of 65537", &table, 1000, 1);
+    run_pick(b, "pick, table of 65537, weights 1:100", &table, 1000, 100);
+    run_pick(b, "pick, table of 1048573", &largest, 16, 1);
+}
+
 static void run_cards(bench *b, uint32_t count)
 {
     static ist_mesh_name_addr addrs[MAX_ITEMS];
@@ -130,6 +178,7 @@ int main(void)
     run_cards(&b, 10);
     run_cards(&b, 100);
     run_cards(&b, 1000);
+    run_picks(&b);
     ist_arena_free(b.arena);
     return 0;
 }

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +41,12 @@ static void write_endpoints(ist_buf *out, const ist_mesh_endpoints *endpoints)
 static void write_cluster(ist_buf *out, const ist_mesh_destination *destination)
 {
     const ist_mesh_cluster *cluster = destination->cluster;
-    ist_buf_printf(out, "    cluster %.*s %s %s panic %.0f%s%s%s tls %s\n", IST_STRV_ARG(cluster->name),
-                   ist_mesh_discovery_name(cluster->discovery), ist_mesh_lb_name(cluster->lb), cluster->panic_percent,
+    char ring[32] = "";
+    if (cluster->ring_size != 0) {
+        (void)snprintf(ring, sizeof(ring), " ring %llu", (unsigned long long)cluster->ring_size); // fits
+    }
+    ist_buf_printf(out, "    cluster %.*s %s %s%s panic %.0f%s%s%s tls %s\n", IST_STRV_ARG(cluster->name),
+                   ist_mesh_discovery_name(cluster->discovery), ist_mesh_lb_name(cluster->lb), ring, cluster->panic_percent,
                    cluster->locality_weighted ? " locality-weighted" : "", cluster->http2 ? " http2" : "",
                    cluster->external ? " external" : "", ist_mesh_tls_name(cluster->tls));
     const ist_mesh_published *p = &cluster->published;
@@ -87,6 +92,18 @@ static void write_weighted(ist_buf *out, const ist_mesh_weighted *items, uint32_
     ist_buf_append_char(out, '\n');
 }
 
+static void write_hash_policies(ist_buf *out, const ist_mesh_hash_policy *policies, uint32_t count)
+{
+    static const char *const kinds[] = {"header", "cookie", "source-ip", "query", "other"};
+    for (uint32_t i = 0; i < count; i++) {
+        ist_buf_printf(out, " hash %s", kinds[policies[i].kind]);
+        if (policies[i].name.n != 0) {
+            ist_buf_printf(out, "[%.*s]", IST_STRV_ARG(policies[i].name));
+        }
+        ist_buf_printf(out, "%s%s", policies[i].generated ? " generated" : "", policies[i].terminal ? " terminal" : "");
+    }
+}
+
 static void write_route(ist_buf *out, const ist_mesh_route *route)
 {
     ist_buf_printf(out, "      route \"%.*s\"", IST_STRV_ARG(route->name));
@@ -112,6 +129,7 @@ static void write_route(ist_buf *out, const ist_mesh_route *route)
     if (route->policy.mirror_cluster.n != 0) {
         ist_buf_printf(out, " mirror %.*s", IST_STRV_ARG(route->policy.mirror_cluster));
     }
+    write_hash_policies(out, route->hash_policies, route->hash_policy_count);
     write_weighted(out, route->destinations, route->destination_count);
 }
 
@@ -125,6 +143,7 @@ static void write_l4(ist_buf *out, const ist_mesh_l4_route *route)
         write_addr(out, &route->prefixes[i].addr);
         ist_buf_printf(out, "/%u", route->prefixes[i].bits);
     }
+    write_hash_policies(out, route->hash_policies, route->hash_policy_count);
     write_weighted(out, route->destinations, route->destination_count);
 }
 
