@@ -74,20 +74,22 @@ static bool is_label(ist_strv text)
 {
     for (size_t i = 0; i < text.n; i++) {
         char c = text.p[i];
+        bool lower = is_alphanumeric(c) && !(c >= 'A' && c <= 'Z');
         bool edge = i == 0 || i + 1 == text.n;
-        if (!(is_alphanumeric(c) && !(c >= 'A' && c <= 'Z')) && (c != '-' || edge)) {
+        if (!lower && (c != '-' || edge)) {
             return false;
         }
     }
     return text.n != 0 && text.n <= LABEL_MAX;
 }
 
-// No control characters; nothing below `least` either.
-static bool is_printable(ist_strv text, char least)
+// No control characters; spaces and tabs only where they are allowed.
+static bool is_printable(ist_strv text, bool spaces)
 {
     for (size_t i = 0; i < text.n; i++) {
         unsigned char c = (unsigned char)text.p[i];
-        if (c == 0x7F || (c < (unsigned char)least && c != '\t') || (c == '\t' && least > ' ')) {
+        bool space = c == ' ' || c == '\t';
+        if (space ? !spaces : c < ' ' || c == 0x7F) {
             return false;
         }
     }
@@ -96,7 +98,7 @@ static bool is_printable(ist_strv text, char least)
 
 static bool is_path(ist_strv text)
 {
-    return ist_strv_starts_with(text, IST_STRV("/")) && is_printable(text, '!');
+    return ist_strv_starts_with(text, IST_STRV("/")) && is_printable(text, false);
 }
 
 static bool is_scheme(ist_strv text)
@@ -106,7 +108,7 @@ static bool is_scheme(ist_strv text)
 
 static bool is_authority(ist_strv text)
 {
-    return text.n != 0 && text.n <= NAME_MAX_BYTES && is_printable(text, '!');
+    return text.n != 0 && text.n <= NAME_MAX_BYTES && is_printable(text, false);
 }
 
 // --- Values ---------------------------------------------------------------------------------------------------------
@@ -204,7 +206,7 @@ static ist_status add_header_value(void *ctx, ist_strv text, size_t line)
 {
     rules_reading *reading = ctx;
     ist_config_context *context = &reading->context;
-    if (!is_printable(text, ' ')) {
+    if (!is_printable(text, true)) {
         return ist_yaml_fail(reading->reader, line,
                              "context %.*s: the value of header %.*s has control characters, or over %d characters",
                              IST_STRV_ARG(context->name), IST_STRV_ARG(reading->header), VALUE_MAX_BYTES);

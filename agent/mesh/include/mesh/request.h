@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Attributes of a request, as far as whoever asks knows them: what routes are matched with and what consistent hashing
-// reads. Meaning: envoy.config.route.v3.RouteMatch and RouteAction.HashPolicy.
+// reads (envoy.config.route.v3.RouteMatch, RouteAction.HashPolicy). Doors fill one from what they are asked, the runtime from
+// a context of the configuration.
 //
 // Ownership: plain views; whoever fills one keeps the texts alive. Threads: any, there is no state.
 #pragma once

@@ -33,9 +33,9 @@ const ist_mesh_counts *ist_mesh_view_counts(const ist_mesh_view *view) IST_NONNU
 const ist_mesh_service *ist_mesh_view_service(const ist_mesh_view *view, ist_strv host) IST_NONNULL;
 
 // The service that a name leads to: any form that DNS or a registry door accepts: an application's name of the
-// configuration, which goes before all others; host, "name", "name.namespace", "name.namespace.svc" (rules section 7 and
-// 8, own namespace for bare names), alias, a name under a wildcard host (closest encloser). Upper case and one
-// trailing dot are accepted. NULL = none.
+// configuration, which goes before all others; host, "name", "name.namespace", "name.namespace.svc" (own namespace for
+// bare names), alias, a name under a wildcard host (closest encloser). Upper case and one trailing dot are accepted.
+// NULL = none.
 const ist_mesh_service *ist_mesh_view_resolve_host(const ist_mesh_view *view, ist_strv name) IST_NONNULL;
 // The service that owns this virtual IP; NULL = none.
 const ist_mesh_service *ist_mesh_view_vip(const ist_mesh_view *view, const ist_mesh_addr *addr) IST_NONNULL;
