@@ -4,8 +4,8 @@
 //
 // A listener bound to an address belongs to the service that the name table gives that address (a VIP, or a pod of a
 // headless service). A listener for any address belongs, chain by chain, to the service whose VIP its prefixes cover, or
-// else to the one host that all its clusters share, unless that has VIPs which they do not cover. Where every chain just leads to the service's own whole cluster on the
-// same port there is no news, and the port has no TCP routes.
+// else to the one host that all its clusters share, unless that has VIPs which they do not cover. Where every chain just
+// leads to the service's own whole cluster on the same port there is no news, and the port has no TCP routes.
 //
 // A service without a VIP may have blocks of addresses (ServiceEntry with CIDRs), which only the prefixes of its chains
 // tell. Which address a client takes is unknown, so the prefixes are dropped where they make no difference.
