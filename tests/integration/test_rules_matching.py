@@ -204,7 +204,10 @@ CASES = {
     ),
     "redirect and direct response": (
         [
-            {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/new", "authority": "new.example.com", "redirectCode": 308}},
+            {
+                "match": [{"uri": {"prefix": "/old"}}],
+                "redirect": {"uri": "/new", "authority": "new.example.com", "redirectCode": 308},
+            },
             {"match": [{"uri": {"prefix": "/gone"}}], "directResponse": {"status": 410}},
             ELSE,
         ],
@@ -332,13 +335,14 @@ def test_conditions_on_the_port_count_for_that_port(world, source):
 @pytest.mark.parametrize("source", SOURCES)
 def test_conditions_on_who_asks_are_decided_for_our_identity(world, source):
     """Labels and namespace reach istiod: the same VirtualService gives each client a route of its own."""
+    registered = world.agent(source, "--pod-name", "registered-10-9-0-7", "--pod-ip", "10.9.0.7")
     seen = {
         "nobody": told(world.agent(source), "case51"),
         "by label": told(world.agent(source, "--labels", "app=x,tier=front"), "case51"),
         "by namespace": told(world.agent(source, "--pod-namespace", "other"), "case51.default"),
         "by both": told(world.agent(source, "--labels", "tier=back,zone=a"), "case51"),
         "one label of two": told(world.agent(source, "--labels", "tier=back"), "case51"),
-        "the Pod of our address": told(world.agent(source, "--pod-name", "registered-10-9-0-7", "--pod-ip", "10.9.0.7"), "case51"),
+        "the Pod of our address": told(registered, "case51"),
     }
     assert seen == {
         "nobody": "route v4",
