@@ -7,6 +7,7 @@ request, what is expected is the basis of the answer and the subsets (`own`: the
 
 import pytest
 
+import harness
 import objects
 from world import SOURCES, World
 
@@ -273,7 +274,7 @@ def special_cases():
             when({"uri": {"prefix": "/elsewhere"}}, then="v3"),
             to("v3"),
         ]}),
-        # of two for one host the older counts; for the gateway only: not ours; of both: ours
+        # for a gateway only: not ours; of both: ours
         rule("case53", [to("v1")], gateways=["somewhere/gateway"]),
         rule("case54", [to("v2")], gateways=["somewhere/gateway", "mesh"]),
         # short name, full name and wildcard: the same service
@@ -403,6 +404,23 @@ def test_nothing_holds_and_the_policy_is_strict(world, source):
     agent = world.agent(source, "--unmatched", "strict")
     assert told(agent, f"case{number}") == "unmatched"
     assert told(agent, f"case{number}", path="/only") == "route v1"
+
+
+def test_older_rule_of_a_host_counts_and_the_younger_one_follows(world):
+    """Rules of one host are not merged for the mesh."""
+
+    def made(name, year, subset):
+        thing = rule("case57", [to(subset)], name=name)
+        thing["metadata"]["creationTimestamp"] = f"{year}-01-01T00:00:00Z"
+        return thing
+
+    world.delete("VirtualService", "case57")
+    world.apply(made("younger", 2022, "v2"), made("z-older", 2021, "v3"))
+    for agent in world.both():
+        harness.wait_for(lambda: told(agent, "case57") == "route v3", "the older one")
+    world.delete("VirtualService", "z-older")
+    for agent in world.both():
+        harness.wait_for(lambda: told(agent, "case57") == "route v2", "the younger one")
 
 
 def routes_of(agent, host):

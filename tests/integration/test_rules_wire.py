@@ -123,14 +123,12 @@ VIRTUAL_HOSTS = {
 
 def places(*groups, **more):
     """Localities a, b, ...: per group a text of health, one letter an endpoint, 10.N.0.M being the M-th of the N-th."""
-    names = {word[0]: word for word in ("healthy", "unknown", "sick", "draining", "timeout", "limping")}
-    states = names | {"s": "unhealthy", "l": "degraded"}
-    return [
-        ads.locality(
-            "abc"[n], *(ads.endpoint(f"10.{n + 1}.0.{m}", states[state]) for m, state in enumerate(group, 1)), **more.get("abc"[n], {})
-        )
-        for n, group in enumerate(groups)
-    ]
+    states = {"h": "healthy", "u": "unknown", "s": "unhealthy", "d": "draining", "t": "timeout", "l": "degraded"}
+    out = []
+    for n, (zone, group) in enumerate(zip("abc", groups), 1):
+        ends = [ads.endpoint(f"10.{n}.0.{m}", states[state]) for m, state in enumerate(group, 1)]
+        out.append(ads.locality(zone, *ends, **more.get(zone, {})))
+    return out
 
 
 SECOND = {"b": {"priority": 1}}
