@@ -123,7 +123,8 @@ static ist_status select_instances(const ist_world *world, const selection *want
             continue;
         }
         instance.mtls = instance.mtls && may_mtls;
-        bool away = instance.network.n != 0 && !ist_strv_equal(instance.network, ours);
+        // istiod knows networks in EDS only: what a DNS cluster names is reached directly.
+        bool away = !want->names && instance.network.n != 0 && !ist_strv_equal(instance.network, ours);
         const ist_network *network = away ? find_network(world, instance.network) : NULL;
         ist_status status = IST_OK;
         if (network == NULL) {

@@ -65,7 +65,7 @@ static ist_mesh_role role_of(const ist_mesh_builder *builder, const ist_mesh_hos
 static bool entries_warming(const ist_mesh_host *host)
 {
     for (const ist_mesh_entry *entry = host->clusters; entry != NULL; entry = entry->next) {
-        if (entry->endpoints == NULL) {
+        if (entry->endpoints == NULL && !ist_mesh_stage_answered(entry)) {
             return true;
         }
     }

@@ -184,6 +184,8 @@ ist_status ist_mesh_stage_watch(ist_mesh_builder *builder, ist_mesh_entry *entry
                                 ist_mesh_lookup ***ret_lookups, ist_err *err) IST_NONNULL_ARGS(1, 2, 3, 4) IST_MUSTCHECK;
 void ist_mesh_stage_unwatch(ist_mesh_builder *builder, ist_mesh_entry *entry, ist_mesh_lookup **lookups, uint32_t count)
     IST_NONNULL_ARGS(1, 2);
+// Have all host names of the cluster been answered, so that the next commit makes endpoints of them?
+bool ist_mesh_stage_answered(const ist_mesh_entry *entry) IST_NONNULL;
 // The inline endpoints with host names replaced by addresses; *ret_endpoints NULL while one is unanswered. IST_ENOMEM.
 ist_status ist_mesh_stage_expand(ist_mesh_builder *builder, const ist_mesh_cluster *cluster,
                                  ist_mesh_lookup *const *lookups, const ist_mesh_endpoints **ret_endpoints)

@@ -285,6 +285,11 @@ static bool all_answered(ist_mesh_lookup *const *lookups, uint32_t count)
     return true;
 }
 
+bool ist_mesh_stage_answered(const ist_mesh_entry *entry)
+{
+    return entry->expand && all_answered(entry->lookups, entry->cluster->inline_endpoints->hostname_count);
+}
+
 static const ist_mesh_endpoints *expand_hosts(ist_mesh_builder *builder, const ist_mesh_cluster *cluster,
                                               ist_mesh_lookup *const *lookups)
 {

@@ -217,6 +217,7 @@ class Scenario:
             out = {"consistentHash": rng.choice(keys) | self.maybe(0.3, maglev={"tableSize": 1009})}
         else:
             out = {"simple": rng.choice(("ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "PASSTHROUGH", "UNSPECIFIED"))}
+            out |= self.maybe(0.2, warmup={"duration": "30s"})
         return out | self.maybe(0.4, localityLbSetting=self.locality_setting())
 
     def locality_setting(self):
@@ -234,14 +235,41 @@ class Scenario:
             )
         )
 
+    def outlier(self):
+        return {
+            "interval": "5s",
+            **self.maybe(0.8, consecutive5xxErrors=self.rng.choice((0, 3))),
+            **self.maybe(0.3, consecutiveGatewayErrors=self.rng.choice((0, 2))),
+            **self.maybe(0.3, baseEjectionTime="1.5s"),
+            **self.maybe(0.3, maxEjectionPercent=self.rng.choice((0, 60))),
+            **self.maybe(0.4, minHealthPercent=self.rng.choice((10, 50))),
+        }
+
+    def pool(self):
+        rng = self.rng
+        tcp = {**self.maybe(0.5, maxConnections=rng.choice((0, 9))), **self.maybe(0.5, connectTimeout="250ms")}
+        http = {
+            **self.maybe(0.4, h2UpgradePolicy=rng.choice(("UPGRADE", "DO_NOT_UPGRADE"))),
+            **self.maybe(0.4, http1MaxPendingRequests=rng.choice((0, 5))),
+            **self.maybe(0.4, http2MaxRequests=7),
+            **self.maybe(0.4, maxRetries=rng.choice((0, 1))),
+        }
+        return {**({"tcp": tcp} if tcp else {}), **({"http": http} if http else {})} or {"tcp": {"maxConnections": 1}}
+
+    def tls(self):
+        mode = self.rng.choice(("DISABLE", "ISTIO_MUTUAL", "SIMPLE", "MUTUAL"))
+        if mode == "MUTUAL":
+            return {"mode": mode, "clientCertificate": "/etc/c.pem", "privateKey": "/etc/k.pem"}
+        secret = self.maybe(0.3, credentialName="secret") if mode == "SIMPLE" else {}
+        return {"mode": mode, **secret}
+
     def policy(self, ports=()):
         rng = self.rng
-        outlier = {"consecutive5xxErrors": 3, "interval": "5s", **self.maybe(0.4, minHealthPercent=rng.choice((10, 50)))}
         out = {
             **self.maybe(0.6, loadBalancer=self.load_balancer()),
-            **self.maybe(0.5, outlierDetection=outlier),
-            **self.maybe(0.2, tls={"mode": rng.choice(("DISABLE", "ISTIO_MUTUAL", "SIMPLE"))}),
-            **self.maybe(0.2, connectionPool={"http": {"h2UpgradePolicy": rng.choice(("UPGRADE", "DO_NOT_UPGRADE"))}}),
+            **self.maybe(0.5, outlierDetection=self.outlier()),
+            **self.maybe(0.25, tls=self.tls()),
+            **self.maybe(0.3, connectionPool=self.pool()),
         }
         if ports and self.chance(0.3):
             out["portLevelSettings"] = [{"port": {"number": rng.choice(ports)}, **self.policy()}]
@@ -387,6 +415,9 @@ class Scenario:
         namespace = "istio-system" if self.chance(0.3) and "workloadSelector" not in spec else self.namespace
         self.objects.append(objects.istio("Sidecar", "default", spec, namespace))
 
+    def default_policy(self):
+        return {**self.maybe(0.6, outlierDetection=self.outlier())} or {"connectionPool": self.pool()}
+
     def add_mesh_config(self):
         mesh = {
             **self.maybe(0.3, defaultServiceExportTo=self.rng.choice((["*"], ["."]))),
@@ -394,6 +425,9 @@ class Scenario:
             **self.maybe(0.2, defaultDestinationRuleExportTo=self.rng.choice((["*"], ["."]))),
             **self.maybe(0.5, localityLbSetting=self.locality_setting()),
             **self.maybe(0.2, outboundTrafficPolicy={"mode": "REGISTRY_ONLY"}),
+            **self.maybe(0.2, enableAutoMtls=False),
+            **self.maybe(0.2, connectTimeout="4s"),
+            **self.maybe(0.3, defaultTrafficPolicy=self.default_policy()),
         }
         networks = {
             "networks": {

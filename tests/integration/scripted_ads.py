@@ -5,6 +5,7 @@ Messages are built and taken apart field by field, without generated code, so th
 """
 
 import queue
+import struct
 import threading
 from concurrent import futures
 
@@ -91,6 +92,33 @@ def virtual_host(name, domains, target, raw=b""):
         + field(3, field(1, field(1, "/")) + field(2, field(1, target)))
         + raw
     )
+
+
+HEALTH = {"unknown": 0, "healthy": 1, "unhealthy": 2, "draining": 3, "timeout": 4, "degraded": 5}
+
+
+def endpoint(address, health="healthy", weight=None, port=8080):
+    return (
+        field(1, socket_address(address, port))
+        + field(2, HEALTH[health])
+        + (field(4, field(1, weight)) if weight is not None else b"")
+    )
+
+
+def locality(zone, *endpoints, priority=0, weight=None):
+    """LocalityLbEndpoints"""
+    return (
+        field(1, field(1, "r1") + field(2, zone))
+        + field(2, list(endpoints))
+        + (field(3, field(1, weight)) if weight is not None else b"")
+        + field(5, priority)
+    )
+
+
+def common_lb(panic=None, locality_weighted=False):
+    """common_lb_config of a Cluster; panic: the threshold in per cent"""
+    percent = varint(1 << 3 | 1) + struct.pack("<d", panic) if panic is not None else None
+    return field(27, (field(1, percent) if percent else b"") + (field(3, b"") if locality_weighted else b""))
 
 
 def path_match(kind, value, raw=b""):

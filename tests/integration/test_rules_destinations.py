@@ -148,7 +148,11 @@ CASES = {
         {(80, None): {"published": UNSET | {"warmup_ms": 45000}}},
     ),
     "warmup-of-random": (lb("RANDOM", warmup={"duration": "30s"}), {}, {(80, None): {"published": UNSET}}),
-    "tls-disable": (tls("DISABLE"), {"v1": tls("ISTIO_MUTUAL")}, {(80, None): {"tls": "DISABLE"}, (80, "v1"): {"tls": "ISTIO_MUTUAL"}}),
+    "tls-disable": (
+        tls("DISABLE"),
+        {"v1": tls("ISTIO_MUTUAL")},
+        {(80, None): {"tls": "DISABLE"}, (80, "v1"): {"tls": "ISTIO_MUTUAL"}},
+    ),
     "tls-simple": (tls("SIMPLE", sni="x.example.com"), {}, {(80, None): {"tls": "SIMPLE"}}),
     "tls-mutual": (tls("MUTUAL", **certificates()), {}, {(80, None): {"tls": "MUTUAL"}}),
     "tls-secret": (tls("SIMPLE", credentialName="secret"), {}, {(80, None): {"tls": "DISABLE"}}),

@@ -7,6 +7,7 @@ request, what is expected is the basis of the answer and the subsets (`own`: the
 
 import pytest
 
+import harness
 import objects
 from world import SOURCES, World
 
@@ -204,7 +205,10 @@ CASES = {
     ),
     "redirect and direct response": (
         [
-            {"match": [{"uri": {"prefix": "/old"}}], "redirect": {"uri": "/new", "authority": "new.example.com", "redirectCode": 308}},
+            {
+                "match": [{"uri": {"prefix": "/old"}}],
+                "redirect": {"uri": "/new", "authority": "new.example.com", "redirectCode": 308},
+            },
             {"match": [{"uri": {"prefix": "/gone"}}], "directResponse": {"status": 410}},
             ELSE,
         ],
@@ -270,7 +274,7 @@ def special_cases():
             when({"uri": {"prefix": "/elsewhere"}}, then="v3"),
             to("v3"),
         ]}),
-        # of two for one host the older counts; for the gateway only: not ours; of both: ours
+        # for a gateway only: not ours; of both: ours
         rule("case53", [to("v1")], gateways=["somewhere/gateway"]),
         rule("case54", [to("v2")], gateways=["somewhere/gateway", "mesh"]),
         # short name, full name and wildcard: the same service
@@ -332,13 +336,14 @@ def test_conditions_on_the_port_count_for_that_port(world, source):
 @pytest.mark.parametrize("source", SOURCES)
 def test_conditions_on_who_asks_are_decided_for_our_identity(world, source):
     """Labels and namespace reach istiod: the same VirtualService gives each client a route of its own."""
+    registered = world.agent(source, "--pod-name", "registered-10-9-0-7", "--pod-ip", "10.9.0.7")
     seen = {
         "nobody": told(world.agent(source), "case51"),
         "by label": told(world.agent(source, "--labels", "app=x,tier=front"), "case51"),
         "by namespace": told(world.agent(source, "--pod-namespace", "other"), "case51.default"),
         "by both": told(world.agent(source, "--labels", "tier=back,zone=a"), "case51"),
         "one label of two": told(world.agent(source, "--labels", "tier=back"), "case51"),
-        "the Pod of our address": told(world.agent(source, "--pod-name", "registered-10-9-0-7", "--pod-ip", "10.9.0.7"), "case51"),
+        "the Pod of our address": told(registered, "case51"),
     }
     assert seen == {
         "nobody": "route v4",
@@ -399,6 +404,23 @@ def test_nothing_holds_and_the_policy_is_strict(world, source):
     agent = world.agent(source, "--unmatched", "strict")
     assert told(agent, f"case{number}") == "unmatched"
     assert told(agent, f"case{number}", path="/only") == "route v1"
+
+
+def test_older_rule_of_a_host_counts_and_the_younger_one_follows(world):
+    """Rules of one host are not merged for the mesh."""
+
+    def made(name, year, subset):
+        thing = rule("case57", [to(subset)], name=name)
+        thing["metadata"]["creationTimestamp"] = f"{year}-01-01T00:00:00Z"
+        return thing
+
+    world.delete("VirtualService", "case57")
+    world.apply(made("younger", 2022, "v2"), made("z-older", 2021, "v3"))
+    for agent in world.both():
+        harness.wait_for(lambda: told(agent, "case57") == "route v3", "the older one")
+    world.delete("VirtualService", "z-older")
+    for agent in world.both():
+        harness.wait_for(lambda: told(agent, "case57") == "route v2", "the younger one")
 
 
 def routes_of(agent, host):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Conditions and virtual hosts that Envoy knows and istiod does not write for sidecars today: from a scripted control plane."""
+"""What Envoy knows and istiod does not write for sidecars today, from a scripted control plane: conditions, virtual hosts,
+health and panic."""
 
 import urllib.parse
 
@@ -120,6 +121,78 @@ VIRTUAL_HOSTS = {
 }
 
 
+def places(*groups, **more):
+    """Localities a, b, ...: per group a text of health, one letter an endpoint, 10.N.0.M being the M-th of the N-th."""
+    states = {"h": "healthy", "u": "unknown", "s": "unhealthy", "d": "draining", "t": "timeout", "l": "degraded"}
+    out = []
+    for n, (zone, group) in enumerate(zip("abc", groups), 1):
+        ends = [ads.endpoint(f"10.{n}.0.{m}", states[state]) for m, state in enumerate(group, 1)]
+        out.append(ads.locality(zone, *ends, **more.get(zone, {})))
+    return out
+
+
+SECOND = {"b": {"priority": 1}}
+HALVES = {"a": {"weight": 50}, "b": {"weight": 50}}
+# name: the cluster's own fields, the localities, and address -> share in per cent. Measured on Envoy, or worked out by its rules.
+HEALTHS = {
+    "healthy": (ads.common_lb(0), places("hu"), {"10.1.0.1": 50, "10.1.0.2": 50}),
+    "out of service": (ads.common_lb(0), places("hsdt"), {"10.1.0.1": 100}),
+    "half of the first priority": (ads.common_lb(0), places("hs", "h", **SECOND), {"10.1.0.1": 70, "10.2.0.1": 30}),
+    "most of the first priority": (
+        ads.common_lb(0),
+        places("hsss", "hh", **SECOND),
+        {"10.1.0.1": 35, "10.2.0.1": 32.5, "10.2.0.2": 32.5},
+    ),
+    "both short": (ads.common_lb(0), places("hsss", "hsss", **SECOND), {"10.1.0.1": 50, "10.2.0.1": 50}),
+    "nobody": (ads.common_lb(0), places("ss", "s", **SECOND), {}),
+    "degraded take what is left": (ads.common_lb(0), places("hl"), {"10.1.0.1": 70, "10.1.0.2": 30}),
+    "degraded alone": (ads.common_lb(0), places("sl"), {"10.1.0.2": 100}),
+    "panic": (ads.common_lb(50), places("hsss"), {f"10.1.0.{i}": 25 for i in (1, 2, 3, 4)}),
+    "no panic by half": (ads.common_lb(50), places("hs"), {"10.1.0.1": 100}),
+    "threshold absent": (b"", places("hsss"), {f"10.1.0.{i}": 25 for i in (1, 2, 3, 4)}),
+    "threshold below": (ads.common_lb(20), places("hsss"), {"10.1.0.1": 100}),
+    "panic everywhere": (
+        ads.common_lb(50),
+        places("ss", "ss", **SECOND),
+        {"10.1.0.1": 25, "10.1.0.2": 25, "10.2.0.1": 25, "10.2.0.2": 25},
+    ),
+    "localities by weight": (
+        ads.common_lb(0, locality_weighted=True),
+        places("hs", "hh", **HALVES),
+        {"10.1.0.1": 100 * 35 / 85, "10.2.0.1": 50 * 50 / 85, "10.2.0.2": 50 * 50 / 85},
+    ),
+    "weights of localities, not asked for": (
+        ads.common_lb(0),
+        places("h", "h", a={"weight": 90}, b={"weight": 10}),
+        {"10.1.0.1": 50, "10.2.0.1": 50},
+    ),
+    "locality without a weight": (
+        ads.common_lb(0, locality_weighted=True),
+        places("h", "h", a={"weight": 3}),
+        {"10.1.0.1": 100},
+    ),
+    "panic ignores weights of localities": (
+        ads.common_lb(50, locality_weighted=True),
+        places("hsss", "s", a={"weight": 90}, b={"weight": 10}),
+        {**{f"10.1.0.{i}": 20 for i in (1, 2, 3, 4)}, "10.2.0.1": 20},
+    ),
+    "weights of endpoints": (
+        ads.common_lb(0),
+        [ads.locality("a", ads.endpoint("10.1.0.1", weight=9), ads.endpoint("10.1.0.2", weight=1), ads.endpoint("10.1.0.3"))],
+        {"10.1.0.1": 900 / 11, "10.1.0.2": 100 / 11, "10.1.0.3": 100 / 11},
+    ),
+    "random ignores them": (
+        ads.common_lb(0) + ads.field(6, 3),
+        [ads.locality("a", ads.endpoint("10.1.0.1", weight=9), ads.endpoint("10.1.0.2", weight=1))],
+        {"10.1.0.1": 50, "10.1.0.2": 50},
+    ),
+}
+
+
+def host_of(case):
+    return case.replace(" ", "-").replace(",", "") + ".health.test"
+
+
 @pytest.fixture(scope="module")
 def agent():
     plane = ads.ScriptedAds()
@@ -129,6 +202,10 @@ def agent():
     plane.resources["eds"] = {
         name: ads.assignment(name, (f"10.0.{i // 200}.{i % 200 + 1}", 8080)) for i, name in enumerate(clusters)
     }
+    for case, (own, groups, _) in HEALTHS.items():
+        name = cluster_of(host_of(case), "")
+        plane.resources["cds"][name] = ads.cluster(name, raw=own)
+        plane.resources["eds"][name] = ads.field(1, name) + ads.field(2, groups)
     of_cases = [
         ads.virtual_host_of(f"{host}:80", [host], case_route(host, match, "v1"), case_route(host, ANY, "v2"))
         for host, (match, _) in zip(hosts, CASES.values())
@@ -158,3 +235,9 @@ def test_most_specific_domain_counts(agent, host):
     answer = agent.endpoints(host)
     assert (answer["route"] or {}).get("virtual_host") == DOMAINS[host]
     assert answer["basis"] == ("route" if DOMAINS[host] else "service")
+
+
+@pytest.mark.parametrize("case", HEALTHS)
+def test_health_and_panic_share_as_in_envoy(agent, case):
+    answer = agent.endpoints(host_of(case))
+    assert {end["address"]: 100 * end["share"] for end in answer["endpoints"]} == pytest.approx(HEALTHS[case][2])

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One mesh, seen twice: streamed by the real istiod, and read from a directory with the same objects."""
 
-import yaml
+import json
 
 import harness
 
@@ -18,19 +18,19 @@ class World:
         self.control_plane = harness.Istiod("--dir", str(directory))
 
     def path(self, kind, namespace, name):
-        return self.directory / f"{kind}-{namespace}-{name}.yaml".lower()
+        return self.directory / f"{kind}-{namespace}-{name}.json".lower()
 
     def write(self, *things):
         for thing in things:
             meta = thing["metadata"]
             path = self.path(thing["kind"], meta.get("namespace", ""), meta["name"])
             hidden = path.with_name(f".{path.name}")
-            hidden.write_text(yaml.safe_dump(thing, sort_keys=False))
+            hidden.write_text(json.dumps(thing))
             hidden.rename(path)
 
     def apply(self, *things):
         self.write(*things)
-        self.control_plane.apply(yaml.safe_dump_all(things, sort_keys=False))
+        self.control_plane.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": things}))
 
     def delete(self, kind, name, namespace="default"):
         self.path(kind, namespace, name).unlink()

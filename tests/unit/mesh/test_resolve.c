@@ -60,9 +60,11 @@ static void strict_dns_lists_every_address(void **state)
     MUST(world_put_cluster(&w, DB, IST_MESH_DISCOVERY_STRICT_DNS, "one.example-3306 192.0.2.7-3307 two.example-3308", 1));
     assert_int_equal(f.watched, 2); // the address is parsed
     answer(&w, "one.example", IST_OK, "192.0.2.2 192.0.2.1 fd00::1");
+    assert_true(ist_mesh_builder_is_warming(w.builder));
     MUST(world_commit(&w));
     assert_null(world_service(&w, DB_HOST)); // two.example is not answered yet
     answer(&w, "two.example", IST_ENOTFOUND, "");
+    assert_false(ist_mesh_builder_is_warming(w.builder)); // the first view need not wait any longer
     MUST(world_commit(&w));
     char *dump = world_dump(world_view(&w));
     assert_non_null(strstr(dump, ": 192.0.2.1-3306/1 192.0.2.2-3306/1 fd00::1-3306/1 192.0.2.7-3307/1\n"));
