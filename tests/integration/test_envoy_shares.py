@@ -20,7 +20,7 @@ pytestmark = pytest.mark.envoy
 SEED = int(os.environ.get("ENVOY_SEED", 1))
 FRESH = int(os.environ.get("ENVOY_SEED", random.SystemRandom().randrange(1_000_000)))
 SETS_SHORT, CALLS_SHORT = 8, 600
-SETS_LONG, CALLS_LONG, ROUNDS_LONG = 12, 2500, 6
+SETS_LONG, CALLS_LONG, ROUNDS_LONG = 10, 2000, 7  # of each kind
 SIGMAS = 5  # one of two million comparisons fails by chance
 HERE, NEAR, FAR = "r1/z1/a", "r1/z1/b", "r2/z1/a"
 
