@@ -57,7 +57,7 @@ static void count_locality(const ist_mesh_endpoints *endpoints, const ist_mesh_l
             continue;
         }
         ist_mesh_host_class class = ist_mesh_class_of(endpoint);
-        tier->hosts++;
+        tier->hosts += endpoint->health != IST_MESH_DRAINING ? 1 : 0;
         tier->healthy += class == IST_MESH_HOST_HEALTHY ? 1 : 0;
         tier->degraded += class == IST_MESH_HOST_DEGRADED ? 1 : 0;
     }

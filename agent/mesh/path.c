@@ -142,13 +142,14 @@ ist_strv ist_mesh_path_normalize(ist_strv path, char *room, size_t size)
     }
     ist_strv rest = ist_strv_first(path, ist_strv_find(path, '?'));
     ist_strv query = ist_strv_skip(path, rest.n);
-    writer out = {.p = room, .size = size};
+    writer out = {.size = size};
+    out.p = room;
     while (rest.n != 0 && !out.full) {
         rest = is_slash(rest.p[0]) ? read_slash(rest, &out) : read_other(rest, &out);
     }
     for (; query.n != 0 && !out.full; query = ist_strv_skip(query, 1)) {
         put(&out, query.p[0]);
     }
-    ist_strv made = {.p = room, .n = out.n};
+    ist_strv made = {.p = out.p, .n = out.n};
     return out.full || ist_strv_equal(made, path) ? path : made;
 }

@@ -13,7 +13,8 @@ enum {
 };
 
 typedef struct host_count {
-    uint32_t total;
+    uint32_t all;
+    uint32_t total; // without those that are draining, which Envoy counts nowhere but in total panic
     uint32_t healthy;
     uint32_t degraded;
 } host_count;
@@ -54,7 +55,8 @@ static host_count count_hosts(const ist_mesh_endpoints *endpoints, const ist_mes
             continue;
         }
         ist_mesh_host_class class = ist_mesh_class_of(&endpoints->items[i]);
-        count.total++;
+        count.all++;
+        count.total += endpoints->items[i].health != IST_MESH_DRAINING ? 1 : 0;
         count.healthy += class == IST_MESH_HOST_HEALTHY ? 1 : 0;
         count.degraded += class == IST_MESH_HOST_DEGRADED ? 1 : 0;
     }
@@ -136,16 +138,16 @@ static void load_in_total_panic(const host_count *counts, uint32_t priorities, i
 {
     uint64_t hosts = 0;
     for (uint32_t i = 0; i < priorities; i++) {
-        hosts += counts[i].total;
+        hosts += counts[i].all;
     }
     uint32_t left = 100;
     uint32_t first = priorities;
     for (uint32_t i = 0; i < priorities && hosts != 0; i++) {
-        uint32_t load = (uint32_t)((uint64_t)100 * counts[i].total / hosts);
+        uint32_t load = (uint32_t)((uint64_t)100 * counts[i].all / hosts);
         loads[i].healthy_percent = load;
         loads[i].degraded_percent = 0;
         left -= load;
-        first = first == priorities && counts[i].total != 0 ? i : first;
+        first = first == priorities && counts[i].all != 0 ? i : first;
     }
     loads[first < priorities ? first : 0].healthy_percent += left;
 }
@@ -189,6 +191,7 @@ ist_status ist_mesh_priority_loads(const ist_mesh_cluster *cluster, const ist_me
     for (uint32_t i = 0; i < endpoints->locality_count; i++) {
         host_count here = count_hosts(endpoints, &endpoints->localities[i]);
         host_count *sum = &counts[ist_mesh_priority_of(&endpoints->localities[i])];
+        sum->all += here.all;
         sum->total += here.total;
         sum->healthy += here.healthy;
         sum->degraded += here.degraded;
@@ -242,14 +245,14 @@ static double locality_weight_sum(const shares_ctx *ctx, const piece *part, cons
 // Effective weight of a locality: its weight times its availability, at most 1.
 static double effective_weight(const shares_ctx *ctx, const piece *part, const ist_mesh_locality *locality)
 {
-    host_count count = count_hosts(ctx->endpoints, locality);
-    uint32_t eligible = part->class == IST_MESH_HOST_HEALTHY ? count.healthy : count.degraded;
-    if (count.total == 0 || locality_weight_sum(ctx, part, locality) <= 0) {
+    if (locality_weight_sum(ctx, part, locality) <= 0) {
         return 0;
     }
     if (ist_mesh_is_hashing(ctx->cluster->lb)) {
         return locality->weight;
     }
+    host_count count = count_hosts(ctx->endpoints, locality);
+    uint32_t eligible = part->class == IST_MESH_HOST_HEALTHY ? count.healthy : count.degraded;
     double availability = OVERPROVISIONING_PERCENT / 100.0 * eligible / count.total;
     return locality->weight * (availability < 1 ? availability : 1);
 }

@@ -325,8 +325,8 @@ class Court:
 
 
 def health(said):
-    """Envoy calls what is not said to be unhealthy healthy."""
-    return "HEALTHY" if said == "UNKNOWN" else said
+    """Envoy shows states that mean the same to it as one."""
+    return {"UNKNOWN": "HEALTHY", "TIMEOUT": "UNHEALTHY"}.get(said, said)
 
 
 def resolved(view):
@@ -341,11 +341,11 @@ def resolved(view):
 
 
 def agent_hosts(view):
-    """What Envoy.hosts() says, from the agent's view, of the clusters whose endpoints come by EDS."""
+    """What Envoy.hosts() says, from the agent's view, of the clusters whose endpoints are not resolved."""
     return {
         to["cluster"]: {(e["address"], health(e["health"]), e["priority"], e["weight"]) for e in to["endpoints"]}
         for service in view["services"]
         for port in service["ports"]
         for to in port["destinations"]
-        if to["discovery"] == "EDS"
+        if to["discovery"] in ("EDS", "STATIC")
     }

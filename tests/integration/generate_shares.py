@@ -2,7 +2,8 @@
 """Random endpoints with localities, priorities, weights and health that are lost step by step, the same for each seed.
 
 A set is one host: a Service, whose pods lie in the localities of their nodes and can be unready, or a ServiceEntry, whose
-endpoints have weights; and a DestinationRule with a load balancer and what it says about localities.
+endpoints have weights; and a DestinationRule with a load balancer and what it says about localities. As many again are
+clusters that are written out.
 """
 
 import random
@@ -12,6 +13,8 @@ import objects
 PLACES = ("r1/z1/a", "r1/z1/b", "r1/z2/a", "r2/z1/a", "r3/z9/x")
 STEPS = 4
 RINGS = (1024, 65536)
+HEALTH = ("UNKNOWN", "DEGRADED", "DEGRADED", "UNHEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT")
+BALANCERS = ("ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV")
 HASHED = {"httpHeaderName": "x-user"}
 OUTLIER = {"consecutive5xxErrors": 1000, "interval": "3600s"}  # istiod gives priorities only where there is one
 
@@ -135,6 +138,94 @@ class ShareSet:
         return f"{self.host} {self.balancer} panic {self.panic}: " + "; ".join(points)
 
 
+class WrittenSet:
+    """A cluster written out in an EnvoyFilter, which istiod passes on as it is, and a route to it: every health state,
+    weights of endpoints and localities, and priorities that no rule of Istio would give.
+
+    `groups` is a list of (priority, locality weight or None, [(address, health, weight)]).
+    """
+
+    def __init__(self, number, lb, groups, panic=None, locality_weighted=False):
+        self.number, self.lb, self.groups = number, lb, groups
+        self.panic, self.locality_weighted = panic, locality_weighted
+        self.host = f"w{number}.example.org"
+        self.hashed = lb in ("RING_HASH", "MAGLEV")
+        self.ring_size = RINGS[1] if lb == "RING_HASH" else None
+
+    def cluster(self, echo_port):
+        name = f"outbound|80||{self.host}"
+        common = {} if self.panic is None else {"healthy_panic_threshold": {"value": self.panic}}
+        if self.locality_weighted:
+            common["locality_weighted_lb_config"] = {}
+        return {
+            "name": name,
+            "type": "STATIC",
+            "connect_timeout": "10s",
+            "lb_policy": self.lb,
+            "common_lb_config": common,
+            **({"ring_hash_lb_config": {"minimum_ring_size": self.ring_size}} if self.ring_size else {}),
+            "load_assignment": {
+                "cluster_name": name,
+                "endpoints": [self.locality(i, group, echo_port) for i, group in enumerate(self.groups)],
+            },
+        }
+
+    @staticmethod
+    def locality(i, group, echo_port):
+        priority, weight, endpoints = group
+        return {
+            "locality": {"region": f"r{i}"},
+            "priority": priority,
+            **({} if weight is None else {"load_balancing_weight": weight}),
+            "lb_endpoints": [
+                {
+                    "endpoint": {"address": {"socket_address": {"address": address, "port_value": echo_port}}},
+                    "health_status": health,
+                    "load_balancing_weight": endpoint_weight,
+                }
+                for address, health, endpoint_weight in endpoints
+            ],
+        }
+
+    def build(self, echo_port):
+        patch = {
+            "applyTo": "CLUSTER",
+            "match": {"context": "SIDECAR_OUTBOUND"},
+            "patch": {"operation": "ADD", "value": self.cluster(echo_port)},
+        }
+        made = objects.istio("EnvoyFilter", f"w{self.number}", {"configPatches": [patch]})
+        route = {"route": [{"destination": {"host": self.host, "port": {"number": 80}}}]}
+        return [
+            made | {"apiVersion": "networking.istio.io/v1alpha3"},
+            objects.istio("VirtualService", f"w{self.number}", {"hosts": [self.host], "http": [route]}),
+        ]
+
+    def lose_some(self, rng):
+        """About a third of the endpoints change their health or vanish."""
+        for _, _, endpoints in self.groups:
+            for i in reversed(range(len(endpoints))):
+                address, _, weight = endpoints[i]
+                if rng.random() < 0.25:
+                    endpoints[i] = (address, rng.choice(HEALTH), weight)
+                elif rng.random() < 0.1:
+                    del endpoints[i]
+
+    def __str__(self):
+        return f"{self.host} {self.lb} panic {self.panic} locality_weighted {self.locality_weighted}: {self.groups}"
+
+
+def written_set(rng, number):
+    groups, count, uneven = [], 0, rng.random() < 0.5
+    for _ in range(rng.randint(1, 4)):
+        endpoints = []
+        for _ in range(rng.randint(0, 4)):
+            count += 1
+            health = rng.choice(("HEALTHY", "HEALTHY", "HEALTHY", *HEALTH))
+            endpoints.append((f"127.62.{number}.{count}", health, rng.randint(1, 9) if uneven else 1))
+        groups.append((rng.randint(0, 2), rng.choice((None, 1, 2, 5)), endpoints))
+    return WrittenSet(number, rng.choice(BALANCERS), groups, rng.choice((None, 0, 0, 30, 60)), rng.random() < 0.5)
+
+
 def random_balancer(rng):
     locality = rng.choice(
         (
@@ -163,4 +254,5 @@ def random_set(rng, number):
 
 def round_of(seed, count):
     rng = random.Random(seed)
-    return rng, [random_set(rng, number) for number in range(1, count + 1)]
+    sets = [random_set(rng, number) for number in range(1, count + 1)]
+    return rng, sets + [written_set(rng, number) for number in range(1, count + 1)]

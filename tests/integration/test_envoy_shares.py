@@ -13,6 +13,7 @@ import pytest
 
 import envoy_proxy
 import generate_shares
+import objects
 from generate_shares import Endpoint, ShareSet, distribute, maglev, ring, simple
 
 pytestmark = pytest.mark.envoy
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.envoy
 SEED = int(os.environ.get("ENVOY_SEED", 1))
 FRESH = int(os.environ.get("ENVOY_SEED", random.SystemRandom().randrange(1_000_000)))
 SETS_SHORT, CALLS_SHORT = 8, 600
-SETS_LONG, CALLS_LONG, ROUNDS_LONG = 12, 2500, 6
+SETS_LONG, CALLS_LONG, ROUNDS_LONG = 10, 2000, 7  # of each kind
 SIGMAS = 5  # one of two million comparisons fails by chance
 HERE, NEAR, FAR = "r1/z1/a", "r1/z1/b", "r2/z1/a"
 
@@ -32,12 +33,11 @@ def court(start_istiod, start_agent, tmp_path):
     made.stop()
 
 
-def count_calls(court, one, calls, rng):
-    """address -> calls; None stands for "no healthy upstream". Hashing balancers get a new key each, or none at all."""
+def count_calls(court, calls, **request):
+    """address -> calls; None stands for "no healthy upstream". Each call is made with what the functions in `request` give."""
     counts = collections.Counter()
     for i in range(calls):
-        headers = [("x-user", str(rng.getrandbits(64)))] if one.hashed and i % 4 else []
-        reply = court.envoy.call(80, authority=one.host, headers=headers)
+        reply = court.envoy.call(80, **{key: make(i) for key, make in request.items()})
         if reply.status == 503 and reply.details == "no_healthy_upstream":
             counts[None] += 1
         else:
@@ -53,16 +53,28 @@ def tolerance(share, calls, ring_size):
     return SIGMAS * math.sqrt(spread / calls) + 2 / calls + by_ring
 
 
-def differences(court, one, calls, rng):
-    answer = court.ask(one.host, 80)
-    shares = {endpoint["address"]: endpoint["share"] for endpoint in answer["endpoints"]} or {None: 1.0}
-    counts = count_calls(court, one, calls, rng)
-    wrong = [
-        f"{address}: {counts[address] / calls:.4f} of the calls, share {shares.get(address, 0):.4f}"
+def differences(answer, counts, ring_size=None):
+    """Lines about addresses that had too many calls or too few, by the agent's answer."""
+    shares = collections.Counter()
+    for endpoint in answer["endpoints"] or [{"address": None, "share": 1.0}]:
+        shares[endpoint["address"]] += endpoint["share"]
+    calls = counts.total()
+    return [
+        f"{address}: {counts[address] / calls:.4f} of the calls, share {shares[address]:.4f}"
         for address in {*shares, *counts}
-        if abs(counts[address] / calls - shares.get(address, 0))
-        > (tolerance(shares[address], calls, one.ring_size) if address in shares else 0)
+        if abs(counts[address] / calls - shares[address])
+        > (tolerance(shares[address], calls, ring_size) if shares[address] else 0)
     ]
+
+
+def judge_one(court, one, calls, rng):
+    """Hashing balancers get a new key with each call, or none at all."""
+
+    def headers(i):
+        return [("x-user", str(rng.getrandbits(64)))] if one.hashed and i % 4 else []
+
+    counts = count_calls(court, calls, authority=lambda _: one.host, headers=headers)
+    wrong = differences(court.ask(one.host, 80), counts, one.ring_size)
     return [f"{one}\n    " + "\n    ".join(wrong)] if wrong else []
 
 
@@ -70,7 +82,7 @@ def judge(court, sets, calls, rng):
     things = [thing for one in sets for thing in one.build(court.echo.port)]
     court.apply([*generate_shares.nodes(), *things])
     court.envoy.wait_for_merges()
-    return [line for one in sets for line in differences(court, one, calls, rng)]
+    return [line for one in sets for line in judge_one(court, one, calls, rng)]
 
 
 def run(court, seed, sets, calls):
@@ -92,6 +104,34 @@ def test_shares_of_generated_endpoints_are_envoys(court):
 @pytest.mark.parametrize("part", range(ROUNDS_LONG))
 def test_shares_of_many_generated_endpoints_are_envoys(court, part):
     run(court, FRESH + part, SETS_LONG, CALLS_LONG)
+
+
+WEIGHTS = ((1, 2, 3), (97, 2, 1), (50, 50, 0), (33, 33, 34), (1000, 10, 1), (0, 0, 7), (1, 1, 1))
+
+
+def test_weights_of_routes_are_envoys(court):
+    host, versions = "shop.default.svc.cluster.local", {f"v{i}": [f"127.63.0.{i}"] for i in (1, 2, 3)}
+    routes = [
+        {
+            "match": [{"uri": {"prefix": f"/{i}/"}}],
+            "route": [{"destination": {"host": host, "subset": v}, "weight": w} for v, w in zip(versions, weights)],
+        }
+        for i, weights in enumerate(WEIGHTS)
+    ]
+    court.apply(
+        [
+            *objects.app("shop", versions, ports=((80, court.echo.port, "http"),)),
+            objects.subsets("shop", *versions),
+            objects.istio("VirtualService", "shop", {"hosts": [host], "http": routes}),
+        ]
+    )
+    for i, weights in enumerate(WEIGHTS):
+        answer = court.ask(host, 80, path=f"/{i}/")
+        shares = {endpoint["address"]: endpoint["share"] for endpoint in answer["endpoints"]}
+        wanted = {f"127.63.0.{k}": w / sum(weights) for k, w in enumerate(weights, 1) if w}
+        assert shares == pytest.approx(wanted), weights
+        counts = count_calls(court, CALLS_LONG, authority=lambda _: host, path=lambda _, i=i: f"/{i}/")
+        assert not differences(answer, counts), weights
 
 
 def endpoints(number, *places, unready=()):

@@ -93,6 +93,19 @@ static void localities_one_half_unhealthy_share_41_to_59(void **state)
     assert_near(m->shares[1], 0);
 }
 
+static void draining_hosts_do_not_lower_the_weight_of_their_locality(void **state)
+{
+    (void)state;
+    mesh *m = the_mesh();
+    m->cluster.locality_weighted = true;
+    m->cluster.panic_percent = 0;
+    add(m, 0, 2, "RXXXH");
+    add(m, 0, 2, "RRRHX");
+    compute(m);
+    assert_near(locality_share(m, 0), 1.0 / 3);
+    assert_near(locality_share(m, 1), 2.0 / 3);
+}
+
 static void priorities_first_half_unhealthy_share_70_to_30(void **state)
 {
     (void)state;
@@ -188,9 +201,16 @@ static void loads_of_table_are_envoys(void **state)
         {{"HDXXXXXXXX", "XDXXXXXXXX"}, 0, {34, 0}, {33, 33}, {0}},
         {{"XX", "DX"}, 0, {0, 0}, {0, 100}, {0}},
         {{"HHXXXXXX", "DDDD"}, 0, {35, 0}, {0, 65}, {0}},
-        // Unknown is healthy; draining and timeout are not.
-        {{"UUUURRR", "H"}, 0, {80, 20}, {0}, {0}},
+        // Unknown is healthy; timeout is not; draining is no part of the total.
         {{"UUUUTTT", "H"}, 0, {80, 20}, {0}, {0}},
+        {{"UUUURRR", "H"}, 0, {100, 0}, {0}, {0}},
+        {{"RRTXD", "UXRH"}, -1, {0, 93}, {7, 0}, {0}},
+        {{"RXXDHH", "HDXURDR"}, 0, {56, 44}, {0}, {0}},
+        {{"RRHXX", "RHXXX"}, 40, {50, 50}, {0}, {true, true}},
+        {{"RRRH"}, 50, {100}, {0}, {0}},
+        {{"RRXX", "XX"}, 50, {67, 33}, {0}, {true, true}}, // but of all the hosts in total panic
+        {{"RR", "XX"}, 50, {50, 50}, {0}, {true, true}},
+        {{"RR"}, 0, {100}, {0}, {0}},
         // Gateways do not exist.
         {{"HXGGGGGG", "H"}, 0, {70, 30}, {0}, {0}},
         {{"GGG", "H"}, 0, {0, 100}, {0}, {0}},
@@ -415,6 +435,7 @@ static void hashing_of_table_is_envoys(void **state)
         {false, 0, {0, 0}, 0, {"HH", "HH"}, 0.5, 1},        // no locality weights at all
         {true, 50, {90, 10}, 0, {"X", "XXH"}, 0.9, 1},      // panic keeps the weights
         {false, 50, {90, 10}, 0, {"X", "XXH"}, 0.25, 1},    //
+        {true, 50, {90, 10}, 0, {"R", "XXX"}, 0.9, 1},      // draining ones among them
         {true, 0, {90, 10}, 1, {"HX", "HH"}, 0.7, 1},       // priorities as everywhere
         {false, 0, {1, 1}, 0, {"HD", "D"}, 1, 1},           // degraded load goes to the healthy host
         {false, 0, {1, 1}, 0, {"DD", "D"}, 0, 0},           // there is none
@@ -526,6 +547,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(localities_one_half_unhealthy_share_41_to_59),
+        cmocka_unit_test(draining_hosts_do_not_lower_the_weight_of_their_locality),
         cmocka_unit_test(priorities_first_half_unhealthy_share_70_to_30),
         cmocka_unit_test(all_unhealthy_with_threshold_zero_gives_nothing),
         cmocka_unit_test(all_priorities_in_panic_share_by_host_count),

@@ -38,7 +38,7 @@ const char *ist_mesh_target_state_name(ist_mesh_target_state state) IST_RETURNS_
 typedef struct ist_mesh_tier {
     ist_mesh_priority_load load; // per cents of the destination's traffic
     uint32_t priority;
-    uint32_t hosts;              // gateways not counted
+    uint32_t hosts;              // gateways and draining ones not counted
     uint32_t healthy;            // HEALTHY and UNKNOWN
     uint32_t degraded;
     uint32_t gateways;
