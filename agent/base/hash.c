@@ -3,6 +3,7 @@
 
 #include "base/random.h"
 
+#define XXH_STATIC_LINKING_ONLY // the state of a hash in parts can stand on the stack
 #include <xxhash.h>
 
 #include <stdatomic.h>
@@ -10,6 +11,21 @@
 uint64_t ist_hash_bytes(const void *bytes, size_t length, uint64_t seed)
 {
     return XXH3_64bits_withSeed(length != 0 ? bytes : "", length, seed);
+}
+
+uint64_t ist_hash_xx64(ist_strv text, uint64_t seed)
+{
+    return XXH64(text.n != 0 ? text.p : "", text.n, seed);
+}
+
+uint64_t ist_hash_xx64_parts(const ist_strv *parts, size_t count, uint64_t seed)
+{
+    XXH64_state_t state;
+    (void)XXH64_reset(&state, seed); // fails for NULL only, as does update
+    for (size_t i = 0; i < count; i++) {
+        (void)XXH64_update(&state, parts[i].n != 0 ? parts[i].p : "", parts[i].n);
+    }
+    return XXH64_digest(&state);
 }
 
 uint64_t ist_hash_strv(ist_strv text)

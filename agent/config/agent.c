@@ -94,6 +94,7 @@ _Static_assert(IST_COUNT(ROWS) == _IST_AGENT_OPTION_MAX, "one row per option");
 static const ist_option_table TABLE = {
     .rows = ROWS,
     .count = IST_COUNT(ROWS),
+    .has_rules = true,
     .other_env = "ISTHMUS_ADMIN", // for the commands that talk to an agent; it may be set in the agent's own container
 };
 

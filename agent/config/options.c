@@ -2,6 +2,7 @@
 #include "config/options.h"
 
 #include "options_priv.h"
+#include "rules_priv.h"
 
 #include "base/alloc.h"
 
@@ -48,6 +49,7 @@ void ist_options_free(ist_options *options)
         ist_free(options->values[i].text);
     }
     ist_free(options->values);
+    ist_rules_free(options->rules);
     ist_free(options);
 }
 
@@ -109,9 +111,9 @@ static ist_status add_argument(ist_options *options, const char *word, ist_err *
 
 static ist_status unknown_flag(const ist_options *options, ist_strv name, ist_err *err)
 {
-    char hint[80];
+    char hint[IST_OPTION_HINT_SIZE];
     return ist_err_set(err, IST_EINVAL, "unknown flag --%.*s%s; --help lists all flags", IST_STRV_ARG(name),
-                       ist_option_hint(options->table, name, "--", hint, sizeof(hint)));
+                       ist_option_hint(options->table, name, "--", hint));
 }
 
 // The row that "--NAME" means; *ret_negated for "--no-NAME" of a FLAG. table->count: none.
@@ -269,9 +271,9 @@ static ist_status read_own_variable(ist_options *options, ist_strv variable, ist
         return IST_OK;
     }
     if (index == options->table->count) {
-        char hint[80];
+        char hint[IST_OPTION_HINT_SIZE];
         return ist_err_set(err, IST_EINVAL, "unknown environment variable %.*s%s", IST_STRV_ARG(variable),
-                           ist_option_hint(options->table, ist_strv_from(name), "--", hint, sizeof(hint)));
+                           ist_option_hint(options->table, ist_strv_from(name), "--", hint));
     }
     ist_status status = ist_options_set(options, index, value, IST_ORIGIN_ENV, err);
     if (status != IST_OK) {

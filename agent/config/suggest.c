@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define WORD_MAX 40
-
 static size_t least(size_t a, size_t b, size_t c)
 {
     size_t d = a < b ? a : b;
@@ -62,16 +61,22 @@ static const char *next_row_name(void *ctx, size_t n)
     return n < table->count ? table->rows[n].name : NULL;
 }
 
-const char *ist_option_hint(const ist_option_table *table, ist_strv name, const char *prefix, char *buffer, size_t size_bytes)
+const char *ist_word_hint(ist_strv word, const char *prefix, const char *(*next)(void *ctx, size_t n), void *ctx,
+                          char *buffer)
 {
-    char word[WORD_MAX + 1];
+    char text[WORD_MAX + 1];
     buffer[0] = '\0';
-    if (ist_strv_copy(name, word, sizeof(word))) {
-        ist_option_table copy = *table;
-        const char *near = ist_options_suggest(word, next_row_name, &copy);
+    if (ist_strv_copy(word, text, sizeof(text))) {
+        const char *near = ist_options_suggest(text, next, ctx);
         if (near != NULL) {
-            (void)snprintf(buffer, size_bytes, "; did you mean %s%s?", prefix, near);
+            (void)snprintf(buffer, IST_OPTION_HINT_SIZE, "; did you mean %s%s?", prefix, near);
         }
     }
     return buffer;
+}
+
+const char *ist_option_hint(const ist_option_table *table, ist_strv name, const char *prefix, char *buffer)
+{
+    ist_option_table copy = *table;
+    return ist_word_hint(name, prefix, next_row_name, &copy, buffer);
 }

@@ -54,6 +54,7 @@ uint64_t ist_hash_cluster(const ist_mesh_cluster *spec)
     hash = number(number(number(hash, (uint64_t)spec->discovery), (uint64_t)spec->lb), flags);
     hash = number(hash, (uint64_t)spec->tls);
     hash = number(number(hash, (uint64_t)(spec->panic_percent * 100.0)), spec->ring_size);
+    hash = number(number(hash, spec->max_ring_size), spec->hash_unsupported ? 1 : 0);
     hash = number(number(number(hash, p->connect_timeout_ms), p->consecutive_5xx), p->consecutive_gateway_failure);
     hash = number(number(number(hash, p->outlier_interval_ms), p->base_ejection_ms), p->max_ejection_percent);
     hash = number(number(number(hash, p->max_connections), p->max_pending_requests), p->max_requests);
@@ -75,6 +76,15 @@ static uint64_t weighted(uint64_t hash, const ist_mesh_weighted *items, uint32_t
     return number(hash, count);
 }
 
+static uint64_t hash_policies(uint64_t hash, const ist_mesh_hash_policy *items, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t flags = (items[i].terminal ? 1U : 0U) | (items[i].generated ? 2U : 0U);
+        hash = number(number(text(hash, items[i].name), (uint64_t)items[i].kind), flags);
+    }
+    return number(hash, count);
+}
+
 static uint64_t route(uint64_t hash, const ist_mesh_route *value)
 {
     const ist_mesh_route_policy *p = &value->policy;
@@ -87,6 +97,7 @@ static uint64_t route(uint64_t hash, const ist_mesh_route *value)
     }
     hash = number(number(hash, (uint64_t)value->action), value->unsupported_match ? 1 : 0);
     hash = weighted(hash, value->destinations, value->destination_count);
+    hash = hash_policies(hash, value->hash_policies, value->hash_policy_count);
     hash = number(text(text(hash, value->redirect_host), value->redirect_path), value->response_status);
     hash = number(number(number(hash, p->timeout_ms), p->retries), p->per_try_timeout_ms);
     hash = number(number(hash, p->fault_delay_ms), p->fault_abort_status);
@@ -115,6 +126,7 @@ uint64_t ist_hash_listener(const ist_mesh_listener *spec)
     for (uint32_t i = 0; i < spec->route_count; i++) {
         const ist_mesh_l4_route *at = &spec->routes[i];
         hash = number(weighted(hash, at->destinations, at->destination_count), at->tls ? 1 : 0);
+        hash = hash_policies(hash, at->hash_policies, at->hash_policy_count);
         for (uint32_t j = 0; j < at->prefix_count; j++) {
             hash = number(addr(hash, &at->prefixes[j].addr), at->prefixes[j].bits);
         }

@@ -5,7 +5,7 @@
 // A listener bound to an address belongs to the service that the name table gives that address (a VIP, or a pod of a
 // headless service). A listener for any address belongs, chain by chain, to the service whose VIP its prefixes cover, or
 // else to the one host that all its clusters share. Where every chain just leads to the service's own whole cluster on the
-// same port there is no news, and the port has no TCP routes.
+// same port, without a hash policy, there is no news, and the port has no TCP routes.
 #include "builder_priv.h"
 
 #include <string.h>
@@ -81,7 +81,7 @@ static bool applies(const collection *found, const ist_mesh_listener *listener, 
 static bool is_news(const collection *found, const ist_mesh_l4_route *route)
 {
     const ist_mesh_cluster_key *key = &route->destinations[0].key;
-    return route->destination_count != 1 || key->port != found->port || key->subset.n != 0 ||
+    return route->destination_count != 1 || route->hash_policy_count != 0 || key->port != found->port || key->subset.n != 0 ||
            !ist_strv_equal(key->host, ist_mesh_stage_host_name(found->owner));
 }
 

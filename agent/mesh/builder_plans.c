@@ -2,98 +2,12 @@
 //
 // Name plans: what DNS answers for a host in the default context (rules sections 6 and 8).
 #include "builder_priv.h"
+#include "shape_priv.h"
 
 #include "base/hash.h"
 #include "mesh/select.h"
 
 // --- VIP or endpoints -----------------------------------------------------------------------------------------------
-
-static uint32_t usable_vips(const ist_mesh_service *service)
-{
-    uint32_t count = 0;
-    for (uint32_t i = 0; i < service->vip_count; i++) {
-        count += ist_mesh_addr_is_class_e(&service->vips[i]) ? 0 : 1;
-    }
-    return count;
-}
-
-static bool all_listen_on(const ist_mesh_endpoints *endpoints, uint16_t port)
-{
-    for (uint32_t i = 0; i < endpoints->count; i++) {
-        if (endpoints->items[i].port != port) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// Does every endpoint listen on the service's own port number? Only then can an address stand without a port.
-static bool ports_are_equal(const ist_mesh_service *service)
-{
-    for (uint32_t i = 0; i < service->port_count; i++) {
-        const ist_mesh_port *port = &service->ports[i];
-        for (uint32_t k = 0; k < port->destination_count; k++) {
-            if (!all_listen_on(port->destinations[k].endpoints, port->number)) {
-                return false;
-            }
-        }
-    }
-    return true;
-}
-
-static bool is_trivial_route(const ist_mesh_service *service, const ist_mesh_port *port, const ist_mesh_route *route)
-{
-    return route->action == IST_MESH_ACTION_FORWARD && route->destination_count == 1 &&
-           route->destinations[0].key.subset.n == 0 && route->destinations[0].key.port == port->number &&
-           ist_strv_equal(route->destinations[0].key.host, service->host);
-}
-
-static bool has_locality_policy(const ist_mesh_destination *destination)
-{
-    if (destination->cluster->locality_weighted) {
-        return true;
-    }
-    for (uint32_t i = 1; i < destination->endpoints->locality_count; i++) {
-        if (destination->endpoints->localities[i].priority != destination->endpoints->localities[0].priority) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool has_unequal_weights(const ist_mesh_endpoints *endpoints)
-{
-    for (uint32_t i = 1; i < endpoints->count; i++) {
-        if (endpoints->items[i].weight != endpoints->items[0].weight) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Do Istio's rules say more about this port than "the service's endpoints, evenly"?
-static bool port_has_rules(const ist_mesh_service *service, const ist_mesh_port *port)
-{
-    uint32_t routes = port->virtual_host != NULL ? port->virtual_host->route_count : 0;
-    if (routes > 1 || port->l4_route_count != 0 || port->destination_count > 1) {
-        return true;
-    }
-    if (routes == 1 && !is_trivial_route(service, port, &port->virtual_host->routes[0])) {
-        return true;
-    }
-    return port->destination_count == 1 &&
-           (has_locality_policy(&port->destinations[0]) || has_unequal_weights(port->destinations[0].endpoints));
-}
-
-static bool has_rules(const ist_mesh_service *service)
-{
-    for (uint32_t i = 0; i < service->port_count; i++) {
-        if (port_has_rules(service, &service->ports[i])) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static ist_mesh_addresses configured(const ist_mesh_policy *policy, const ist_mesh_service *service)
 {
@@ -102,7 +16,7 @@ static ist_mesh_addresses configured(const ist_mesh_policy *policy, const ist_me
 
 static bool wants_endpoints(const ist_mesh_policy *policy, const ist_mesh_service *service)
 {
-    if (service->kind == IST_MESH_HEADLESS || usable_vips(service) == 0) {
+    if (service->kind == IST_MESH_HEADLESS || ist_mesh_shape_vips(service) == 0) {
         return true;
     }
     switch (configured(policy, service)) {
@@ -111,7 +25,7 @@ static bool wants_endpoints(const ist_mesh_policy *policy, const ist_mesh_servic
     case IST_MESH_ADDRESSES_ENDPOINT:
         return true;
     case IST_MESH_ADDRESSES_AUTO:
-        return ports_are_equal(service) && has_rules(service);
+        return ist_mesh_shape_keeps_ports(service) && ist_mesh_shape_has_rules(service);
     }
     return false;
 }
@@ -197,7 +111,7 @@ static ist_status draft_endpoints(ist_mesh_builder *builder, const ist_mesh_view
     if (status != IST_OK) {
         return status;
     }
-    uint32_t vips = service->kind != IST_MESH_HEADLESS ? usable_vips(service) : 0;
+    uint32_t vips = service->kind != IST_MESH_HEADLESS ? ist_mesh_shape_vips(service) : 0;
     bool automatic = configured(builder->policy, service) == IST_MESH_ADDRESSES_AUTO;
     if (vips != 0 && automatic && (selection.pick_count == 0 || !picks_keep_port(&selection))) {
         draft->vip = true;
@@ -218,31 +132,6 @@ typedef struct steady_vec {
     size_t capacity;
 } steady_vec;
 
-static bool some_degraded(const ist_mesh_endpoints *endpoints)
-{
-    for (uint32_t i = 0; i < endpoints->count; i++) {
-        if (endpoints->items[i].health == IST_MESH_DEGRADED) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Can the endpoints of the default answer have different shares? Where not, their slots are all 1.
-static bool may_be_uneven(const ist_mesh_service *service, const ist_mesh_port *port)
-{
-    uint32_t routes = port->virtual_host != NULL ? port->virtual_host->route_count : 0;
-    if (port->l4_route_count != 0 || routes > 1) {
-        return true;
-    }
-    if (routes == 1 && !is_trivial_route(service, port, &port->virtual_host->routes[0])) {
-        return true;
-    }
-    const ist_mesh_destination *whole = ist_mesh_port_destination(port, IST_STRV_NULL);
-    return whole != NULL &&
-           (has_locality_policy(whole) || has_unequal_weights(whole->endpoints) || some_degraded(whole->endpoints));
-}
-
 static ist_status add_steadies(steady_vec *steadies, const ist_mesh_selection *selection)
 {
     ist_status status = IST_OK;
@@ -262,7 +151,7 @@ static ist_status collect_steadies(ist_mesh_builder *builder, const ist_mesh_vie
 {
     ist_status status = IST_OK;
     for (uint32_t i = 0; status == IST_OK && i < service->port_count; i++) {
-        if (service->kind == IST_MESH_ALIAS || !may_be_uneven(service, &service->ports[i])) {
+        if (service->kind == IST_MESH_ALIAS || !ist_mesh_shape_may_be_uneven(service, &service->ports[i])) {
             continue;
         }
         ist_mesh_query query = {.service = service, .port = service->ports[i].number};
@@ -288,7 +177,7 @@ static ist_status draft_service(ist_mesh_builder *builder, const ist_mesh_view *
         draft->target = service->alias_of;
         return IST_OK;
     }
-    if (service->resolution_none && usable_vips(service) == 0) {
+    if (service->resolution_none && ist_mesh_shape_vips(service) == 0) {
         draft->mode = IST_MESH_ANSWER_FORWARD;
         return IST_OK;
     }

@@ -58,6 +58,19 @@ static ist_status check_weighted(const ist_mesh_weighted *destinations, uint32_t
     return IST_OK;
 }
 
+static ist_status check_hash_policies(const ist_mesh_hash_policy *policies, uint32_t count, ist_err *err)
+{
+    if (count > MAX_PER_ROUTE) {
+        return ist_err_set(err, IST_ELIMIT, "%u hash policies; the limit is %u", count, MAX_PER_ROUTE);
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        if (policies[i].kind >= _IST_MESH_HASH_KIND_MAX) {
+            return ist_err_set(err, IST_EINVAL, "hash_policy[%u]: unknown kind", i);
+        }
+    }
+    return IST_OK;
+}
+
 static ist_status check_route(const ist_mesh_route *route, uint32_t *regex_count, ist_err *err)
 {
     if (route->action >= _IST_MESH_ACTION_MAX) {
@@ -72,6 +85,9 @@ static ist_status check_route(const ist_mesh_route *route, uint32_t *regex_count
     }
     if (status == IST_OK) {
         status = check_matches(route->queries, route->query_count, "match.query_parameters", regex_count, err);
+    }
+    if (status == IST_OK) {
+        status = check_hash_policies(route->hash_policies, route->hash_policy_count, err);
     }
     return status != IST_OK ? status : check_weighted(route->destinations, route->destination_count, err);
 }
@@ -124,6 +140,19 @@ static const ist_mesh_weighted *pack_weighted(ist_mesh_pack *pack, const ist_mes
     return out;
 }
 
+static const ist_mesh_hash_policy *pack_hash_policies(ist_mesh_pack *pack, const ist_mesh_hash_policy *policies,
+                                                      uint32_t count)
+{
+    ist_mesh_hash_policy *out = IST_MESH_PACK_ARRAY(pack, policies, count, ist_mesh_hash_policy);
+    for (uint32_t i = 0; i < count; i++) {
+        ist_strv name = ist_mesh_pack_strv(pack, policies[i].name);
+        if (out != NULL) {
+            out[i].name = name;
+        }
+    }
+    return out;
+}
+
 static void pack_route(ist_mesh_pack *pack, const ist_mesh_route *in, ist_mesh_route *out)
 {
     ist_mesh_route copy = *in;
@@ -135,6 +164,7 @@ static void pack_route(ist_mesh_pack *pack, const ist_mesh_route *in, ist_mesh_r
     copy.headers = pack_matches(pack, in->headers, in->header_count);
     copy.queries = pack_matches(pack, in->queries, in->query_count);
     copy.destinations = pack_weighted(pack, in->destinations, in->destination_count);
+    copy.hash_policies = pack_hash_policies(pack, in->hash_policies, in->hash_policy_count);
     copy.redirect_host = ist_mesh_pack_strv(pack, in->redirect_host);
     copy.redirect_path = ist_mesh_pack_strv(pack, in->redirect_path);
     copy.policy.retry_on = ist_mesh_pack_strv(pack, in->policy.retry_on);
@@ -300,6 +330,9 @@ static ist_status check_l4_route(const ist_mesh_l4_route *route, ist_err *err)
         return ist_err_set(err, IST_EINVAL, "tcp_proxy has no cluster");
     }
     ist_status status = check_prefixes(route, err);
+    if (status == IST_OK) {
+        status = check_hash_policies(route->hash_policies, route->hash_policy_count, err);
+    }
     return status != IST_OK ? status : check_weighted(route->destinations, route->destination_count, err);
 }
 
@@ -338,6 +371,7 @@ static void pack_l4_route(ist_mesh_pack *pack, const ist_mesh_l4_route *in, ist_
     }
     copy.server_names = names;
     copy.destinations = pack_weighted(pack, in->destinations, in->destination_count);
+    copy.hash_policies = pack_hash_policies(pack, in->hash_policies, in->hash_policy_count);
     if (out != NULL) {
         *out = copy;
     }

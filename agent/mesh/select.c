@@ -19,6 +19,15 @@ typedef struct chooser {
     ist_mesh_selection made;
 } chooser;
 
+const char *ist_mesh_basis_name(ist_mesh_basis basis)
+{
+    static const char *const NAMES[] = {
+        [IST_MESH_BASIS_ROUTE] = "route",         [IST_MESH_BASIS_L4_ROUTE] = "l4_route",
+        [IST_MESH_BASIS_SERVICE] = "service",     [IST_MESH_BASIS_SUBSET] = "subset",
+        [IST_MESH_BASIS_UNMATCHED] = "unmatched", [IST_MESH_BASIS_RESPONSE] = "response"};
+    return basis < _IST_MESH_BASIS_MAX ? NAMES[basis] : "?";
+}
+
 // --- Which destinations ---------------------------------------------------------------------------------------------
 
 static ist_status make_room(chooser *c, uint32_t count)

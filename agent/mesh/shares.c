@@ -2,6 +2,8 @@
 //
 // Shares of the endpoints of one cluster, by the arithmetic of Envoy's load balancers: priorities in whole per cents,
 // panic, locality weights, endpoint weights. docs/selection.md explains the steps.
+#include "shares_priv.h"
+
 #include "mesh/select.h"
 
 enum {
@@ -10,39 +12,37 @@ enum {
     DEFAULT_PANIC_PERCENT = 50,
 };
 
-typedef enum host_class { CLASS_NONE = 0, CLASS_HEALTHY, CLASS_DEGRADED } host_class;
-
 typedef struct host_count {
     uint32_t total;
     uint32_t healthy;
     uint32_t degraded;
 } host_count;
 
-static uint32_t priority_of(const ist_mesh_locality *locality)
+uint32_t ist_mesh_priority_of(const ist_mesh_locality *locality)
 {
     return locality->priority < MAX_PRIORITY ? locality->priority : MAX_PRIORITY;
 }
 
-static bool is_gateway(const ist_mesh_endpoint *endpoint)
+bool ist_mesh_is_gateway(const ist_mesh_endpoint *endpoint)
 {
     return (endpoint->flags & IST_MESH_ENDPOINT_GATEWAY) != 0;
 }
 
-static host_class class_of(const ist_mesh_endpoint *endpoint)
+ist_mesh_host_class ist_mesh_class_of(const ist_mesh_endpoint *endpoint)
 {
     switch ((ist_mesh_health)endpoint->health) {
     case IST_MESH_UNKNOWN:
     case IST_MESH_HEALTHY:
-        return CLASS_HEALTHY;
+        return IST_MESH_HOST_HEALTHY;
     case IST_MESH_DEGRADED:
-        return CLASS_DEGRADED;
+        return IST_MESH_HOST_DEGRADED;
     case IST_MESH_UNHEALTHY:
     case IST_MESH_DRAINING:
     case IST_MESH_TIMEOUT:
     case _IST_MESH_HEALTH_MAX:
         break;
     }
-    return CLASS_NONE;
+    return IST_MESH_HOST_NONE;
 }
 
 // Gateways count nowhere (rules 4.6).
@@ -50,13 +50,13 @@ static host_count count_hosts(const ist_mesh_endpoints *endpoints, const ist_mes
 {
     host_count count = {0};
     for (uint32_t i = locality->first; i < locality->first + locality->count; i++) {
-        if (is_gateway(&endpoints->items[i])) {
+        if (ist_mesh_is_gateway(&endpoints->items[i])) {
             continue;
         }
-        host_class class = class_of(&endpoints->items[i]);
+        ist_mesh_host_class class = ist_mesh_class_of(&endpoints->items[i]);
         count.total++;
-        count.healthy += class == CLASS_HEALTHY ? 1 : 0;
-        count.degraded += class == CLASS_DEGRADED ? 1 : 0;
+        count.healthy += class == IST_MESH_HOST_HEALTHY ? 1 : 0;
+        count.degraded += class == IST_MESH_HOST_DEGRADED ? 1 : 0;
     }
     return count;
 }
@@ -178,7 +178,7 @@ ist_status ist_mesh_priority_loads(const ist_mesh_cluster *cluster, const ist_me
 {
     uint32_t priorities = 1;
     for (uint32_t i = 0; i < endpoints->locality_count; i++) {
-        uint32_t priority = priority_of(&endpoints->localities[i]);
+        uint32_t priority = ist_mesh_priority_of(&endpoints->localities[i]);
         priorities = priority < priorities ? priorities : priority + 1;
     }
     host_count counts[MAX_PRIORITY + 1] = {{0}};
@@ -188,7 +188,7 @@ ist_status ist_mesh_priority_loads(const ist_mesh_cluster *cluster, const ist_me
     }
     for (uint32_t i = 0; i < endpoints->locality_count; i++) {
         host_count here = count_hosts(endpoints, &endpoints->localities[i]);
-        host_count *sum = &counts[priority_of(&endpoints->localities[i])];
+        host_count *sum = &counts[ist_mesh_priority_of(&endpoints->localities[i])];
         sum->total += here.total;
         sum->healthy += here.healthy;
         sum->degraded += here.degraded;
@@ -204,7 +204,7 @@ ist_status ist_mesh_priority_loads(const ist_mesh_cluster *cluster, const ist_me
 // Which hosts of which priority take a piece of the load.
 typedef struct piece {
     uint32_t priority;
-    host_class class; // ignored where `all`
+    ist_mesh_host_class class; // ignored where `all`
     bool all;         // panic: every host, locality weights ignored
 } piece;
 
@@ -216,7 +216,7 @@ typedef struct shares_ctx {
 
 static double weight_of(const shares_ctx *ctx, const piece *part, const ist_mesh_endpoint *endpoint)
 {
-    if (is_gateway(endpoint) || endpoint->weight == 0 || (!part->all && class_of(endpoint) != part->class)) {
+    if (ist_mesh_is_gateway(endpoint) || endpoint->weight == 0 || (!part->all && ist_mesh_class_of(endpoint) != part->class)) {
         return 0;
     }
     return ctx->cluster->lb == IST_MESH_LB_RANDOM ? 1 : endpoint->weight;
@@ -235,7 +235,7 @@ static double locality_weight_sum(const shares_ctx *ctx, const piece *part, cons
 static double effective_weight(const shares_ctx *ctx, const piece *part, const ist_mesh_locality *locality)
 {
     host_count count = count_hosts(ctx->endpoints, locality);
-    uint32_t eligible = part->class == CLASS_HEALTHY ? count.healthy : count.degraded;
+    uint32_t eligible = part->class == IST_MESH_HOST_HEALTHY ? count.healthy : count.degraded;
     if (count.total == 0 || locality_weight_sum(ctx, part, locality) <= 0) {
         return 0;
     }
@@ -255,14 +255,14 @@ static bool share_by_locality(const shares_ctx *ctx, const piece *part, double l
     double sum = 0;
     for (uint32_t i = 0; i < ctx->endpoints->locality_count; i++) {
         const ist_mesh_locality *locality = &ctx->endpoints->localities[i];
-        sum += priority_of(locality) == part->priority ? effective_weight(ctx, part, locality) : 0;
+        sum += ist_mesh_priority_of(locality) == part->priority ? effective_weight(ctx, part, locality) : 0;
     }
     if (sum <= 0) {
         return false;
     }
     for (uint32_t i = 0; i < ctx->endpoints->locality_count; i++) {
         const ist_mesh_locality *locality = &ctx->endpoints->localities[i];
-        double effective = priority_of(locality) == part->priority ? effective_weight(ctx, part, locality) : 0;
+        double effective = ist_mesh_priority_of(locality) == part->priority ? effective_weight(ctx, part, locality) : 0;
         if (effective > 0) {
             share_out(ctx, part, locality, load * effective / sum / locality_weight_sum(ctx, part, locality));
         }
@@ -280,11 +280,11 @@ static void share_piece(const shares_ctx *ctx, const piece *part, double load)
     double sum = 0;
     for (uint32_t i = 0; i < ctx->endpoints->locality_count; i++) {
         const ist_mesh_locality *locality = &ctx->endpoints->localities[i];
-        sum += priority_of(locality) == part->priority ? locality_weight_sum(ctx, part, locality) : 0;
+        sum += ist_mesh_priority_of(locality) == part->priority ? locality_weight_sum(ctx, part, locality) : 0;
     }
     for (uint32_t i = 0; i < ctx->endpoints->locality_count && sum > 0; i++) {
         const ist_mesh_locality *locality = &ctx->endpoints->localities[i];
-        if (priority_of(locality) == part->priority) {
+        if (ist_mesh_priority_of(locality) == part->priority) {
             share_out(ctx, part, locality, load / sum);
         }
     }
@@ -315,9 +315,9 @@ ist_status ist_mesh_cluster_shares(const ist_mesh_cluster *cluster, const ist_me
     }
     const shares_ctx ctx = {.cluster = cluster, .endpoints = endpoints, .shares = shares};
     for (uint32_t i = 0; i < priorities; i++) {
-        piece part = {.priority = i, .class = CLASS_HEALTHY, .all = loads[i].panic};
+        piece part = {.priority = i, .class = IST_MESH_HOST_HEALTHY, .all = loads[i].panic};
         share_piece(&ctx, &part, loads[i].healthy_percent / 100.0);
-        part.class = CLASS_DEGRADED;
+        part.class = IST_MESH_HOST_DEGRADED;
         share_piece(&ctx, &part, loads[i].degraded_percent / 100.0);
     }
     normalize(shares, endpoints->count);

@@ -157,7 +157,7 @@ static void record_reload(agent *self, bool success)
 
 static ist_status init_hub(agent *self, ist_err *err)
 {
-    ist_mesh_policy policy = policy_from_options(self->options, &self->identity);
+    policy_draft draft;
     ist_resolve resolve = resolve_bridge_interface(self->bridge);
     self->store = ist_mesh_store_new();
     if (self->store == NULL) {
@@ -165,8 +165,13 @@ static ist_status init_hub(agent *self, ist_err *err)
     }
     self->reap_job = (ist_loop_job){.run = reap, .ctx = self};
     ist_mesh_store_on_dead(self->store, on_dead_view, self);
-    ist_mesh_builder_args args = {.store = self->store, .policy = &policy, .resolve = &resolve};
+    ist_status status = policy_draft_init(&draft, self->options, &self->identity, err);
+    if (status != IST_OK) {
+        return status;
+    }
+    ist_mesh_builder_args args = {.store = self->store, .policy = &draft.policy, .resolve = &resolve};
     self->builder = ist_mesh_builder_new(&args);
+    policy_draft_done(&draft);
     return self->builder != NULL ? IST_OK : ist_err_set(err, IST_ENOMEM, "out of memory");
 }
 
@@ -314,37 +319,50 @@ static void report_differences(const ist_options *before, const ist_options *aft
 
 typedef struct policy_change {
     agent *agent;
-    const ist_options *options;
+    const ist_mesh_policy *policy;
     ist_status status;
 } policy_change;
 
 static void apply_policy(void *ctx)
 {
     policy_change *change = ctx;
-    ist_mesh_policy policy = policy_from_options(change->options, &change->agent->identity);
-    change->status = ist_mesh_builder_set_policy(change->agent->builder, &policy);
+    change->status = ist_mesh_builder_set_policy(change->agent->builder, change->policy);
     if (change->status == IST_OK) {
         source_policy_changed(change->agent->source);
     }
 }
 
-// The old options stay with the parts that started with them; what can change at run time is applied.
+// What can change at run time is applied; nothing is where anything is refused.
+static ist_status apply(agent *self, const ist_options *fresh, ist_err *err)
+{
+    policy_draft draft;
+    ist_status status = policy_draft_init(&draft, fresh, &self->identity, err);
+    if (status != IST_OK) {
+        return status;
+    }
+    report_differences(self->reloaded != NULL ? self->reloaded : self->options, fresh);
+    policy_change change = {.agent = self, .policy = &draft.policy};
+    worker_call(&self->writer, apply_policy, &change);
+    policy_draft_done(&draft);
+    return change.status == IST_OK ? ist_log_apply_spec(ist_options_text(fresh, IST_OPT_LOG_LEVEL), err)
+                                   : change.status;
+}
+
+// The old options stay with the parts that started with them.
 static void reload(agent *self)
 {
     ist_options *fresh = NULL;
     ist_err err = IST_ERR_NULL;
     ist_status status = ist_agent_options_load(self->argc, self->argv, self->env, &fresh, &err);
     if (status == IST_OK) {
-        report_differences(self->reloaded != NULL ? self->reloaded : self->options, fresh);
-        policy_change change = {.agent = self, .options = fresh};
-        worker_call(&self->writer, apply_policy, &change);
-        status = change.status == IST_OK ? ist_log_apply_spec(ist_options_text(fresh, IST_OPT_LOG_LEVEL), &err)
-                                         : change.status;
+        status = apply(self, fresh, &err);
     }
     record_reload(self, status == IST_OK);
     ist_metric_add(ist_metric_series(self->reloads, status == IST_OK ? "success" : "failure", NULL, NULL), 1);
     if (status == IST_OK) {
-        IST_NOTICE(IST_LOG_CONFIG, "configuration reloaded");
+        const ist_config_rules *rules = ist_options_rules(fresh);
+        IST_NOTICE(IST_LOG_CONFIG, "configuration reloaded: %u contexts, settings for %u services, %u names",
+                   rules->context_count, rules->service_count, rules->name_count);
         ist_options_free(self->reloaded);
         self->reloaded = fresh;
         fresh = NULL;
@@ -374,7 +392,7 @@ static void drain(agent *self, sigset_t signals)
     struct timespec time = {.tv_sec = (time_t)(drain_ms / 1000), .tv_nsec = (long)(drain_ms % 1000) * 1000000};
     atomic_store(&self->draining, true);
     IST_NOTICE(IST_LOG_AGENT, "draining for %llu ms: not ready, still answering", (unsigned long long)drain_ms);
-    (void)sigdelset(&signals, SIGHUP); // a reload is no reason to hurry
+    (void)sigdelset(&signals, SIGHUP);         // a reload is no reason to hurry
     (void)sigtimedwait(&signals, NULL, &time); // either way we stop now
 }
 

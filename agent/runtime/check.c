@@ -4,6 +4,7 @@
 #include "runtime/agent.h"
 
 #include "identity_priv.h"
+#include "policy_priv.h"
 #include "source_files_priv.h"
 #include "version.h"
 
@@ -19,6 +20,12 @@ static void print_finding(void *ctx, const ist_files_finding *finding)
 static ist_status check(const ist_options *options, const identity *who, ist_files **ret_files, ist_err *err)
 {
     ist_files_identity files_identity;
+    policy_draft draft;
+    ist_status status = policy_draft_init(&draft, options, who, err); // what the configuration file says must be usable
+    if (status != IST_OK) {
+        return status;
+    }
+    policy_draft_done(&draft);
     if (source_files_identity(who, options, &files_identity) != IST_OK) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }

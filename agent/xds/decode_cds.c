@@ -77,12 +77,20 @@ static uint32_t slow_start_ms(const Envoy__Config__Cluster__V3__Cluster__SlowSta
     return config != NULL ? ist_xds_duration_ms(config->slow_start_window) : UINT32_MAX;
 }
 
+static uint64_t u64_or_zero(const Google__Protobuf__UInt64Value *value)
+{
+    return value != NULL ? value->value : 0;
+}
+
 static void set_lb_config(const cluster_message *message, ist_mesh_cluster *spec)
 {
     const Google__Protobuf__UInt64Value *size = NULL;
     switch (message->lb_config_case) {
     case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_CONFIG_RING_HASH_LB_CONFIG:
         size = message->ring_hash_lb_config->minimum_ring_size;
+        spec->max_ring_size = u64_or_zero(message->ring_hash_lb_config->maximum_ring_size);
+        spec->hash_unsupported |= message->ring_hash_lb_config->hash_function !=
+                                  ENVOY__CONFIG__CLUSTER__V3__CLUSTER__RING_HASH_LB_CONFIG__HASH_FUNCTION__XX_HASH;
         break;
     case ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_CONFIG_MAGLEV_LB_CONFIG:
         size = message->maglev_lb_config->table_size;
@@ -97,7 +105,7 @@ static void set_lb_config(const cluster_message *message, ist_mesh_cluster *spec
     case _ENVOY__CONFIG__CLUSTER__V3__CLUSTER__LB_CONFIG__CASE_IS_INT_SIZE:
         break;
     }
-    spec->ring_size = size != NULL ? size->value : 0;
+    spec->ring_size = u64_or_zero(size);
 }
 
 static void set_common_lb(const cluster_message *message, ist_mesh_cluster *spec)
@@ -110,6 +118,7 @@ static void set_common_lb(const cluster_message *message, ist_mesh_cluster *spec
     spec->locality_weighted =
         common->locality_config_specifier_case ==
         ENVOY__CONFIG__CLUSTER__V3__CLUSTER__COMMON_LB_CONFIG__LOCALITY_CONFIG_SPECIFIER_LOCALITY_WEIGHTED_LB_CONFIG;
+    spec->hash_unsupported |= common->consistent_hashing_lb_config.len != 0; // by host name, or bounded load
     if (common->healthy_panic_threshold != NULL) {
         spec->panic_percent = common->healthy_panic_threshold->value;
     }

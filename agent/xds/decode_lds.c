@@ -91,6 +91,27 @@ static ist_status set_destinations(ist_arena *arena, const tcp_proxy_message *pr
     return IST_OK;
 }
 
+static ist_status set_hash_policies(ist_arena *arena, const tcp_proxy_message *proxy, ist_mesh_l4_route *route,
+                                    ist_err *err)
+{
+    if (proxy->n_hash_policy == 0) {
+        return IST_OK;
+    }
+    ist_mesh_hash_policy *policies = IST_ARENA_ARRAY(arena, proxy->n_hash_policy, ist_mesh_hash_policy);
+    if (policies == NULL) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < proxy->n_hash_policy; i++) {
+        bool source =
+            proxy->hash_policy[i]->policy_specifier_case ==
+            ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__HASH_POLICY__POLICY_SPECIFIER_SOURCE_IP;
+        policies[i].kind = source ? IST_MESH_HASH_SOURCE_IP : IST_MESH_HASH_OTHER;
+    }
+    route->hash_policies = policies;
+    route->hash_policy_count = (uint32_t)proxy->n_hash_policy;
+    return IST_OK;
+}
+
 // *ret_found: the chain ends in a TCP proxy and *route is filled.
 static ist_status decode_chain(ist_arena *arena, const chain_message *chain, ist_mesh_l4_route *route, bool *ret_found,
                                ist_err *err)
@@ -109,6 +130,9 @@ static ist_status decode_chain(ist_arena *arena, const chain_message *chain, ist
             &base, err);
         if (status == IST_OK) {
             status = set_destinations(arena, (const tcp_proxy_message *)base, route, err);
+        }
+        if (status == IST_OK) {
+            status = set_hash_policies(arena, (const tcp_proxy_message *)base, route, err);
         }
         if (status == IST_OK) {
             status = set_match(arena, chain->filter_chain_match, route, err);

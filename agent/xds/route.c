@@ -20,6 +20,7 @@ typedef Envoy__Config__Route__V3__VirtualHost virtual_host_message;
 typedef Envoy__Config__Route__V3__Route route_message;
 typedef Envoy__Config__Route__V3__RouteMatch match_message;
 typedef Envoy__Config__Route__V3__RouteAction action_message;
+typedef Envoy__Config__Route__V3__RouteAction__HashPolicy hash_policy_message;
 typedef Envoy__Config__Route__V3__HeaderMatcher header_message;
 typedef Envoy__Config__Route__V3__QueryParameterMatcher query_message;
 typedef Envoy__Type__Matcher__V3__StringMatcher string_matcher;
@@ -249,6 +250,52 @@ static ist_status set_destinations(const action_message *action, ist_arena *aren
     return IST_OK;
 }
 
+// False: the policy says nothing ("source_ip: false"), and Envoy leaves it out too.
+static bool set_hash_policy(const hash_policy_message *message, ist_mesh_hash_policy *policy)
+{
+    *policy = (ist_mesh_hash_policy){.kind = IST_MESH_HASH_OTHER, .terminal = message->terminal};
+    switch (message->policy_specifier_case) {
+    case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HASH_POLICY__POLICY_SPECIFIER_HEADER:
+        policy->name = ist_strv_from(message->header->header_name);
+        ist_strv_lower(policy->name, message->header->header_name);
+        policy->kind = message->header->regex_rewrite.len == 0 ? IST_MESH_HASH_HEADER : IST_MESH_HASH_OTHER;
+        break;
+    case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HASH_POLICY__POLICY_SPECIFIER_COOKIE:
+        policy->kind = IST_MESH_HASH_COOKIE;
+        policy->name = ist_strv_from(message->cookie->name);
+        policy->generated = message->cookie->ttl != NULL;
+        break;
+    case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HASH_POLICY__POLICY_SPECIFIER_CONNECTION_PROPERTIES:
+        policy->kind = IST_MESH_HASH_SOURCE_IP;
+        return message->connection_properties->source_ip;
+    case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HASH_POLICY__POLICY_SPECIFIER_QUERY_PARAMETER:
+        policy->kind = IST_MESH_HASH_QUERY;
+        policy->name = ist_strv_from(message->query_parameter->name);
+        break;
+    case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HASH_POLICY__POLICY_SPECIFIER_FILTER_STATE:
+    case ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HASH_POLICY__POLICY_SPECIFIER__NOT_SET: // perhaps newer than we are
+    case _ENVOY__CONFIG__ROUTE__V3__ROUTE_ACTION__HASH_POLICY__POLICY_SPECIFIER__CASE_IS_INT_SIZE:
+        break;
+    }
+    return true;
+}
+
+static ist_status set_hash_policies(const action_message *action, ist_arena *arena, ist_mesh_route *route, ist_err *err)
+{
+    if (action->n_hash_policy == 0) {
+        return IST_OK;
+    }
+    ist_mesh_hash_policy *policies = IST_ARENA_ARRAY(arena, action->n_hash_policy, ist_mesh_hash_policy);
+    if (policies == NULL) {
+        return no_memory(err);
+    }
+    for (size_t i = 0; i < action->n_hash_policy; i++) {
+        route->hash_policy_count += set_hash_policy(action->hash_policy[i], &policies[route->hash_policy_count]) ? 1 : 0;
+    }
+    route->hash_policies = policies;
+    return IST_OK;
+}
+
 static void set_policy(const action_message *action, ist_mesh_route_policy *policy)
 {
     policy->timeout_ms = ist_xds_duration_ms(action->timeout);
@@ -300,12 +347,18 @@ static void set_redirect(const Envoy__Config__Route__V3__RedirectAction *redirec
     }
 }
 
+static ist_status set_forward(const action_message *action, ist_arena *arena, ist_mesh_route *route, ist_err *err)
+{
+    ist_status status = set_destinations(action, arena, route, err);
+    return status == IST_OK ? set_hash_policies(action, arena, route, err) : status;
+}
+
 static ist_status set_action(const route_message *message, ist_arena *arena, ist_mesh_route *route, ist_err *err)
 {
     switch (message->action_case) {
     case ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_ROUTE:
         set_policy(message->route, &route->policy);
-        return set_destinations(message->route, arena, route, err);
+        return set_forward(message->route, arena, route, err);
     case ENVOY__CONFIG__ROUTE__V3__ROUTE__ACTION_REDIRECT:
         set_redirect(message->redirect, route);
         break;

@@ -54,6 +54,25 @@ static void write_weighted(ist_json *json, const ist_mesh_weighted *destinations
     ist_json_end_array(json);
 }
 
+static void write_hash_policies(ist_json *json, const ist_mesh_hash_policy *policies, uint32_t count)
+{
+    static const char *const KINDS[] = {[IST_MESH_HASH_HEADER] = "header",
+                                        [IST_MESH_HASH_COOKIE] = "cookie",
+                                        [IST_MESH_HASH_SOURCE_IP] = "source_ip",
+                                        [IST_MESH_HASH_QUERY] = "query",
+                                        [IST_MESH_HASH_OTHER] = "other"};
+    ist_json_begin_array(json, "hash_policies");
+    for (uint32_t i = 0; i < count; i++) {
+        ist_json_begin_object(json, NULL);
+        ist_json_string(json, "kind", KINDS[policies[i].kind]);
+        ist_json_strv(json, "name", policies[i].name);
+        ist_json_bool(json, "terminal", policies[i].terminal);
+        ist_json_bool(json, "generated", policies[i].generated);
+        ist_json_end_object(json);
+    }
+    ist_json_end_array(json);
+}
+
 static void write_route(ist_json *json, const ist_mesh_route *route)
 {
     static const char *const ACTIONS[] = {[IST_MESH_ACTION_FORWARD] = "forward",
@@ -68,6 +87,7 @@ static void write_route(ist_json *json, const ist_mesh_route *route)
     write_matches(json, "queries", route->queries, route->query_count);
     ist_json_string(json, "action", ACTIONS[route->action]);
     write_weighted(json, route->destinations, route->destination_count);
+    write_hash_policies(json, route->hash_policies, route->hash_policy_count);
     ist_json_u64(json, "response_status", route->response_status);
     ist_json_end_object(json);
 }
@@ -109,6 +129,7 @@ static void write_l4_routes(ist_json *json, const ist_mesh_port *port)
         }
         ist_json_end_array(json);
         write_weighted(json, route->destinations, route->destination_count);
+        write_hash_policies(json, route->hash_policies, route->hash_policy_count);
         ist_json_end_object(json);
     }
     ist_json_end_array(json);
@@ -189,6 +210,9 @@ static bool write_destination(ist_json *json, const ist_mesh_destination *destin
     ist_json_strv(json, "cluster", cluster->name);
     ist_json_string(json, "discovery", ist_mesh_discovery_name(cluster->discovery));
     ist_json_string(json, "lb", ist_mesh_lb_name(cluster->lb));
+    ist_json_u64(json, "ring_size", cluster->ring_size);
+    ist_json_u64(json, "max_ring_size", cluster->max_ring_size);
+    ist_json_bool(json, "hash_unsupported", cluster->hash_unsupported);
     ist_json_bool(json, "locality_weighted", cluster->locality_weighted);
     ist_json_double(json, "panic_percent", cluster->panic_percent);
     ist_json_bool(json, "http2", cluster->http2);

@@ -45,20 +45,15 @@ static void write_workload(ist_json *json, const ist_mesh_endpoints *endpoints, 
     ist_json_end_object(json);
 }
 
-static void write_pick(ist_json *json, const ist_mesh_pick *pick)
+void rest_write_endpoint(ist_json *json, const ist_mesh_destination *destination, uint32_t index)
 {
-    const ist_mesh_endpoints *endpoints = pick->destination->endpoints;
-    const ist_mesh_endpoint *endpoint = &endpoints->items[pick->index];
+    const ist_mesh_endpoints *endpoints = destination->endpoints;
+    const ist_mesh_endpoint *endpoint = &endpoints->items[index];
     const ist_mesh_locality *locality = &endpoints->localities[endpoint->locality];
     char text[IST_MESH_ADDR_TEXT_SIZE];
-    ist_mesh_addr addr = ist_mesh_endpoint_addr(endpoints, pick->index, 0);
-    ist_json_begin_object(json, NULL);
+    ist_mesh_addr addr = ist_mesh_endpoint_addr(endpoints, index, 0);
     ist_json_string(json, "address", ist_mesh_addr_format(&addr, text));
     ist_json_u64(json, "port", endpoint->port);
-    ist_json_double(json, "share", pick->share);
-    ist_json_u64(json, "slots", pick->slots);
-    ist_json_strv(json, "cluster", pick->destination->cluster->name);
-    ist_json_strv_or_null(json, "subset", pick->destination->cluster->key.subset);
     ist_json_u64(json, "weight", endpoint->weight);
     ist_json_u64(json, "priority", locality->priority);
     write_locality(json, locality);
@@ -69,6 +64,16 @@ static void write_pick(ist_json *json, const ist_mesh_pick *pick)
         ist_json_string(json, "alternate_address", ist_mesh_addr_format(&addr, text));
     }
     write_workload(json, endpoints, endpoint);
+}
+
+void rest_write_pick(ist_json *json, const char *key, const ist_mesh_pick *pick)
+{
+    ist_json_begin_object(json, key);
+    rest_write_endpoint(json, pick->destination, pick->index);
+    ist_json_double(json, "share", pick->share);
+    ist_json_u64(json, "slots", pick->slots);
+    ist_json_strv(json, "cluster", pick->destination->cluster->name);
+    ist_json_strv_or_null(json, "subset", pick->destination->cluster->key.subset);
     ist_json_end_object(json);
 }
 
@@ -87,31 +92,27 @@ static void write_response(ist_json *json, const ist_mesh_selection *selection)
     ist_json_end_object(json);
 }
 
-static const char *basis_name(ist_mesh_basis basis)
-{
-    static const char *const NAMES[] = {
-        [IST_MESH_BASIS_ROUTE] = "route",         [IST_MESH_BASIS_L4_ROUTE] = "l4_route",
-        [IST_MESH_BASIS_SERVICE] = "service",     [IST_MESH_BASIS_SUBSET] = "subset",
-        [IST_MESH_BASIS_UNMATCHED] = "unmatched", [IST_MESH_BASIS_RESPONSE] = "response"};
-    return basis < _IST_MESH_BASIS_MAX ? NAMES[basis] : "?";
-}
-
-void ist_api_rest_write_selection(ist_json *json, const ist_mesh_selection *selection, ist_strv subset, bool has_subset)
+void rest_write_asked(ist_json *json, const ist_mesh_selection *selection, const rest_question *question)
 {
     ist_json_strv(json, "host", selection->service->host);
     ist_json_u64(json, "port", selection->port->number);
-    if (has_subset) {
-        ist_json_strv(json, "subset", subset);
+    if (question->query.has_subset) {
+        ist_json_strv(json, "subset", question->query.subset);
     } else {
         ist_json_null(json, "subset");
     }
     ist_json_strv(json, "context", selection->context->name);
-    ist_json_string(json, "basis", basis_name(selection->basis));
+    ist_json_string(json, "basis", ist_mesh_basis_name(selection->basis));
     write_route(json, selection);
     write_response(json, selection);
+}
+
+void rest_write_selection(ist_json *json, const ist_mesh_selection *selection, const rest_question *question)
+{
+    rest_write_asked(json, selection, question);
     ist_json_begin_array(json, "endpoints");
     for (uint32_t i = 0; i < selection->pick_count; i++) {
-        write_pick(json, &selection->picks[i]);
+        rest_write_pick(json, NULL, &selection->picks[i]);
     }
     ist_json_end_array(json);
     ist_json_u64(json, "total_slots", selection->total_slots);
@@ -136,6 +137,6 @@ void rest_endpoints(void *ctx, const ist_api_request *request, ist_api_response 
     ist_json json = ist_json_over(&response->body);
     ist_json_begin_object(&json, NULL);
     rest_write_revision(&json, request);
-    ist_api_rest_write_selection(&json, &selection, question.query.subset, question.query.has_subset);
+    rest_write_selection(&json, &selection, &question);
     ist_json_end_object(&json);
 }

@@ -77,6 +77,29 @@ static bool read_port(const ist_api_request *request, ist_strv *host, uint16_t *
     return true;
 }
 
+bool rest_read_host(const ist_api_request *request, ist_strv *ret_host, ist_api_response *response)
+{
+    if (ist_api_query(request, "host", ret_host) && ret_host->n != 0) {
+        return true;
+    }
+    ist_api_problem(response, 400, "which service? add host=NAME or host=NAME:PORT; GET /v1/services lists all");
+    return false;
+}
+
+bool rest_read_flag(const ist_api_request *request, const char *name, bool *value, ist_api_response *response)
+{
+    ist_strv text;
+    if (!ist_api_query(request, name, &text)) {
+        return true;
+    }
+    *value = text.n == 0 || ist_strv_equal(text, IST_STRV("true"));
+    if (*value || ist_strv_equal(text, IST_STRV("false"))) {
+        return true;
+    }
+    ist_api_problem(response, 400, "%s must be true or false, not \"%.*s\"", name, IST_STRV_ARG(text));
+    return false;
+}
+
 static void say_unknown_context(const ist_mesh_policy *policy, ist_strv name, ist_api_response *response)
 {
     ist_buf known = IST_BUF_INIT;

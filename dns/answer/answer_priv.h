@@ -47,22 +47,29 @@ uint32_t ist_dns_put_addresses(ist_dns_turn *turn, const ist_mesh_name *name, ui
 ist_dns_outcome ist_dns_answer_addresses(ist_dns_turn *turn, const ist_mesh_name *name) IST_NONNULL;
 
 // --- directive.c: names with underscores
-ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn) IST_NONNULL;
-
-// --- srv.c
-typedef struct ist_dns_srv_question {
+// What such a name is about.
+typedef struct ist_dns_subject {
     const ist_mesh_name *name; // plan of the host
-    const ist_mesh_service *service;
-    const ist_mesh_port *port;
-    ist_strv host; // as targets say it
-    ist_strv subset;
-    bool has_subset;
-} ist_dns_srv_question;
-// For every type, so that all of them agree on whether the name exists.
-ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_srv_question *question) IST_NONNULL;
+    const ist_mesh_port *port; // of SRV; NULL = no SRV form
+    ist_strv host;             // as SRV targets say it
+    ist_mesh_query query;      // service (NULL: the name has none), port, subset or context
+} ist_dns_subject;
+ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn) IST_NONNULL;
+// Does the name say a subset or a context? Then endpoints are the answer, whatever the host's own is.
+bool ist_dns_subject_narrowed(const ist_dns_subject *subject) IST_NONNULL;
+// The answerer's arena, emptied; NULL on ENOMEM.
+ist_arena *ist_dns_turn_scratch(ist_dns_turn *turn) IST_NONNULL;
 // Selects in the answerer's arena. IST_ENOTFOUND: no such subset.
 ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query,
                           ist_mesh_selection *ret_selection) IST_NONNULL IST_MUSTCHECK;
+
+// --- srv.c
+// For every type, so that all of them agree on whether the name exists.
+ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_subject *subject) IST_NONNULL;
+
+// --- why.c
+// TXT with the explanation; the name exists whatever it explains.
+ist_dns_outcome ist_dns_answer_why(ist_dns_turn *turn, const ist_dns_subject *subject) IST_NONNULL;
 
 // --- endpoint.c: names that are made of addresses
 #define IST_DNS_LABEL_SIZE 64

@@ -1,18 +1,50 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Names with underscore labels: [_SERVICE._PROTO.][SUBSET._subset.]HOST, and the parents that such names have.
+// Names with underscore labels: [_why.][_SERVICE._PROTO.][SUBSET._subset.|CONTEXT._ctx.]HOST, and the parents that such
+// names have.
 #include "answer_priv.h"
 
 #include "base/hash.h"
+
+enum { ARENA_BLOCK_BYTES = 64 * 1024, ARENA_MAX_BYTES = 64 * 1024 * 1024 };
 
 typedef struct name_directive {
     ist_strv service;  // "http" of _http._tcp; empty = no SRV form
     ist_strv protocol; // "tcp"
     ist_strv subset;
+    ist_strv context;
     ist_strv host;
     bool has_subset;
+    bool has_context;
     bool parent; // _tcp.HOST, _subset.HOST: only names below
 } name_directive;
+
+ist_arena *ist_dns_turn_scratch(ist_dns_turn *turn)
+{
+    ist_dns_answerer *answerer = turn->answerer;
+
+    if (answerer->arena == NULL) {
+        answerer->arena = ist_arena_new(ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
+    }
+    if (answerer->arena != NULL) {
+        ist_arena_clear(answerer->arena);
+    }
+    return answerer->arena;
+}
+
+ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query, ist_mesh_selection *ret_selection)
+{
+    ist_arena *arena = ist_dns_turn_scratch(turn);
+
+    return arena != NULL ? ist_mesh_select(turn->view, query, arena, ret_selection) : IST_ENOMEM;
+}
+
+bool ist_dns_subject_narrowed(const ist_dns_subject *subject)
+{
+    return subject->query.has_subset || subject->query.context != NULL;
+}
+
+// --- Parsing --------------------------------------------------------------------------------------------------------
 
 static bool is_underscored(ist_strv label)
 {
@@ -23,29 +55,28 @@ static bool is_underscored(ist_strv label)
 static bool is_marker(ist_strv label)
 {
     return ist_strv_equal(label, IST_STRV("_tcp")) || ist_strv_equal(label, IST_STRV("_udp")) ||
-           ist_strv_equal(label, IST_STRV("_subset"));
+           ist_strv_equal(label, IST_STRV("_subset")) || ist_strv_equal(label, IST_STRV("_ctx"));
 }
 
-static bool parse_subset(name_directive *directive, ist_strv rest)
+static bool parse_narrowed(name_directive *directive, ist_strv rest)
 {
     ist_strv after = rest;
-    ist_strv subset = ist_strv_cut(&after, '.', NULL);
+    ist_strv label = ist_strv_cut(&after, '.', NULL);
     ist_strv host = after;
     ist_strv marker = ist_strv_cut(&host, '.', NULL);
 
-    directive->host = rest;
-    if (ist_strv_equal(marker, IST_STRV("_subset"))) {
-        directive->subset = subset;
-        directive->has_subset = true;
-        directive->host = host;
-    }
+    directive->has_subset = ist_strv_equal(marker, IST_STRV("_subset"));
+    directive->has_context = ist_strv_equal(marker, IST_STRV("_ctx"));
+    directive->subset = directive->has_subset ? label : IST_STRV_NULL;
+    directive->context = directive->has_context ? label : IST_STRV_NULL;
+    directive->host = directive->has_subset || directive->has_context ? host : rest;
     return directive->host.n > 0 && directive->host.p[0] != '_';
 }
 
 // False: none of our forms.
 static bool parse_directive(ist_strv name, name_directive *ret_directive)
 {
-    name_directive parsed = {.has_subset = false};
+    name_directive parsed = {.parent = false};
     ist_strv rest = name;
     ist_strv first = ist_strv_cut(&rest, '.', NULL);
     ist_strv behind = rest;
@@ -55,18 +86,20 @@ static bool parse_directive(ist_strv name, name_directive *ret_directive)
     if (is_underscored(first) && is_underscored(second) && !is_marker(first)) {
         parsed.service = ist_strv_skip(first, 1);
         parsed.protocol = ist_strv_skip(second, 1);
-        ok = parse_subset(&parsed, behind);
+        ok = parse_narrowed(&parsed, behind);
     } else if (is_marker(first)) {
         parsed.parent = true;
-        ok = parse_subset(&parsed, rest);
+        ok = parse_narrowed(&parsed, rest);
     } else {
-        ok = parse_subset(&parsed, name) && parsed.has_subset;
+        ok = parse_narrowed(&parsed, name) && (parsed.has_subset || parsed.has_context);
     }
     if (ok) {
         *ret_directive = parsed;
     }
     return ok;
 }
+
+// --- Answering ------------------------------------------------------------------------------------------------------
 
 // Subset names may have capitals, questions have none left. False: the service has no such subset.
 static bool find_subset(const ist_mesh_service *service, ist_strv text, ist_strv *ret_subset)
@@ -149,15 +182,14 @@ static uint32_t sum_slots(const ist_mesh_name_addr *addrs, uint32_t first, uint3
 }
 
 // A plan made on the spot; its deck's position lives in the answerer, so that repeated questions are dealt too.
-static ist_dns_outcome answer_subset(ist_dns_turn *turn, const ist_mesh_service *service,
-                                     const name_directive *directive)
+static ist_dns_outcome answer_narrowed(ist_dns_turn *turn, const ist_dns_subject *subject)
 {
-    ist_mesh_query query = {.service = service, .has_subset = true, .subset = directive->subset};
     ist_mesh_selection selection;
     uint64_t hash = ist_hash_strv(ist_dns_query_name(turn->query));
     ist_mesh_dealer *dealer = &turn->answerer->decks[hash % DECK_COUNT];
-    ist_mesh_name name = {.name = ist_dns_query_name(turn->query), .host = service->host, .dealer = dealer};
-    ist_status status = ist_dns_select(turn, &query, &selection);
+    ist_mesh_name name = {
+        .name = ist_dns_query_name(turn->query), .host = subject->query.service->host, .dealer = dealer};
+    ist_status status = ist_dns_select(turn, &subject->query, &selection);
 
     if (status == IST_ENOTFOUND || (status == IST_OK && selection.pick_count == 0)) {
         return ist_dns_turn_nxdomain(turn);
@@ -178,48 +210,75 @@ static ist_dns_outcome answer_subset(ist_dns_turn *turn, const ist_mesh_service 
     return ist_dns_answer_addresses(turn, &name);
 }
 
-static ist_dns_outcome answer_service(ist_dns_turn *turn, const name_directive *directive, const ist_mesh_name *name,
-                                      const ist_mesh_service *service)
+// False: there is no such subset, or no such context.
+static bool find_narrowed(const ist_dns_turn *turn, const name_directive *directive, ist_mesh_query *query)
 {
-    if (directive->service.n == 0) {
-        return answer_subset(turn, service, directive);
+    query->has_subset = directive->has_subset;
+    if (directive->has_context) {
+        query->context = ist_mesh_policy_context(ist_mesh_view_policy(turn->view), directive->context);
+        return query->context != NULL;
     }
-    ist_dns_srv_question question = {.name = name,
-                                     .service = service,
-                                     .port = find_port(service, directive),
-                                     .host = service->host,
-                                     .subset = directive->subset,
-                                     .has_subset = directive->has_subset};
-    if (question.port == NULL) {
-        return IST_DNS_FORWARD;
-    }
-    if (service->host.n > 0 && service->host.p[0] == '*') { // targets must say the name that was asked for
-        question.host = directive->host;
-    }
-    return ist_dns_answer_srv(turn, &question);
+    return !directive->has_subset || find_subset(query->service, directive->subset, &query->subset);
 }
 
-ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn)
+static ist_dns_outcome answer_subject(ist_dns_turn *turn, const ist_dns_subject *subject, bool why)
 {
-    ist_strv text = ist_dns_query_name(turn->query);
-    name_directive directive;
-
-    if (!parse_directive(text, &directive)) { // an ordinary host whose name has an underscore in front
-        const ist_mesh_name *plain = ist_mesh_view_name(turn->view, text, NULL);
-        return plain != NULL ? ist_dns_answer_plan(turn, plain) : IST_DNS_FORWARD;
+    if (why) {
+        return ist_dns_answer_why(turn, subject);
     }
-    const ist_mesh_name *name = ist_mesh_view_name(turn->view, directive.host, NULL);
+    return subject->port != NULL ? ist_dns_answer_srv(turn, subject) : answer_narrowed(turn, subject);
+}
+
+static ist_dns_outcome answer_parsed(ist_dns_turn *turn, const name_directive *directive, bool why)
+{
+    const ist_mesh_name *name = ist_mesh_view_name(turn->view, directive->host, NULL);
+
     if (name == NULL || (name->mode != IST_MESH_ANSWER_ADDRESSES && name->mode != IST_MESH_ANSWER_ABSENT)) {
         return IST_DNS_FORWARD;
     }
-    const ist_mesh_service *service = ist_mesh_view_service(turn->view, name->host);
+    ist_dns_subject subject = {.name = name, .query = {.service = ist_mesh_view_service(turn->view, name->host)}};
+    const ist_mesh_service *service = subject.query.service;
     if (service == NULL) {
         return IST_DNS_FORWARD;
     }
     // Below a name that does not exist nothing does (RFC 8020).
-    if (name->mode == IST_MESH_ANSWER_ABSENT ||
-        (directive.has_subset && !find_subset(service, directive.subset, &directive.subset))) {
+    if (name->mode == IST_MESH_ANSWER_ABSENT || !find_narrowed(turn, directive, &subject.query)) {
         return ist_dns_turn_nxdomain(turn);
     }
-    return directive.parent ? ist_dns_turn_nodata(turn) : answer_service(turn, &directive, name, service);
+    if (directive->parent) {
+        return ist_dns_turn_nodata(turn);
+    }
+    if (directive->service.n > 0) {
+        subject.port = find_port(service, directive);
+        if (subject.port == NULL) {
+            return IST_DNS_FORWARD;
+        }
+        subject.query.port = subject.port->number;
+        // Targets below a wildcard must say the name that was asked for.
+        subject.host = ist_strv_starts_with(service->host, IST_STRV("*")) ? directive->host : service->host;
+    }
+    return answer_subject(turn, &subject, why);
+}
+
+// A host without directive, or one whose name has an underscore in front.
+static ist_dns_outcome answer_plain(ist_dns_turn *turn, ist_strv text, bool why)
+{
+    const ist_mesh_name *name = ist_mesh_view_name(turn->view, text, NULL);
+
+    if (name == NULL) {
+        return IST_DNS_FORWARD;
+    }
+    ist_dns_subject subject = {.name = name, .query = {.service = ist_mesh_view_service(turn->view, name->host)}};
+    return why ? ist_dns_answer_why(turn, &subject) : ist_dns_answer_plan(turn, name);
+}
+
+ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn)
+{
+    static const ist_strv WHY = IST_STRV_INIT("_why.");
+    ist_strv text = ist_dns_query_name(turn->query);
+    bool why = ist_strv_starts_with(text, WHY);
+    name_directive directive;
+
+    text = why ? ist_strv_skip(text, WHY.n) : text;
+    return parse_directive(text, &directive) ? answer_parsed(turn, &directive, why) : answer_plain(turn, text, why);
 }

@@ -3,28 +3,14 @@
 // SRV (RFC 2782): the one answer that carries ports, weights and priorities.
 #include "answer_priv.h"
 
-enum { ARENA_BLOCK_BYTES = 64 * 1024, ARENA_MAX_BYTES = 64 * 1024 * 1024, VIP_WEIGHT = 100 };
+enum { VIP_WEIGHT = 100 };
 
-ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query, ist_mesh_selection *ret_selection)
+static ist_dns_outcome answer_vip(ist_dns_turn *turn, const ist_dns_subject *subject)
 {
-    ist_dns_answerer *answerer = turn->answerer;
-
-    if (answerer->arena == NULL) {
-        answerer->arena = ist_arena_new(ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
-    }
-    if (answerer->arena == NULL) {
-        return IST_ENOMEM;
-    }
-    ist_arena_clear(answerer->arena);
-    return ist_mesh_select(turn->view, query, answerer->arena, ret_selection);
-}
-
-static ist_dns_outcome answer_vip(ist_dns_turn *turn, const ist_dns_srv_question *question)
-{
-    ist_dns_srv srv = {.ttl_s = ist_dns_name_ttl_s(turn, question->name),
+    ist_dns_srv srv = {.ttl_s = ist_dns_name_ttl_s(turn, subject->name),
                        .weight = VIP_WEIGHT,
-                       .port = question->port->number,
-                       .host = question->host};
+                       .port = subject->port->number,
+                       .host = subject->host};
     uint16_t target;
 
     ist_dns_turn_begin(turn);
@@ -32,14 +18,14 @@ static ist_dns_outcome answer_vip(ist_dns_turn *turn, const ist_dns_srv_question
         turn->reply.flags |= IST_DNS_FLAG_TC;
         return ist_dns_turn_end(turn);
     }
-    (void)ist_dns_put_addresses(turn, question->name, 4, IST_DNS_ADDITIONAL, target); // optional
-    (void)ist_dns_put_addresses(turn, question->name, 6, IST_DNS_ADDITIONAL, target);
+    (void)ist_dns_put_addresses(turn, subject->name, 4, IST_DNS_ADDITIONAL, target); // optional
+    (void)ist_dns_put_addresses(turn, subject->name, 6, IST_DNS_ADDITIONAL, target);
     return ist_dns_turn_end(turn);
 }
 
 // All records have priority 0: the slots already hold what each locality's priority takes, spill-over included, and an
 // RFC 2782 client would send everything to the lowest number.
-static bool put_pick(ist_dns_turn *turn, const ist_dns_srv_question *question, const ist_mesh_pick *pick,
+static bool put_pick(ist_dns_turn *turn, const ist_dns_subject *subject, const ist_mesh_pick *pick,
                      uint16_t *ret_target)
 {
     const ist_mesh_endpoints *endpoints = pick->destination->endpoints;
@@ -50,7 +36,7 @@ static bool put_pick(ist_dns_turn *turn, const ist_dns_srv_question *question, c
                        .weight = pick->slots < UINT16_MAX ? (uint16_t)pick->slots : UINT16_MAX,
                        .port = endpoints->items[pick->index].port,
                        .label = ist_dns_endpoint_label(&addr, label),
-                       .host = question->host};
+                       .host = subject->host};
 
     return ist_dns_reply_srv(&turn->reply, &srv, ret_target);
 }
@@ -68,18 +54,14 @@ static void put_additional(ist_dns_turn *turn, const ist_mesh_selection *selecti
     }
 }
 
-ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_srv_question *question)
+ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_subject *subject)
 {
-    ist_mesh_query query = {.service = question->service,
-                            .port = question->port->number,
-                            .has_subset = question->has_subset,
-                            .subset = question->subset};
     ist_mesh_selection selection;
 
-    if (question->name->vip && !question->has_subset) {
-        return turn->query->type == IST_DNS_TYPE_SRV ? answer_vip(turn, question) : ist_dns_turn_other_type(turn);
+    if (subject->name->vip && !ist_dns_subject_narrowed(subject)) {
+        return turn->query->type == IST_DNS_TYPE_SRV ? answer_vip(turn, subject) : ist_dns_turn_other_type(turn);
     }
-    ist_status status = ist_dns_select(turn, &query, &selection);
+    ist_status status = ist_dns_select(turn, &subject->query, &selection);
     if (status == IST_ENOTFOUND || (status == IST_OK && selection.pick_count == 0)) {
         return ist_dns_turn_nxdomain(turn);
     }
@@ -95,7 +77,7 @@ ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_srv_questio
     }
     ist_dns_turn_begin(turn);
     for (uint32_t i = 0; i < selection.pick_count; i++) {
-        if (!put_pick(turn, question, &selection.picks[i], &targets[i])) {
+        if (!put_pick(turn, subject, &selection.picks[i], &targets[i])) {
             turn->reply.flags |= IST_DNS_FLAG_TC; // ports and weights may not go missing: ask again by TCP
             return ist_dns_turn_end(turn);
         }

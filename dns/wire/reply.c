@@ -5,7 +5,7 @@
 
 #include "name_priv.h"
 
-enum { HEAD_BYTES = 12, POINTER = 0xC000, POINTER_MAX = 0x3FFF };
+enum { HEAD_BYTES = 12, TXT_STRING_MAX = 255, POINTER = 0xC000, POINTER_MAX = 0x3FFF };
 enum { SOA_REFRESH_S = 7200, SOA_RETRY_S = 1800, SOA_EXPIRE_S = 86400 };
 
 static void put_u16(uint8_t *at, uint32_t value)
@@ -200,6 +200,20 @@ bool ist_dns_reply_srv(ist_dns_reply *reply, const ist_dns_srv *srv, uint16_t *r
     }
     *ret_target = (uint16_t)target;
     return true;
+}
+
+bool ist_dns_reply_txt(ist_dns_reply *reply, uint32_t ttl_s, ist_strv text)
+{
+    size_t mark = reply->out.offset;
+    size_t rdata = begin_rdata(reply, IST_DNS_OWNER_QUESTION, IST_DNS_TYPE_TXT, ttl_s);
+
+    do {
+        ist_strv part = ist_strv_first(text, TXT_STRING_MAX);
+        ist_writer_u8(&reply->out, (uint8_t)part.n);
+        ist_writer_bytes(&reply->out, part.p, part.n);
+        text = ist_strv_skip(text, part.n);
+    } while (text.n > 0);
+    return finish_rdata(reply, IST_DNS_ANSWER, mark, rdata);
 }
 
 // One label in front of the zone's own name.

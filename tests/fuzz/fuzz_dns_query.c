@@ -19,6 +19,7 @@ static void answer_all(const ist_dns_query *query, size_t limit)
     for (int i = 0; i < 40; i++) {
         (void)ist_dns_reply_name(&reply, target, IST_DNS_TYPE_CNAME, 5, ist_dns_query_name(query), &target);
         (void)ist_dns_reply_srv(&reply, &srv, &target);
+        (void)ist_dns_reply_txt(&reply, 5, ist_dns_query_name(query));
     }
     (void)ist_dns_reply_soa(&reply, IST_DNS_OWNER_QUESTION, 1, 5);
     (void)ist_dns_reply_address(&reply, IST_DNS_ADDITIONAL, target, 5, &addr);

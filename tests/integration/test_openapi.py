@@ -82,6 +82,29 @@ ASKED = [
     ("/v1/endpoints/{host}", "/v1/endpoints/payments.example.com:443"),
     ("/v1/endpoints/{host}", "/v1/endpoints/reviews:9"),
     ("/v1/endpoints/{host}", "/v1/endpoints/reviews:99999"),
+    ("/v1/resolve", "/v1/resolve?host=reviews&port=9080&header.end-user=jason"),
+    ("/v1/resolve", "/v1/resolve?host=reviews:9080&brief"),
+    ("/v1/resolve", "/v1/resolve?host=mongodb"),
+    ("/v1/resolve", "/v1/resolve"),
+    ("/v1/resolve", "/v1/resolve?host=nobody"),
+    ("/v1/resolve", "/v1/resolve?host=reviews:9080&port=1"),
+    ("/v1/resolve", "/v1/resolve?host=reviews&brief=perhaps"),
+    ("/v1/resolve", "/v1/resolve?host=reviews&source=here"),
+    ("/v1/explain", "/v1/explain?host=reviews&path=/x"),
+    ("/v1/explain", "/v1/explain?host=reviews&subset=v2"),
+    ("/v1/explain", "/v1/explain?host=reviews&context=nowhere"),
+    ("/v1/explain", "/v1/explain?host=payments.example.com:443"),
+    ("/v1/explain", "/v1/explain?host=mongodb"),
+    ("/v1/explain", "/v1/explain?host=nobody"),
+    ("/v1/routes/{host}", "/v1/routes/reviews"),
+    ("/v1/routes/{host}", "/v1/routes/mongodb:27017"),
+    ("/v1/routes/{host}", "/v1/routes/reviews:1"),
+    ("/v1/routes/{host}", "/v1/routes/nobody"),
+    ("/v1/report", "/v1/report"),
+    ("/v1/report", "/v1/report?host=reviews"),
+    ("/v1/report", "/v1/report?finding=timeout"),
+    ("/v1/report", "/v1/report?finding=nonsense"),
+    ("/v1/report", "/v1/report?host=nobody"),
     ("/v1/status", "/v1/status"),
     ("/v1/status", "/v1/status?nonsense=1"),
     ("/v1/watch", "/v1/watch?revision=0"),
@@ -105,7 +128,7 @@ def test_every_path_and_parameter_is_tried_and_known(agent, document):
         for parameter in resolved(document, item["get"].get("parameters", [])):
             if parameter["in"] == "query":
                 name = parameter["name"].replace("header.NAME", "header.end-user")
-                value = {"integer": "1", "string": "default"}.get(parameter.get("schema", {}).get("type"), "default")
+                value = {"integer": "1", "boolean": "true", "string": "default"}.get(parameter.get("schema", {}).get("type"), "default")
                 target = re.sub(r"\{host\}", "reviews", path)
                 answer = agent.http(f"{target}?{name}={value}&timeout=0" if path == "/v1/watch" else f"{target}?{name}={value}")
                 assert "unknown parameter" not in answer.body, (path, name)

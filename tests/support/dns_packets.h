@@ -10,7 +10,8 @@ typedef struct test_record {
     char name[256]; // lower case, dotted
     uint16_t type;
     uint32_t ttl_s;
-    char text[600]; // A, AAAA: hex bytes; names: dotted; SRV: "priority weight port target"; others: hex
+    char text[600]; // A, AAAA: hex bytes; names: dotted; SRV: "priority weight port target"; TXT: its strings joined;
+                    // others: hex
 } test_record;
 
 typedef struct test_reply {
@@ -92,12 +93,28 @@ static inline void test_read_name(const uint8_t *packet, size_t length, size_t *
     fail_msg("a name without end");
 }
 
+static inline void test_read_strings(const uint8_t *packet, size_t length, size_t *at, size_t end, char *text,
+                                     size_t size)
+{
+    size_t out = 0;
+    while (*at < end) {
+        size_t count = test_number(packet, length, at, 1);
+        assert_true(*at + count <= end && out + count < size);
+        memcpy(text + out, packet + *at, count);
+        *at += count;
+        out += count;
+    }
+    text[out] = '\0';
+}
+
 static inline void test_read_rdata(const uint8_t *packet, size_t length, size_t *at, size_t bytes, test_record *record)
 {
     size_t end = *at + bytes;
     assert_true(end <= length);
     if (record->type == 5 || record->type == 12) {
         test_read_name(packet, length, at, record->text);
+    } else if (record->type == 16) {
+        test_read_strings(packet, length, at, end, record->text, sizeof(record->text));
     } else if (record->type == 33) {
         char target[256];
         unsigned priority = test_number(packet, length, at, 2);

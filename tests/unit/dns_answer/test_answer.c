@@ -396,6 +396,180 @@ static void types_agree_on_what_exists(void **state)
     assert_int_equal(f.reply.records[0].type, IST_DNS_TYPE_HINFO);
 }
 
+// A VIP whose routes ask for a header: "canary" says it, "gone" leads to a subset without endpoints.
+static void put_contexts(void)
+{
+    static const ist_mesh_header v1[] = {{IST_STRV_INIT("version"), IST_STRV_INIT("v1")}};
+    static const ist_mesh_header v0[] = {{IST_STRV_INIT("version"), IST_STRV_INIT("v0")}};
+    static const ist_mesh_context contexts[] = {
+        {.name = IST_STRV_INIT("canary"), .request = {.headers = v1, .header_count = 1}},
+        {.name = IST_STRV_INIT("gone"), .request = {.headers = v0, .header_count = 1}}};
+    static const ist_mesh_match is_v1 = {
+        .kind = IST_MESH_MATCH_EXACT, .name = IST_STRV_INIT("version"), .value = IST_STRV_INIT("v1")};
+    static const ist_mesh_match is_v0 = {
+        .kind = IST_MESH_MATCH_EXACT, .name = IST_STRV_INIT("version"), .value = IST_STRV_INIT("v0")};
+    static const ist_mesh_weighted to_v1 = {.cluster = IST_STRV_INIT("outbound|80|v1|way.ns.svc.cluster.local"),
+                                            .weight = 1};
+    static const ist_mesh_weighted to_none = {.cluster = IST_STRV_INIT("outbound|80|none|way.ns.svc.cluster.local"),
+                                              .weight = 1};
+    const ist_mesh_route routes[] = {{.name = IST_STRV("zero"),
+                                      .headers = &is_v0,
+                                      .header_count = 1,
+                                      .fraction_per_million = 1000000,
+                                      .destinations = &to_none,
+                                      .destination_count = 1,
+                                      .policy = IST_MESH_ROUTE_POLICY_NONE},
+                                     {.name = IST_STRV("one"),
+                                      .headers = &is_v1,
+                                      .header_count = 1,
+                                      .fraction_per_million = 1000000,
+                                      .destinations = &to_v1,
+                                      .destination_count = 1,
+                                      .policy = IST_MESH_ROUTE_POLICY_NONE}};
+    const ist_strv domain = IST_STRV("way.ns.svc.cluster.local");
+    ist_mesh_virtual_host host = {
+        .name = IST_STRV("way:80"), .domains = &domain, .domain_count = 1, .routes = routes, .route_count = 2};
+    ist_mesh_policy policy = WORLD_POLICY;
+    policy.contexts = contexts;
+    policy.context_count = IST_COUNT(contexts);
+    world *w = &f.world;
+    MUST(ist_mesh_builder_set_policy(w->builder, &policy));
+    MUST(world_put_service(w, "outbound|80||way.ns.svc.cluster.local", "10.3.0.1-8080 10.3.0.2-8080"));
+    MUST(world_put_service(w, "outbound|80|v1|way.ns.svc.cluster.local", "10.3.0.1-8080"));
+    MUST(world_put_service(w, "outbound|80|none|way.ns.svc.cluster.local", ""));
+    MUST(world_put_name(w, "way.ns.svc.cluster.local", "10.96.0.3", true, 0));
+    MUST(ist_mesh_builder_put_virtual_host(w->builder, IST_STRV("80"), &host, &w->err));
+    MUST(world_commit(w));
+}
+
+static void context_names_give_what_the_routes_give_it(void **state)
+{
+    static const char *const absent[] = {"nope._ctx.way.ns.svc.cluster.local", "gone._ctx.way.ns.svc.cluster.local",
+                                         "_http._tcp.nope._ctx.way.ns.svc.cluster.local",
+                                         "_http._tcp.gone._ctx.way.ns.svc.cluster.local",
+                                         "_tcp.nope._ctx.way.ns.svc.cluster.local"};
+    (void)state;
+    put_contexts();
+    assert_int_equal(ask("way.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    assert_string_equal(f.reply.records[0].text, "0a600003"); // the VIP
+    assert_int_equal(ask("Canary._CTX.way", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_string_equal(f.reply.records[0].text, "0a030001");
+    assert_int_equal(ask("_http._tcp.canary._ctx.way.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    expect_records(1, 0, 1);
+    assert_string_equal(f.reply.records[0].text, "0 1 8080 10-3-0-1.way.ns.svc.cluster.local");
+    assert_int_equal(ask("default._ctx.way.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(2, 0, 0); // unmatched: all endpoints
+    assert_int_equal(ask("_ctx.way.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("canary._ctx.way.ns.svc.cluster.local", IST_DNS_TYPE_TXT), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    for (size_t i = 0; i < IST_COUNT(absent); i++) {
+        assert_int_equal(ask(absent[i], IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    }
+    assert_int_equal(ask("canary._ctx.example.com", IST_DNS_TYPE_A), IST_DNS_FORWARD);
+}
+
+// Asks for the explanation and expects these texts, in order; the first one behind the revision.
+static void expect_why(const char *name, const char *const *texts, size_t count)
+{
+    char first[300];
+    assert_int_equal(ask_sized(name, IST_DNS_TYPE_TXT, 0, TCP), IST_DNS_ANSWERED);
+    expect_records(count, 0, 0);
+    (void)snprintf(first, sizeof(first), "revision=%llu %s",
+                   (unsigned long long)ist_mesh_view_revision(world_view(&f.world)), texts[0]);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(f.reply.records[i].type, IST_DNS_TYPE_TXT);
+        assert_int_equal(f.reply.records[i].ttl_s, IST_DNS_TTL_ENDPOINT_S);
+        assert_string_equal(f.reply.records[i].text, i == 0 ? first : texts[i]);
+    }
+}
+
+#define EXPECT_WHY(name, ...)                              \
+    do {                                                   \
+        static const char *const texts_[] = {__VA_ARGS__}; \
+        expect_why((name), texts_, IST_COUNT(texts_));     \
+    } while (false)
+
+static void why_explains_the_answer_of_a_name(void **state)
+{
+    (void)state;
+    put_contexts();
+    EXPECT_WHY("_why.rev", "host=rev.ns.svc.cluster.local port=80 context=default answer=endpoints",
+               "route=rev:80 index=0", "cluster=outbound|80|v1|rev.ns.svc.cluster.local share=0.25 endpoints=1/1",
+               "cluster=outbound|80|v2|rev.ns.svc.cluster.local share=0.75 endpoints=1/1",
+               "total_slots=4 share_error=0 lost_share=0 dropped_unhealthy=0 dropped_gateways=0 empty_destinations=0 "
+               "unlisted=0");
+    EXPECT_WHY("_why.way.ns.svc.cluster.local", "host=way.ns.svc.cluster.local port=80 context=default answer=vip",
+               "basis=unmatched unmatched=service route=way:80",
+               "cluster=outbound|80||way.ns.svc.cluster.local share=1 endpoints=2/2",
+               "total_slots=2 share_error=0 lost_share=0 dropped_unhealthy=0 dropped_gateways=0 empty_destinations=0 "
+               "unlisted=0");
+    EXPECT_WHY("_why.canary._ctx.way.ns.svc.cluster.local",
+               "host=way.ns.svc.cluster.local port=80 context=canary answer=endpoints", "route=way:80 index=1 name=one",
+               "cluster=outbound|80|v1|way.ns.svc.cluster.local share=1 endpoints=1/1",
+               "total_slots=1 share_error=0 lost_share=0 dropped_unhealthy=0 dropped_gateways=0 empty_destinations=0 "
+               "unlisted=0");
+    EXPECT_WHY("_why._http._tcp.gone._ctx.way.ns.svc.cluster.local",
+               "host=way.ns.svc.cluster.local port=80 context=gone answer=absent", "route=way:80 index=0 name=zero",
+               "cluster=outbound|80|none|way.ns.svc.cluster.local share=0 endpoints=0/0",
+               "total_slots=0 share_error=0 lost_share=1 dropped_unhealthy=0 dropped_gateways=0 empty_destinations=1 "
+               "unlisted=0");
+    EXPECT_WHY("_why.v1._subset.rev.ns.svc.cluster.local",
+               "host=rev.ns.svc.cluster.local port=80 context=default answer=endpoints", "basis=subset subset=v1",
+               "cluster=outbound|80|v1|rev.ns.svc.cluster.local share=1 endpoints=1/1",
+               "total_slots=1 share_error=0 lost_share=0 dropped_unhealthy=0 dropped_gateways=0 empty_destinations=0 "
+               "unlisted=0");
+}
+
+static void why_exists_as_txt_only_and_for_our_names_only(void **state)
+{
+    static const uint16_t others[] = {IST_DNS_TYPE_A, IST_DNS_TYPE_AAAA, IST_DNS_TYPE_SRV, IST_DNS_TYPE_HTTPS};
+    static const char *const foreign[] = {"_why.example.com", "_why", "_why.nope.ns.svc.cluster.local",
+                                          "_why._why.vip.ns.svc.cluster.local", "_why.v1._subset.example.com"};
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(others); i++) {
+        assert_int_equal(ask("_why.vip.ns.svc.cluster.local", others[i]), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NOERROR, "cluster.local");
+    }
+    for (size_t i = 0; i < IST_COUNT(foreign); i++) {
+        assert_int_equal(ask(foreign[i], IST_DNS_TYPE_TXT), IST_DNS_FORWARD);
+    }
+    assert_int_equal(ask("_why.v9._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_TXT), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    assert_int_equal(ask("_why._tcp.rev.ns.svc.cluster.local", IST_DNS_TYPE_TXT), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("_why.empty.ns.svc.cluster.local", IST_DNS_TYPE_TXT), IST_DNS_ANSWERED);
+    assert_non_null(
+        strstr(f.reply.records[0].text, "host=empty.ns.svc.cluster.local port=80 context=default answer=absent"));
+    assert_int_equal(ask("_why.api.example.com", IST_DNS_TYPE_TXT), IST_DNS_ANSWERED);
+    assert_string_equal(f.reply.records[1].text, "basis=service");
+}
+
+static void why_of_many_destinations_is_cut_and_truncated_by_udp(void **state)
+{
+    char destinations[4096] = "";
+    (void)state;
+    for (int i = 0; i < 7; i++) {
+        char cluster[120];
+        (void)snprintf(cluster, sizeof(cluster),
+                       "outbound|80|a-rather-long-name-of-a-subset-%d|rev.ns.svc.cluster.local", i);
+        MUST(world_put_service(&f.world, cluster, "10.2.0.9-80"));
+        (void)snprintf(destinations + strlen(destinations), sizeof(destinations) - strlen(destinations), "%s%s=1",
+                       i > 0 ? " " : "", cluster);
+    }
+    MUST(world_put_vhost(&f.world, "80", "rev:80", "rev.ns.svc.cluster.local", destinations, 0));
+    MUST(world_commit(&f.world));
+    assert_int_equal(ask_sized("_why.rev.ns.svc.cluster.local", IST_DNS_TYPE_TXT, 0, TCP), IST_DNS_ANSWERED);
+    expect_records(7, 0, 0);
+    assert_non_null(
+        strstr(f.reply.records[5].text, "subset-3|rev.ns.svc.cluster.local share=0.1429 endpoints=1/1 and 3 more"));
+    assert_int_equal(ask_sized("_why.rev.ns.svc.cluster.local", IST_DNS_TYPE_TXT, 0, 512), IST_DNS_ANSWERED);
+    assert_true(f.reply.flags & IST_DNS_FLAG_TC);
+    assert_in_range(f.reply.counts[IST_DNS_ANSWER], 1, 6);
+}
+
 static void reverse_of_a_vip_is_its_host(void **state)
 {
     (void)state;
@@ -410,19 +584,22 @@ static void reverse_of_a_vip_is_its_host(void **state)
     assert_int_equal(ask("1.0.2.10.in-addr.arpa", IST_DNS_TYPE_PTR), IST_DNS_FORWARD);
 }
 
+// `ctx`: the name.
 static ist_status answer_body(void *ctx)
 {
+    const char *asked = ctx;
+    uint16_t type = strncmp(asked, "_why.", 5) == 0 ? IST_DNS_TYPE_TXT : IST_DNS_TYPE_A;
     ist_dns_answerer_config config = IST_DNS_ANSWERER_CONFIG_DEFAULT;
     ist_dns_answerer *kept = f.answerer;
     ist_status status = IST_OK;
-    (void)ctx;
     f.answerer = ist_dns_answerer_new(&config);
     if (f.answerer == NULL) {
         status = IST_ENOMEM;
-    } else if (test_query_make("v1._subset.rev.ns.svc.cluster.local", IST_DNS_TYPE_A, 0, f.packet) > 0) {
+    } else {
         ist_dns_query query;
         ist_dns_output output = {.buffer = f.buffer, .limit = 512};
-        assert_int_equal(ist_dns_query_parse(f.packet, 53, &query), IST_DNS_QUERY_OK);
+        size_t length = test_query_make(asked, type, 0, f.packet);
+        assert_int_equal(ist_dns_query_parse(f.packet, length, &query), IST_DNS_QUERY_OK);
         assert_int_equal(ist_dns_answer(f.answerer, world_view(&f.world), &query, &output), IST_DNS_ANSWERED);
         status = output.rcode == IST_DNS_SERVFAIL ? IST_ENOMEM : IST_OK;
     }
@@ -434,7 +611,14 @@ static ist_status answer_body(void *ctx)
 static void directive_without_memory_is_servfail(void **state)
 {
     (void)state;
-    assert_true(ist_test_each_alloc_fails(answer_body, NULL) > 1);
+    static const char *const names[] = {"v1._subset.rev.ns.svc.cluster.local", "canary._ctx.way.ns.svc.cluster.local",
+                                        "_why.way.ns.svc.cluster.local"};
+    put_contexts();
+    for (size_t i = 0; i < IST_COUNT(names); i++) {
+        char name[64];
+        (void)snprintf(name, sizeof(name), "%s", names[i]);
+        assert_true(ist_test_each_alloc_fails(answer_body, name) > 1);
+    }
 }
 
 static void plain_names_allocate_nothing(void **state)
@@ -471,6 +655,10 @@ int main(void)
         TEST(subset_names_are_computed_on_demand),
         TEST(subset_with_capitals_is_found),
         TEST(types_agree_on_what_exists),
+        TEST(context_names_give_what_the_routes_give_it),
+        TEST(why_explains_the_answer_of_a_name),
+        TEST(why_exists_as_txt_only_and_for_our_names_only),
+        TEST(why_of_many_destinations_is_cut_and_truncated_by_udp),
         TEST(reverse_of_a_vip_is_its_host),
         TEST(directive_without_memory_is_servfail),
         TEST(plain_names_allocate_nothing),

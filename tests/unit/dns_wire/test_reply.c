@@ -122,6 +122,30 @@ static void reply_root_owner_reads_back(void **state)
     assert_string_equal(f.read.records[0].text, "ns");
 }
 
+static void reply_txt_is_cut_into_strings(void **state)
+{
+    static const size_t lengths[] = {0, 1, 255, 256, 510, 599};
+    char text[600];
+    (void)state;
+    for (size_t i = 0; i < sizeof(text); i++) {
+        text[i] = (char)('a' + i % 26);
+    }
+    for (size_t i = 0; i < IST_COUNT(lengths); i++) {
+        ask("x.example.com", IST_DNS_TYPE_TXT, 1232);
+        assert_true(ist_dns_reply_txt(&f.reply, 5, ist_strv_make(text, lengths[i])));
+        read_back();
+        assert_int_equal(f.read.counts[IST_DNS_ANSWER], 1);
+        assert_int_equal(f.read.records[0].type, IST_DNS_TYPE_TXT);
+        assert_string_equal(f.read.records[0].name, "x.example.com");
+        ist_test_strv_equal(ist_strv_make(text, lengths[i]), f.read.records[0].text);
+    }
+    ask("x.example.com", IST_DNS_TYPE_TXT, 0);
+    assert_true(ist_dns_reply_txt(&f.reply, 5, ist_strv_make(text, 200)));
+    assert_false(ist_dns_reply_txt(&f.reply, 5, ist_strv_make(text, 300))); // more than 512 bytes in all
+    read_back();
+    assert_int_equal(f.read.record_count, 1);
+}
+
 static void reply_takes_back_what_does_not_fit(void **state)
 {
     (void)state;
@@ -144,6 +168,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reply_addresses_read_back),
+        cmocka_unit_test(reply_txt_is_cut_into_strings),
         cmocka_unit_test(reply_has_opt_only_where_the_query_had),
         cmocka_unit_test(reply_names_are_compressed_to_the_question),
         cmocka_unit_test(reply_srv_target_owns_additional),

@@ -127,6 +127,11 @@ static Envoy__Config__Cluster__V3__Cluster *rich_cluster(fixture *f)
     message->ring_hash_lb_config->minimum_ring_size =
         MAKE(f->arena, Google__Protobuf__UInt64Value, google__protobuf__uint64_value__descriptor);
     message->ring_hash_lb_config->minimum_ring_size->value = 1024;
+    message->ring_hash_lb_config->maximum_ring_size =
+        MAKE(f->arena, Google__Protobuf__UInt64Value, google__protobuf__uint64_value__descriptor);
+    message->ring_hash_lb_config->maximum_ring_size->value = 4096;
+    message->ring_hash_lb_config->hash_function =
+        ENVOY__CONFIG__CLUSTER__V3__CLUSTER__RING_HASH_LB_CONFIG__HASH_FUNCTION__MURMUR_HASH_2;
     message->connect_timeout = MAKE(f->arena, Google__Protobuf__Duration, google__protobuf__duration__descriptor);
     message->connect_timeout->seconds = 10;
     message->common_lb_config = MAKE(f->arena, Envoy__Config__Cluster__V3__Cluster__CommonLbConfig,
@@ -184,6 +189,8 @@ static void cluster_fields_arrive_in_the_view(void **state)
     assert_int_equal(got->discovery, IST_MESH_DISCOVERY_EDS);
     assert_int_equal(got->lb, IST_MESH_LB_RING_HASH);
     assert_int_equal(got->ring_size, 1024);
+    assert_int_equal(got->max_ring_size, 4096);
+    assert_true(got->hash_unsupported);
     assert_true(got->locality_weighted);
     assert_true(got->http2);
     assert_true(got->external);
@@ -664,6 +671,78 @@ static Envoy__Config__Route__V3__WeightedCluster__ClusterWeight *weighted(fixtur
     return cluster;
 }
 
+typedef Envoy__Config__Route__V3__RouteAction__HashPolicy hash_policy_message;
+
+#define MAKE_HASH(f, type, descriptor)                                                                                 \
+    MAKE((f)->arena, Envoy__Config__Route__V3__RouteAction__HashPolicy__##type,                                        \
+         envoy__config__route__v3__route_action__hash_policy__##descriptor##__descriptor)
+
+// One of each kind, the number of its field deciding.
+static hash_policy_message *hash_policy(fixture *f, unsigned number)
+{
+    hash_policy_message *policy =
+        MAKE(f->arena, hash_policy_message, envoy__config__route__v3__route_action__hash_policy__descriptor);
+    policy->policy_specifier_case =
+        (Envoy__Config__Route__V3__RouteAction__HashPolicy__PolicySpecifierCase)number;
+    switch (number) {
+    case 1:
+        policy->header = MAKE_HASH(f, Header, header);
+        policy->header->header_name = make_text(f->arena, "X-User");
+        break;
+    case 2:
+        policy->cookie = MAKE_HASH(f, Cookie, cookie);
+        policy->cookie->name = make_text(f->arena, "Sid");
+        break;
+    case 3:
+        policy->connection_properties = MAKE_HASH(f, ConnectionProperties, connection_properties);
+        policy->connection_properties->source_ip = true;
+        break;
+    case 5:
+        policy->query_parameter = MAKE_HASH(f, QueryParameter, query_parameter);
+        policy->query_parameter->name = make_text(f->arena, "K");
+        break;
+    default:
+        break;
+    }
+    return policy;
+}
+
+static void hash_policies_are_told_apart(void **state)
+{
+    fixture *f = *state;
+    enum { COUNT = 8 };
+    Envoy__Config__Route__V3__VirtualHost *message = make_virtual_host(f->arena, "a.b", 80, NAME);
+    hash_policy_message *policies[COUNT];
+    static const unsigned numbers[COUNT] = {1, 2, 2, 3, 3, 5, 6, 1};
+    for (size_t i = 0; i < COUNT; i++) {
+        policies[i] = hash_policy(f, numbers[i]);
+    }
+    policies[0]->terminal = true;
+    policies[2]->cookie->ttl = MAKE(f->arena, Google__Protobuf__Duration, google__protobuf__duration__descriptor);
+    policies[4]->connection_properties->source_ip = false; // says nothing, is left out
+    policies[7]->header->regex_rewrite = make_bytes(f->arena, hash_policy(f, 1));
+    message->routes[0]->route->hash_policy = policies;
+    message->routes[0]->route->n_hash_policy = COUNT;
+    ist_mesh_virtual_host got = filled(f, message);
+    static const ist_mesh_hash_policy want[] = {
+        {.kind = IST_MESH_HASH_HEADER, .terminal = true, .name = IST_STRV_INIT("x-user")},
+        {.kind = IST_MESH_HASH_COOKIE, .name = IST_STRV_INIT("Sid")},
+        {.kind = IST_MESH_HASH_COOKIE, .generated = true, .name = IST_STRV_INIT("Sid")},
+        {.kind = IST_MESH_HASH_SOURCE_IP},
+        {.kind = IST_MESH_HASH_QUERY, .name = IST_STRV_INIT("K")},
+        {.kind = IST_MESH_HASH_OTHER},
+        {.kind = IST_MESH_HASH_OTHER, .name = IST_STRV_INIT("x-user")},
+    };
+    assert_int_equal(got.routes[0].hash_policy_count, IST_COUNT(want));
+    for (size_t i = 0; i < IST_COUNT(want); i++) {
+        const ist_mesh_hash_policy *policy = &got.routes[0].hash_policies[i];
+        assert_int_equal(policy->kind, want[i].kind);
+        assert_int_equal(policy->terminal, want[i].terminal);
+        assert_int_equal(policy->generated, want[i].generated);
+        assert_true(ist_strv_equal(policy->name, want[i].name));
+    }
+}
+
 static void route_actions_are_translated(void **state)
 {
     fixture *f = *state;
@@ -802,6 +881,41 @@ static void listeners_without_a_tcp_route_of_ours_are_no_error(void **state)
     must(f, listener(f, message));
 }
 
+// A chain to the service's own cluster is no news, unless it says what to hash.
+static void hash_policies_of_tcp_routes_arrive_in_the_view(void **state)
+{
+    fixture *f = *state;
+    must(f, cluster(f, make_cluster(f->arena, NAME, EDS)));
+    must(f, assignment(f, make_assignment(f->arena, NAME, NULL, 0)));
+    Envoy__Config__Listener__V3__Listener *message = make_listener(f->arena, "0.0.0.0_80", "0.0.0.0", 80, NAME);
+    must(f, listener(f, message));
+    ist_mesh_cluster_key key = {.host = IST_STRV("a.b"), .port = 80};
+    assert_int_equal(ist_mesh_view_service(commit(f), key.host)->ports[0].l4_route_count, 0);
+    Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__HashPolicy *policies[2];
+    for (size_t i = 0; i < IST_COUNT(policies); i++) {
+        policies[i] = MAKE(f->arena, Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__HashPolicy,
+                           envoy__extensions__filters__network__tcp_proxy__v3__tcp_proxy__hash_policy__descriptor);
+        policies[i]->policy_specifier_case =
+            (Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy__HashPolicy__PolicySpecifierCase)(i + 1);
+    }
+    Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy *proxy =
+        MAKE(f->arena, Envoy__Extensions__Filters__Network__TcpProxy__V3__TcpProxy,
+             envoy__extensions__filters__network__tcp_proxy__v3__tcp_proxy__descriptor);
+    proxy->cluster_specifier_case =
+        ENVOY__EXTENSIONS__FILTERS__NETWORK__TCP_PROXY__V3__TCP_PROXY__CLUSTER_SPECIFIER_CLUSTER;
+    proxy->cluster = make_text(f->arena, NAME);
+    proxy->hash_policy = policies;
+    proxy->n_hash_policy = IST_COUNT(policies);
+    Google__Protobuf__Any *config = message->filter_chains[0]->filters[0]->typed_config;
+    message->filter_chains[0]->filters[0]->typed_config = make_any(f->arena, config->type_url, make_packed(f->arena, proxy));
+    must(f, listener(f, message));
+    const ist_mesh_port *port = &ist_mesh_view_service(commit(f), key.host)->ports[0];
+    assert_int_equal(port->l4_route_count, 1);
+    assert_int_equal(port->l4_routes[0].hash_policy_count, 2);
+    assert_int_equal(port->l4_routes[0].hash_policies[0].kind, IST_MESH_HASH_SOURCE_IP);
+    assert_int_equal(port->l4_routes[0].hash_policies[1].kind, IST_MESH_HASH_OTHER);
+}
+
 static void bad_listener_is_refused_with_its_field(void **state)
 {
     fixture *f = *state;
@@ -861,12 +975,14 @@ int main(void)
         TEST(fractions_are_millionths),
         TEST(redirect_codes_are_statuses),
         TEST(path_specifiers_are_told_apart),
+        TEST(hash_policies_are_told_apart),
         TEST(route_actions_are_translated),
         TEST(fault_and_timeouts_are_published),
         TEST(virtual_host_that_is_refused_leaves_the_others),
         TEST(refused_virtual_host_stays_and_the_others_of_the_table_go),
         TEST(route_table_is_the_full_set_of_its_virtual_hosts),
         TEST(listeners_without_a_tcp_route_of_ours_are_no_error),
+        TEST(hash_policies_of_tcp_routes_arrive_in_the_view),
         TEST(bad_listener_is_refused_with_its_field),
         TEST(names_are_a_full_set_and_bad_ones_are_refused_alone),
     };

@@ -55,6 +55,7 @@ typedef struct ist_option_table {
     size_t count;
     const ist_option_short *shorts;
     size_t short_count;
+    bool has_rules;        // the file may have contexts, services and names too (config/rules.h)
     const char *other_env; // ISTHMUS_ variables that are no rows here, but known elsewhere: "A|B", or NULL
 } ist_option_table;
 
@@ -83,7 +84,8 @@ ist_status ist_options_read_args(ist_options *options, int argc, const char *con
 // Reads ISTHMUS_* and the rows' other names from `environ`-like strings. An unknown ISTHMUS_ variable is an error with
 // "did you mean", unless Kubernetes put it there for a Service named isthmus-something (ISTHMUS_SERVICE_HOST, ...).
 ist_status ist_options_read_env(ist_options *options, const char *const *env, ist_err *err) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
-// Reads a YAML mapping of names to scalars or lists of scalars (joined by commas). Errors name FILE:LINE and key.
+// Reads a YAML mapping of names to scalars or lists of scalars (joined by commas), and the nested keys of config/rules.h
+// where the table has them. Errors name FILE:LINE and key.
 ist_status ist_options_read_file(ist_options *options, const char *path, ist_err *err) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 ist_status ist_options_read_yaml(ist_options *options, const char *name, ist_strv yaml, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;

@@ -41,7 +41,10 @@ typedef struct ist_mesh_cluster {
     ist_mesh_tls tls;           // published, never applied
     double panic_percent;       // healthy_panic_threshold; negative = absent, which means 50
     uint8_t dns_family;         // ist_mesh dns look-up: 0 auto/all, 4 only v4, 6 only v6
-    uint64_t ring_size;         // RING_HASH minimum ring or MAGLEV table; 0 = default
+    uint64_t ring_size;         // RING_HASH minimum ring or MAGLEV table; 0 = default (1024, 65537)
+    uint64_t max_ring_size;     // RING_HASH; 0 = default (8388608)
+    bool hash_unsupported;      // RING_HASH or MAGLEV in a way that mesh/hash_pick.h cannot follow: MURMUR_HASH_2, hashing
+                                // by host name, bounded load
     ist_mesh_published published;
     const ist_mesh_endpoints *inline_endpoints; // load_assignment of STATIC and DNS clusters; NULL for EDS
     uint64_t hash;              // of the resource's bytes; 0 = unknown, never equal

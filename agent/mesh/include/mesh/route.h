@@ -67,6 +67,23 @@ typedef struct ist_mesh_route_policy {
     ((ist_mesh_route_policy){UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX, UINT32_MAX,                               \
                              IST_STRV_NULL, IST_STRV_NULL, IST_STRV_NULL, IST_STRV_NULL})
 
+typedef enum ist_mesh_hash_kind {
+    IST_MESH_HASH_HEADER = 0, // every value of the header
+    IST_MESH_HASH_COOKIE,
+    IST_MESH_HASH_SOURCE_IP,
+    IST_MESH_HASH_QUERY,      // the first parameter of that name
+    IST_MESH_HASH_OTHER,      // something a look-up cannot know (filter state, a rewritten header)
+    _IST_MESH_HASH_KIND_MAX
+} ist_mesh_hash_kind;
+
+// What a request's hash is made from, for clusters that balance by RING_HASH or MAGLEV. mesh/hash_pick.h applies it.
+typedef struct ist_mesh_hash_policy {
+    ist_mesh_hash_kind kind;
+    bool terminal;  // once there is a hash, what follows is not looked at
+    bool generated; // COOKIE with a ttl: Envoy makes one where the request has none
+    ist_strv name;  // header (lower case), cookie or parameter; empty for the others
+} ist_mesh_hash_policy;
+
 typedef struct ist_mesh_route {
     ist_strv name;
     ist_strv config;                     // VirtualService that wrote it, "" = none
@@ -79,7 +96,9 @@ typedef struct ist_mesh_route {
     bool unsupported_match;              // has conditions that a look-up cannot know (dynamic metadata, cookies, CONNECT)
     ist_mesh_action action;
     const ist_mesh_weighted *destinations;
+    const ist_mesh_hash_policy *hash_policies; // in order
     uint32_t destination_count;
+    uint32_t hash_policy_count;
     uint32_t response_status;            // of a redirect or direct response
     ist_strv redirect_host;
     ist_strv redirect_path;
@@ -105,9 +124,11 @@ typedef struct ist_mesh_l4_route {
     const ist_mesh_prefix *prefixes;     // destination prefixes; none = any
     const ist_strv *server_names;        // SNI, "*.x" allowed; none = any
     const ist_mesh_weighted *destinations;
+    const ist_mesh_hash_policy *hash_policies; // SOURCE_IP and OTHER only
     uint32_t prefix_count;
     uint32_t server_name_count;
     uint32_t destination_count;
+    uint32_t hash_policy_count;
     bool tls;                            // transport_protocol is "tls"
 } ist_mesh_l4_route;
 

@@ -50,6 +50,7 @@ typedef enum ist_mesh_basis {
     IST_MESH_BASIS_RESPONSE,  // the route redirects or answers by itself: no endpoints
     _IST_MESH_BASIS_MAX
 } ist_mesh_basis;
+const char *ist_mesh_basis_name(ist_mesh_basis basis) IST_RETURNS_NONNULL; // "l4_route"
 
 typedef struct ist_mesh_selection {
     const ist_mesh_service *service;

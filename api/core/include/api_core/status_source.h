@@ -15,6 +15,8 @@
 typedef struct ist_api_status_source {
     // Members of the status object: "source", "identity", "listeners", "sync", ...
     void (*write_status)(void *ctx, ist_json *json);
+    // Objects in an array: what the source could not use, in the words of the source. NULL = there is nothing to say.
+    void (*write_source_findings)(void *ctx, ist_json *json);
     // Ready to serve? *why gets one line of text either way.
     bool (*ready)(void *ctx, ist_buf *why);
     // Starts draining; returns at once.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The REST door: /v1/services, /v1/services/{host}, /v1/endpoints/{host[:port]}, /v1/status, /v1/watch,
-// /v1/openapi.json. Handlers are pure over (request, view); the shapes of the answers are promised in docs/rest.md and
+// The REST door: /v1/services, /v1/services/{host}, /v1/endpoints/{host[:port]}, /v1/resolve, /v1/explain,
+// /v1/routes/{host[:port]}, /v1/report, /v1/status, /v1/watch, /v1/openapi.json. Handlers are pure over (request, view); the shapes of the answers are promised in docs/rest.md and
 // openapi.json.
 //
 // Threads: the HTTP thread.
@@ -11,15 +11,12 @@
 #include "api_core/status_source.h"
 #include "base/attr.h"
 
+#define IST_API_REST_DECKS 1024
+
 typedef struct ist_api_rest {
-    const ist_api_status_source *status; // borrowed; must outlive the routes
+    const ist_api_status_source *status;    // borrowed; must outlive the routes
+    uint32_t positions[IST_API_REST_DECKS]; // of the decks of /v1/resolve; by hash, so that a few share one
 } ist_api_rest;
 
 // The routes, with `rest` (borrowed) as their context.
 ist_api_routes ist_api_rest_routes(ist_api_rest *rest) IST_NONNULL;
-
-// Writes the members that describe one selection ("host" ... "share_error") into an open JSON object: the shape that
-// /v1/endpoints promises, shared by every answer that contains it.
-struct ist_mesh_selection;
-void ist_api_rest_write_selection(ist_json *json, const struct ist_mesh_selection *selection, ist_strv subset,
-                                  bool has_subset) IST_NONNULL;

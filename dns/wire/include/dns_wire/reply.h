@@ -56,6 +56,8 @@ typedef struct ist_dns_srv {
     ist_strv host;
 } ist_dns_srv;
 bool ist_dns_reply_srv(ist_dns_reply *reply, const ist_dns_srv *srv, uint16_t *ret_target) IST_NONNULL;
+// TXT of the question's name, in strings of at most 255 bytes as they come; an empty text is one empty string.
+bool ist_dns_reply_txt(ist_dns_reply *reply, uint32_t ttl_s, ist_strv text) IST_NONNULL;
 // SOA in the authority section (RFC 2308): `ttl_s` is also its MINIMUM.
 bool ist_dns_reply_soa(ist_dns_reply *reply, uint16_t owner, uint32_t serial, uint32_t ttl_s) IST_NONNULL;
 // The answer to ANY (RFC 8482 section 4.2).

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// /v1/explain: why a look-up is answered as it is. The route that was taken and why those before it were not, every
+// destination with its tiers, what became of every endpoint, and which door can carry the answer.
+#include "rest_priv.h"
+
+#include "mesh/explain.h"
+#include "mesh/findings.h"
+
+// --- The question ---------------------------------------------------------------------------------------------------
+
+static void write_or_default(ist_json *json, const char *key, ist_strv value, const char *fallback)
+{
+    ist_json_strv(json, key, value.n != 0 ? value : ist_strv_from(fallback));
+}
+
+// The attributes that were used, whoever gave them.
+static void write_request(ist_json *json, const ist_mesh_request *request)
+{
+    ist_json_begin_object(json, "request");
+    write_or_default(json, "method", request->method, "GET");
+    write_or_default(json, "path", request->path, "/");
+    write_or_default(json, "scheme", request->scheme, "http");
+    ist_json_strv(json, "authority", request->authority);
+    ist_json_strv_or_null(json, "source", request->source);
+    ist_json_begin_array(json, "headers");
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        ist_json_begin_object(json, NULL);
+        ist_json_strv(json, "name", request->headers[i].name);
+        ist_json_strv(json, "value", request->headers[i].value);
+        ist_json_end_object(json);
+    }
+    ist_json_end_array(json);
+    ist_json_end_object(json);
+}
+
+static void write_policies(ist_json *json, const ist_mesh_rules *rules)
+{
+    ist_json_begin_object(json, "policies");
+    ist_json_string(json, "unmatched", ist_mesh_unmatched_name(rules->unmatched));
+    ist_json_string(json, "empty_subset", ist_mesh_empty_subset_name(rules->empty_subset));
+    ist_json_end_object(json);
+}
+
+// --- Routes ---------------------------------------------------------------------------------------------------------
+
+static void write_verdict(ist_json *json, const ist_mesh_selection *selection, uint32_t index)
+{
+    const ist_mesh_route *route = &selection->virtual_host->routes[index];
+    ist_mesh_verdict verdict = ist_mesh_route_verdict(route, &selection->request);
+    ist_buf reason = IST_BUF_INIT;
+    ist_mesh_verdict_describe(route, &verdict, &reason);
+    ist_json_begin_object(json, NULL);
+    ist_json_u64(json, "index", index);
+    ist_json_strv(json, "name", route->name);
+    ist_json_bool(json, "matched", verdict.failed == IST_MESH_CONDITION_NONE);
+    rest_write_buf(json, "reason", &reason);
+    ist_json_end_object(json);
+}
+
+// The routes down to the one that was taken; without one, all of them.
+static void write_considered(ist_json *json, const ist_mesh_selection *selection)
+{
+    uint32_t count = 0;
+    if (selection->virtual_host != NULL) {
+        count = selection->route != NULL ? selection->route_index + 1 : selection->virtual_host->route_count;
+    }
+    ist_json_strv_or_null(json, "virtual_host",
+                          selection->virtual_host != NULL ? selection->virtual_host->name : IST_STRV_NULL);
+    ist_json_begin_array(json, "considered");
+    for (uint32_t i = 0; i < count; i++) {
+        write_verdict(json, selection, i);
+    }
+    ist_json_end_array(json);
+    if (selection->l4_route != NULL) {
+        ist_json_u64(json, "l4_route", (uint64_t)(selection->l4_route - selection->port->l4_routes));
+    } else {
+        ist_json_null(json, "l4_route");
+    }
+}
+
+// --- Destinations ---------------------------------------------------------------------------------------------------
+
+static void write_tier(ist_json *json, const ist_mesh_tier *tier)
+{
+    ist_json_begin_object(json, NULL);
+    ist_json_u64(json, "priority", tier->priority);
+    ist_json_u64(json, "hosts", tier->hosts);
+    ist_json_u64(json, "healthy", tier->healthy);
+    ist_json_u64(json, "degraded", tier->degraded);
+    ist_json_u64(json, "gateways", tier->gateways);
+    ist_json_u64(json, "load_percent", tier->load.healthy_percent);
+    ist_json_u64(json, "degraded_load_percent", tier->load.degraded_percent);
+    ist_json_bool(json, "panic", tier->load.panic);
+    ist_json_end_object(json);
+}
+
+static void write_fate(ist_json *json, const ist_mesh_target_explanation *made, uint32_t index)
+{
+    const ist_mesh_endpoint_fate *fate = &made->fates[index];
+    ist_json_begin_object(json, NULL);
+    rest_write_endpoint(json, made->target->destination, index);
+    ist_json_string(json, "fate", ist_mesh_fate_name(fate->fate));
+    ist_json_double(json, "share", fate->share);
+    ist_json_u64(json, "slots", fate->slots);
+    ist_json_end_object(json);
+}
+
+static void write_details(ist_json *json, const ist_mesh_target_explanation *made)
+{
+    const ist_mesh_destination *destination = made->target->destination;
+    ist_json_string(json, "lb_policy", ist_mesh_lb_name(destination->cluster->lb));
+    ist_json_bool(json, "locality_weighted", destination->cluster->locality_weighted);
+    ist_json_strv_or_null(json, "config", destination->cluster->config);
+    ist_json_u64(json, "usable", made->usable);
+    ist_json_begin_array(json, "tiers");
+    for (uint32_t i = 0; i < made->tier_count; i++) {
+        write_tier(json, &made->tiers[i]);
+    }
+    ist_json_end_array(json);
+    ist_json_begin_array(json, "endpoints");
+    for (uint32_t i = 0; i < destination->endpoints->count; i++) {
+        write_fate(json, made, i);
+    }
+    ist_json_end_array(json);
+}
+
+static void write_target(ist_json *json, const ist_mesh_target_explanation *made)
+{
+    const ist_mesh_target *target = made->target;
+    ist_strv name = target->destination != NULL ? target->destination->cluster->name
+                    : target->weighted != NULL  ? target->weighted->cluster
+                                                : IST_STRV_NULL;
+    ist_json_begin_object(json, NULL);
+    ist_json_strv_or_null(json, "cluster", name);
+    ist_json_string(json, "state", ist_mesh_target_state_name(made->state));
+    if (target->weighted != NULL) {
+        ist_json_u64(json, "weight", target->weighted->weight);
+    } else {
+        ist_json_null(json, "weight");
+    }
+    ist_json_double(json, "asked", target->asked);
+    ist_json_double(json, "share", target->share);
+    if (target->destination != NULL) {
+        write_details(json, made);
+    }
+    ist_json_end_object(json);
+}
+
+static bool write_targets(ist_json *json, const ist_mesh_selection *selection, const ist_api_request *request)
+{
+    ist_mesh_explanation explanation;
+    if (ist_mesh_explain(selection, request->arena, &explanation) != IST_OK) {
+        return false;
+    }
+    ist_json_begin_array(json, "destinations");
+    for (uint32_t i = 0; i < explanation.target_count; i++) {
+        write_target(json, &explanation.targets[i]);
+    }
+    ist_json_end_array(json);
+    return true;
+}
+
+// --- Doors ----------------------------------------------------------------------------------------------------------
+
+typedef struct door_writer {
+    ist_json *json;
+    ist_mesh_door door;
+} door_writer;
+
+static void write_door_finding(void *ctx, const ist_mesh_finding *finding)
+{
+    const door_writer *writer = ctx;
+    if (ist_mesh_finding_concerns(finding->code, writer->door)) {
+        rest_write_finding(writer->json, finding);
+    }
+}
+
+// Does the context lead to the same route as the question did?
+static ist_status context_agrees(const ist_mesh_selection *selection, const ist_mesh_context *context, ist_arena *arena,
+                                 bool *ret_agrees)
+{
+    ist_mesh_request request;
+    uint32_t index = 0;
+    ist_status status = ist_mesh_request_complete(context, NULL, selection->service->host, arena, &request);
+    if (status == IST_OK) {
+        *ret_agrees =
+            selection->virtual_host == NULL || // routes by server name: the host's own is what DNS can ask for
+            ist_mesh_match_route(selection->virtual_host, &request, &index) == selection->route;
+    }
+    return status;
+}
+
+// The context by which a door that knows no attributes gets this answer: the service's own if it does, else the first.
+static ist_status find_context(const ist_mesh_selection *selection, const ist_mesh_policy *policy, ist_arena *arena,
+                               const ist_mesh_context **ret_context)
+{
+    bool agrees = false;
+    const ist_mesh_context *found = NULL;
+    ist_status status = context_agrees(selection, selection->rules.context, arena, &agrees);
+    found = agrees ? selection->rules.context : NULL;
+    for (uint32_t i = 0; status == IST_OK && found == NULL && i < policy->context_count; i++) {
+        status = context_agrees(selection, &policy->contexts[i], arena, &agrees);
+        found = agrees ? &policy->contexts[i] : NULL;
+    }
+    *ret_context = found;
+    return status;
+}
+
+// The DNS name that has this answer; empty where none does. DNS answers for the primary port, and with addresses alone.
+static ist_status name_for_dns(const ist_mesh_selection *selection, const rest_question *question,
+                               const ist_api_request *request, ist_buf *out)
+{
+    const ist_mesh_service *service = selection->service;
+    const ist_mesh_context *context = NULL;
+    if (selection->port->number != service->primary_port) {
+        return IST_OK;
+    }
+    if (question->query.has_subset) {
+        ist_buf_printf(out, "%.*s._subset.%.*s", IST_STRV_ARG(question->query.subset), IST_STRV_ARG(service->host));
+        return IST_OK;
+    }
+    ist_status status = find_context(selection, ist_mesh_view_policy(request->view), request->arena, &context);
+    if (status != IST_OK || context == NULL) {
+        return status;
+    }
+    const ist_mesh_name *plan = ist_mesh_view_name(request->view, service->host, NULL);
+    if (context != selection->rules.context) {
+        ist_buf_printf(out, "%.*s._ctx.%.*s", IST_STRV_ARG(context->name), IST_STRV_ARG(service->host));
+    } else if (plan != NULL && !plan->vip) {
+        ist_buf_append_strv(out, service->host);
+    }
+    return IST_OK;
+}
+
+// What each door cannot honour of this port's rules, and how it is asked for this answer. Last of all: the arena with the
+// selection is used up by it.
+static bool write_doors(ist_json *json, const ist_mesh_selection *selection, const rest_question *question,
+                        const ist_api_request *request)
+{
+    const ist_mesh_service *service = selection->service;
+    const ist_mesh_port *port = selection->port;
+    ist_buf name = IST_BUF_INIT;
+    ist_status status = name_for_dns(selection, question, request, &name);
+    ist_json_begin_array(json, "doors");
+    for (ist_mesh_door door = 0; door < _IST_MESH_DOOR_MAX && status == IST_OK; door++) {
+        door_writer writer = {.json = json, .door = door};
+        ist_json_begin_object(json, NULL);
+        ist_json_string(json, "door", ist_mesh_door_name(door));
+        ist_json_bool(json, "carries", door != IST_MESH_DOOR_DNS || name.length != 0);
+        ist_json_strv_or_null(json, "name", door == IST_MESH_DOOR_DNS ? ist_buf_view(&name) : service->host);
+        ist_json_begin_array(json, "cannot");
+        status = ist_mesh_port_findings(request->view, service, port, request->arena, write_door_finding, &writer);
+        ist_json_end_array(json);
+        ist_json_end_object(json);
+    }
+    ist_json_end_array(json);
+    status = status == IST_OK ? ist_buf_status(&name) : status;
+    ist_buf_done(&name);
+    return status == IST_OK;
+}
+
+void rest_explain(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    (void)ctx;
+    rest_question question = {0};
+    ist_mesh_selection selection;
+    ist_strv host;
+    if (!rest_has_view(request, response) ||
+        !rest_knows_parameters(request, "host|port|subset|" REST_ATTRIBUTES, response) ||
+        !rest_read_host(request, &host, response) || !rest_read_question(request, host, &question, response) ||
+        !rest_select(request, &question, &selection, response)) {
+        return;
+    }
+    ist_json json = ist_json_over(&response->body);
+    ist_json_begin_object(&json, NULL);
+    rest_write_revision(&json, request);
+    rest_write_selection(&json, &selection, &question);
+    write_request(&json, &selection.request);
+    write_policies(&json, &selection.rules);
+    write_considered(&json, &selection);
+    bool whole = write_targets(&json, &selection, request) && write_doors(&json, &selection, &question, request);
+    ist_json_end_object(&json);
+    if (!whole) {
+        ist_buf_clear(&response->body);
+        ist_api_problem(response, 503, "out of memory; try again");
+    }
+}
