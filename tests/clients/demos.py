@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The stage of the Sermant demos: a pod's network with the addresses of the other pods in it, Spring applications as real
+processes on them, the real istiod that knows them as Kubernetes objects, and the agent as the client pod's resolver."""
+
+import ctypes
+import os
+import subprocess
+import urllib.error
+import urllib.parse
+import urllib.request
+
+import yaml
+
+import harness
+import objects
+
+HOST = "spring-server.default.svc.cluster.local"
+CLUSTER_IP = "10.96.7.1"  # nobody listens there and no route leads there: what reaches a server has gone to its pod
+DISCOVERY_CLIENT_IP, ROUTING_CLIENT_IP = "10.244.1.98", "10.244.1.99"
+SERVER_IPS = ("10.244.1.11", "10.244.2.12")
+CLIENT_PORT = 8080
+RESOLV_CONF = """\
+nameserver 127.0.0.1
+search default.svc.cluster.local svc.cluster.local cluster.local
+options ndots:5
+"""
+NSSWITCH_CONF = "hosts: files dns\n"
+CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
+# Small and quick to start. Java keeps an address 30 s whatever its time to live, and HttpURLConnection keeps connections:
+# a test that counts where calls go lets neither be in the way. Both are options of the JVM; no code knows of them.
+JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dsun.net.inetaddr.ttl=0",
+       "-Dsun.net.inetaddr.negative.ttl=0", "-Dhttp.keepAlive=false")
+START_S = 120.0
+
+
+def jars():
+    return harness.built("tests/clients/java/build.sh", "ISTHMUS_DEMOS_DIR")
+
+
+def enter_pod_network(folder):
+    """Moves this process, and so all that it starts from now on, into a network and a mount namespace of its own, where
+    the addresses of all pods of the demos are local and the name server of /etc/resolv.conf is 127.0.0.1."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.unshare(CLONE_NEWNS | CLONE_NEWNET) != 0:
+        raise OSError(ctypes.get_errno(), "unshare")
+    files = {"resolv.conf": RESOLV_CONF, "nsswitch.conf": NSSWITCH_CONF}
+    commands = ["mount --make-rprivate /", "ip link set lo up"]
+    for name, text in files.items():
+        (folder / name).write_text(text)
+        commands.append(f"mount --bind {folder / name} {os.path.realpath('/etc/' + name)}")
+    commands += [f"ip address add {address}/32 dev lo" for address in (DISCOVERY_CLIENT_IP, ROUTING_CLIENT_IP, *SERVER_IPS)]
+    for command in commands:
+        subprocess.run(command.split(), check=True, timeout=30)
+
+
+class Java(harness.Process):
+    """A Spring Boot application on an address of its own."""
+
+    def __init__(self, jar, address, port, *args, env=None):
+        self.url = f"http://{address}:{port}"
+        super().__init__(
+            ["java", *JVM, "-jar", str(jars() / f"{jar}.jar"), f"--server.address={address}", f"--server.port={port}",
+             "--spring.main.banner-mode=off", *args], env=env)
+
+    def wait_started(self):
+        self.wait_line(self.stdout, r"Started \w+ in ", START_S)
+        return self
+
+    def log(self):
+        return "\n".join((*self.stdout, *self.stderr))  # Spring writes its log to stdout
+
+    def get(self, path, **query):
+        """The body of a 200."""
+        with urllib.request.urlopen(f"{self.url}{path}?{urllib.parse.urlencode(query)}", timeout=60) as answer:
+            return answer.read().decode()
+
+
+def access_log(folder, name):
+    """Settings of a server that writes a line for each request that has reached it: the Host header and the status. With
+    the server on an address of its own, this is what a capture of packets would show."""
+    settings = {"enabled": "true", "directory": folder, "prefix": name, "suffix": "", "rotate": "false", "buffered": "false",
+                "pattern": "%{Host}i %s"}
+    return [f"--server.tomcat.accesslog.{key}={value}" for key, value in settings.items()]
+
+
+def stop_all(processes):
+    """Ends JVMs, all at the same time."""
+    for process in processes:
+        process.child.terminate()
+    for process in processes:
+        process.stop()
+
+
+class World:
+    """istiod with the objects of a demo, in plaintext or with TLS and a token, and one agent at a time on it."""
+
+    def __init__(self, folder, secure, client_ip, things):
+        self.folder, self.secure, self.client_ip, self.agent = folder, secure, client_ip, None
+        (folder / "mesh").mkdir()
+        (folder / "mesh" / "mesh.yaml").write_text(objects.dump(*things))
+        encryption = ("--tls", "127.0.0.1:0", "--cert-dir", str(folder / "certs")) if secure else ()
+        self.istiod = harness.Istiod("--dir", str(folder / "mesh"), *encryption)
+
+    def _source(self):
+        if not self.secure:
+            return self.istiod.plaintext_options()
+        token = self.folder / "token"
+        token.write_text(self.istiod.token())  # audience istio-ca, one hour
+        return self.istiod.tls_options(token)
+
+    def start_agent(self, *args, config=None):
+        """The agent beside the client, in place of the one before."""
+        self.stop_agent()
+        if config:
+            (self.folder / "isthmus.yaml").write_text(yaml.safe_dump(config))
+            args = ("--config", str(self.folder / "isthmus.yaml"), *args)
+        self.agent = harness.Agent(*self._source(), "--pod-name", "spring-client", "--pod-namespace", "default",
+                                   "--pod-ip", self.client_ip, "--dns-listen", "127.0.0.1:53", *args)
+        assert self.agent.status()["source"]["server"] == (self.istiod.tls if self.secure else self.istiod.plaintext)
+        return self.agent
+
+    def apply(self, *things, gone=()):
+        """The mesh with these objects, and without those that are gone; returns when the agent has confirmed that it
+        serves it."""
+        self.istiod.apply(objects.dump(*things))
+        if gone:
+            self.istiod.call("/delete", body=objects.dump(*gone))
+        self.istiod.quiesce(clients=1)
+
+    def stop_agent(self):
+        if self.agent:
+            code = self.agent.stop()
+            assert code == 0, f"the agent ended with {code}:\n{self.agent.log()}"
+            self.agent = None
+
+    def stop(self):
+        self.stop_agent()
+        self.istiod.stop()
