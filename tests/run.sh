@@ -37,7 +37,7 @@ finish() { # the closing line, which machines read
 }
 
 usage() {
-  sed -n '4,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '4,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   exit "$1"
 }
 
