@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Conditions of routes in words.
+// Routes and their conditions in words.
 #include "mesh/explain.h"
+
+const char *ist_mesh_action_name(ist_mesh_action action)
+{
+    static const char *const NAMES[_IST_MESH_ACTION_MAX] = {[IST_MESH_ACTION_FORWARD] = "forward",
+                                                            [IST_MESH_ACTION_REDIRECT] = "redirect",
+                                                            [IST_MESH_ACTION_DIRECT_RESPONSE] = "direct_response",
+                                                            [IST_MESH_ACTION_OTHER] = "other"};
+    return action < _IST_MESH_ACTION_MAX ? NAMES[action] : "?";
+}
 
 static void append_quoted(ist_buf *out, ist_strv text)
 {

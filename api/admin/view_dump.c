@@ -5,6 +5,7 @@
 #include "admin_priv.h"
 
 #include "api_core/cluster_json.h"
+#include "api_core/route_json.h"
 #include "base/alloc.h"
 #include "mesh/select.h"
 
@@ -14,10 +15,10 @@
 static void write_match(ist_json *json, const char *key, const ist_mesh_match *match)
 {
     static const char *const KINDS[] = {
-        [IST_MESH_MATCH_ANY] = "any",           [IST_MESH_MATCH_EXACT] = "exact",
-        [IST_MESH_MATCH_PREFIX] = "prefix",     [IST_MESH_MATCH_SEPARATED_PREFIX] = "separated_prefix",
-        [IST_MESH_MATCH_SUFFIX] = "suffix",     [IST_MESH_MATCH_CONTAINS] = "contains",
-        [IST_MESH_MATCH_REGEX] = "regex",       [IST_MESH_MATCH_PRESENT] = "present",
+        [IST_MESH_MATCH_ANY] = "any",       [IST_MESH_MATCH_EXACT] = "exact",
+        [IST_MESH_MATCH_PREFIX] = "prefix", [IST_MESH_MATCH_SEPARATED_PREFIX] = "separated_prefix",
+        [IST_MESH_MATCH_SUFFIX] = "suffix", [IST_MESH_MATCH_CONTAINS] = "contains",
+        [IST_MESH_MATCH_REGEX] = "regex",   [IST_MESH_MATCH_PRESENT] = "present",
         [IST_MESH_MATCH_RANGE] = "range"};
     ist_json_begin_object(json, key);
     ist_json_string(json, "kind", KINDS[match->kind]);
@@ -42,52 +43,17 @@ static void write_matches(ist_json *json, const char *key, const ist_mesh_match 
     ist_json_end_array(json);
 }
 
-static void write_weighted(ist_json *json, const ist_mesh_weighted *destinations, uint32_t count)
-{
-    ist_json_begin_array(json, "destinations");
-    for (uint32_t i = 0; i < count; i++) {
-        ist_json_begin_object(json, NULL);
-        ist_json_strv(json, "cluster", destinations[i].cluster);
-        ist_json_u64(json, "weight", destinations[i].weight);
-        ist_json_end_object(json);
-    }
-    ist_json_end_array(json);
-}
-
-static void write_hash_policies(ist_json *json, const ist_mesh_hash_policy *policies, uint32_t count)
-{
-    static const char *const KINDS[] = {[IST_MESH_HASH_HEADER] = "header",
-                                        [IST_MESH_HASH_COOKIE] = "cookie",
-                                        [IST_MESH_HASH_SOURCE_IP] = "source_ip",
-                                        [IST_MESH_HASH_QUERY] = "query",
-                                        [IST_MESH_HASH_OTHER] = "other"};
-    ist_json_begin_array(json, "hash_policies");
-    for (uint32_t i = 0; i < count; i++) {
-        ist_json_begin_object(json, NULL);
-        ist_json_string(json, "kind", KINDS[policies[i].kind]);
-        ist_json_strv(json, "name", policies[i].name);
-        ist_json_bool(json, "terminal", policies[i].terminal);
-        ist_json_bool(json, "generated", policies[i].generated);
-        ist_json_end_object(json);
-    }
-    ist_json_end_array(json);
-}
-
 static void write_route(ist_json *json, const ist_mesh_route *route)
 {
-    static const char *const ACTIONS[] = {[IST_MESH_ACTION_FORWARD] = "forward",
-                                          [IST_MESH_ACTION_REDIRECT] = "redirect",
-                                          [IST_MESH_ACTION_DIRECT_RESPONSE] = "direct_response",
-                                          [IST_MESH_ACTION_OTHER] = "other"};
     ist_json_begin_object(json, NULL);
     ist_json_strv(json, "name", route->name);
     ist_json_strv(json, "config", route->config);
     write_match(json, "path", &route->path);
     write_matches(json, "headers", route->headers, route->header_count);
     write_matches(json, "queries", route->queries, route->query_count);
-    ist_json_string(json, "action", ACTIONS[route->action]);
-    write_weighted(json, route->destinations, route->destination_count);
-    write_hash_policies(json, route->hash_policies, route->hash_policy_count);
+    ist_json_string(json, "action", ist_mesh_action_name(route->action));
+    ist_api_write_weighted(json, route->destinations, route->destination_count);
+    ist_api_write_hash_policies(json, route->hash_policies, route->hash_policy_count);
     ist_json_u64(json, "response_status", route->response_status);
     ist_json_end_object(json);
 }
@@ -128,8 +94,8 @@ static void write_l4_routes(ist_json *json, const ist_mesh_port *port)
             ist_json_strv(json, NULL, route->server_names[s]);
         }
         ist_json_end_array(json);
-        write_weighted(json, route->destinations, route->destination_count);
-        write_hash_policies(json, route->hash_policies, route->hash_policy_count);
+        ist_api_write_weighted(json, route->destinations, route->destination_count);
+        ist_api_write_hash_policies(json, route->hash_policies, route->hash_policy_count);
         ist_json_end_object(json);
     }
     ist_json_end_array(json);
@@ -171,9 +137,9 @@ static void write_row(ist_json *json, const dump_row *row)
     ist_json_string(json, "health", ist_mesh_health_name((ist_mesh_health)endpoint->health));
     ist_json_bool(json, "mtls", (endpoint->flags & IST_MESH_ENDPOINT_MTLS) != 0);
     ist_json_bool(json, "gateway", (endpoint->flags & IST_MESH_ENDPOINT_GATEWAY) != 0);
-    ist_json_strv(json, "workload", endpoint->workload < row->endpoints->workload_count
-                                        ? row->endpoints->workloads[endpoint->workload]
-                                        : IST_STRV_NULL);
+    ist_json_strv(json, "workload",
+                  endpoint->workload < row->endpoints->workload_count ? row->endpoints->workloads[endpoint->workload]
+                                                                      : IST_STRV_NULL);
     if (endpoint->alternate < row->endpoints->alternate_count) {
         addr = row->endpoints->alternates[endpoint->alternate];
         ist_json_string(json, "alternate", ist_mesh_addr_format(&addr, text));

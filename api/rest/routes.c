@@ -3,6 +3,7 @@
 // /v1/routes/{host[:port]}: the routes of a service, in the order in which they are tried.
 #include "rest_priv.h"
 
+#include "api_core/route_json.h"
 #include "mesh/explain.h"
 
 static void write_condition(ist_json *json, const ist_mesh_match *match, ist_mesh_condition kind)
@@ -37,27 +38,6 @@ static void write_conditions(ist_json *json, const ist_mesh_route *route)
         rest_write_buf(json, NULL, &text);
     }
     ist_json_end_array(json);
-}
-
-static void write_destinations(ist_json *json, const ist_mesh_weighted *destinations, uint32_t count)
-{
-    ist_json_begin_array(json, "destinations");
-    for (uint32_t i = 0; i < count; i++) {
-        ist_json_begin_object(json, NULL);
-        ist_json_strv(json, "cluster", destinations[i].cluster);
-        ist_json_u64(json, "weight", destinations[i].weight);
-        ist_json_end_object(json);
-    }
-    ist_json_end_array(json);
-}
-
-static const char *action_name(ist_mesh_action action)
-{
-    static const char *const NAMES[_IST_MESH_ACTION_MAX] = {[IST_MESH_ACTION_FORWARD] = "forward",
-                                                            [IST_MESH_ACTION_REDIRECT] = "redirect",
-                                                            [IST_MESH_ACTION_DIRECT_RESPONSE] = "direct_response",
-                                                            [IST_MESH_ACTION_OTHER] = "other"};
-    return action < _IST_MESH_ACTION_MAX ? NAMES[action] : "?";
 }
 
 static void write_number(ist_json *json, const char *key, uint32_t number)
@@ -97,8 +77,9 @@ static void write_http_route(ist_json *json, const ist_mesh_route *route, uint32
     ist_json_strv(json, "name", route->name);
     ist_json_strv_or_null(json, "config", route->config);
     write_conditions(json, route);
-    ist_json_string(json, "action", action_name(route->action));
-    write_destinations(json, route->destinations, route->destination_count);
+    ist_json_string(json, "action", ist_mesh_action_name(route->action));
+    ist_api_write_weighted(json, route->destinations, route->destination_count);
+    ist_api_write_hash_policies(json, route->hash_policies, route->hash_policy_count);
     if (route->action == IST_MESH_ACTION_REDIRECT || route->action == IST_MESH_ACTION_DIRECT_RESPONSE) {
         ist_json_u64(json, "status", route->response_status);
         ist_json_strv_or_null(json, "redirect_host", route->redirect_host);
@@ -126,7 +107,8 @@ static void write_l4_route(ist_json *json, const ist_mesh_l4_route *route, uint3
         rest_write_buf(json, NULL, &prefix);
     }
     ist_json_end_array(json);
-    write_destinations(json, route->destinations, route->destination_count);
+    ist_api_write_weighted(json, route->destinations, route->destination_count);
+    ist_api_write_hash_policies(json, route->hash_policies, route->hash_policy_count);
     ist_json_end_object(json);
 }
 

@@ -3,45 +3,13 @@
 // Hash policies, a request with cookies and a small cluster, all from the input. Checks what must hold whatever they are:
 // the same hash twice, also with the headers the other way round where no cookie is read (the first cookie of a name
 // counts); nothing behind a terminal policy that gave a hash; and a pick that may be picked.
-#include "mesh/hash_pick.h"
+#include "fuzz_input.h"
 
-#include <stdlib.h>
+#include "mesh/hash_pick.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MAX_POLICIES = 3, MAX_HEADERS = 4, MAX_ENDPOINTS = 8 };
-
-typedef struct input {
-    const uint8_t *bytes;
-    size_t left;
-} input;
-
-static uint8_t take_byte(input *in)
-{
-    if (in->left == 0) {
-        return 0;
-    }
-    in->left--;
-    return *in->bytes++;
-}
-
-// A text: its length in one byte, then its bytes.
-static ist_strv take_text(input *in)
-{
-    size_t length = take_byte(in);
-    length = length < in->left ? length : in->left;
-    ist_strv text = ist_strv_make((const char *)in->bytes, length);
-    in->bytes += length;
-    in->left -= length;
-    return text;
-}
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
-}
 
 static void check_hash(const ist_mesh_hash_policy *policies, uint32_t count, const ist_mesh_request *request)
 {

@@ -3,38 +3,13 @@
 // A route's conditions (kinds, flags, texts, a pattern) and a request, all from the input. Checks what must hold whatever
 // the texts are: matching ends, answers the same twice, negation negates, the verdict agrees and can be said in words, the
 // completed request has a path that stays when it is normalized again, and hashes the same twice.
+#include "fuzz_input.h"
+
 #include "mesh/explain.h"
 #include "mesh/hash_pick.h"
 #include "regex/regex.h"
 
-#include <stdlib.h>
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-typedef struct input {
-    const uint8_t *bytes;
-    size_t left;
-} input;
-
-static uint8_t take_byte(input *in)
-{
-    if (in->left == 0) {
-        return 0;
-    }
-    in->left--;
-    return *in->bytes++;
-}
-
-// A text: its length in one byte, then its bytes.
-static ist_strv take_text(input *in)
-{
-    size_t length = take_byte(in);
-    length = length < in->left ? length : in->left;
-    ist_strv text = ist_strv_make((const char *)in->bytes, length);
-    in->bytes += length;
-    in->left -= length;
-    return text;
-}
 
 static ist_mesh_match take_match(input *in)
 {
@@ -51,13 +26,6 @@ static ist_mesh_match take_match(input *in)
         match.regex = NULL; // never matches
     }
     return match;
-}
-
-static void require(bool condition)
-{
-    if (!condition) {
-        abort();
-    }
 }
 
 static void check_verdict(const ist_mesh_route *route, const ist_mesh_request *request, bool found)

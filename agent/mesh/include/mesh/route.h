@@ -49,6 +49,7 @@ typedef enum ist_mesh_action {
     IST_MESH_ACTION_OTHER,       // something a look-up cannot follow (cluster_header, plugin); reported
     _IST_MESH_ACTION_MAX
 } ist_mesh_action;
+const char *ist_mesh_action_name(ist_mesh_action action) IST_RETURNS_NONNULL; // "direct_response"
 
 // Published with the route, never applied. UINT32_MAX / empty = not set.
 typedef struct ist_mesh_route_policy {
