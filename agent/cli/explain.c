@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli_priv.h"
 
-#define LISTED_MAX 20 // endpoints of one destination that a table lists one by one; a wide one lists all
+#define ROWS_KEY "rows" // of a destination: what gather_endpoints has put together
+#define LISTED_MAX 20   // endpoints of one destination that a table lists one by one; a wide one lists all
 
 static const ist_option ROWS[] = {CLI_COMMON_ROWS, CLI_QUESTION_ROWS};
 static const ist_option_short SHORTS[] = {CLI_COMMON_SHORTS, CLI_QUESTION_SHORTS};
@@ -184,6 +185,38 @@ static void fill_tiers(const cli_session *session, const json_t *destination, cl
     }
 }
 
+// The endpoints of a destination in one list: those of the answer, which are all listed, then the dropped ones.
+static int gather_endpoints(const json_t *json, json_t *destination)
+{
+    json_t *rows = json_array();
+    size_t i;
+    json_t *endpoint;
+    int failed = json_object_set_new(destination, ROWS_KEY, rows);
+    json_array_foreach(json_object_get(json, "endpoints"), i, endpoint)
+    {
+        if (ist_strv_equal(cli_text(endpoint, "cluster"), cli_text(destination, "cluster"))) {
+            failed |= json_object_set_new(endpoint, "fate", json_string("listed")) | json_array_append(rows, endpoint);
+        }
+    }
+    json_array_foreach(json_object_get(destination, "dropped"), i, endpoint)
+    {
+        failed |= json_array_append(rows, endpoint);
+    }
+    return failed;
+}
+
+static int gather(const json_t *json)
+{
+    int failed = 0;
+    size_t i;
+    json_t *destination;
+    json_array_foreach(json_object_get(json, "destinations"), i, destination)
+    {
+        failed |= gather_endpoints(json, destination);
+    }
+    return failed;
+}
+
 static void add_endpoint(cli_table *table, const json_t *endpoint, bool wide)
 {
     bool listed = cli_is(endpoint, "fate", "listed");
@@ -202,7 +235,7 @@ static void add_endpoint(cli_table *table, const json_t *endpoint, bool wide)
 
 static bool lists_all(const cli_session *session, const json_t *destination)
 {
-    return session->output == CLI_WIDE || json_array_size(json_object_get(destination, "endpoints")) <= LISTED_MAX;
+    return session->output == CLI_WIDE || json_array_size(json_object_get(destination, ROWS_KEY)) <= LISTED_MAX;
 }
 
 // All of them, or the first of those that are listed: write_rest tells of the others.
@@ -217,7 +250,7 @@ static void fill_endpoints(const cli_session *session, const json_t *destination
     size_t i;
     json_t *endpoint;
     cli_table_headers(table, session->output == CLI_WIDE ? WIDE : SHORT);
-    json_array_foreach(json_object_get(destination, "endpoints"), i, endpoint)
+    json_array_foreach(json_object_get(destination, ROWS_KEY), i, endpoint)
     {
         if (all || (cli_is(endpoint, "fate", "listed") && shown < LISTED_MAX)) {
             add_endpoint(table, endpoint, session->output == CLI_WIDE);
@@ -271,7 +304,7 @@ static void write_rest(cli_page *page, const json_t *endpoints)
 
 static void write_destination(cli_page *page, const json_t *destination)
 {
-    const json_t *endpoints = json_object_get(destination, "endpoints");
+    const json_t *endpoints = json_object_get(destination, ROWS_KEY);
     ist_strv config = cli_text(destination, "config");
     ist_buf text = IST_BUF_INIT;
     if (json_array_size(endpoints) == 0) {
@@ -345,50 +378,24 @@ static void fill_doors(const cli_session *session, const json_t *json, cli_table
     }
 }
 
-// Is `door` the first of those that the finding concerns? Each finding stands at all of them, and is shown once.
-static bool is_first_door(const json_t *finding, const json_t *door)
-{
-    ist_strv first = ist_strv_from(json_string_value(json_array_get(json_object_get(finding, "doors"), 0)));
-    return ist_strv_equal(first, cli_text(door, "door"));
-}
-
 static void fill_findings(const cli_session *session, const json_t *json, cli_table *table)
 {
     static const char *const SHORT[] = {CLI_FINDING_HEADERS, NULL};
     static const char *const WIDE[] = {CLI_FINDING_HEADERS, CLI_FINDING_WIDE, NULL};
     size_t i;
-    size_t n;
-    json_t *door;
     json_t *finding;
     cli_table_headers(table, session->output == CLI_WIDE ? WIDE : SHORT);
-    json_array_foreach(json_object_get(json, "doors"), i, door)
+    json_array_foreach(json_object_get(json, "findings"), i, finding)
     {
-        json_array_foreach(json_object_get(door, "cannot"), n, finding)
-        {
-            if (is_first_door(finding, door)) {
-                cli_cells_finding(session, table, finding);
-            }
-        }
+        cli_cells_finding(session, table, finding);
     }
-}
-
-static size_t count_findings(const json_t *json)
-{
-    size_t count = 0;
-    size_t i;
-    json_t *door;
-    json_array_foreach(json_object_get(json, "doors"), i, door)
-    {
-        count += json_array_size(json_object_get(door, "cannot"));
-    }
-    return count;
 }
 
 static void write_doors(cli_page *page, const json_t *json)
 {
     cli_page_heading(page, "Doors");
     cli_page_table(page, json, CLI_INDENT, fill_doors);
-    if (count_findings(json) != 0) {
+    if (json_array_size(json_object_get(json, "findings")) != 0) {
         cli_page_heading(page, "What the rules say and a door cannot honour");
         cli_page_table(page, json, CLI_INDENT, fill_findings);
     }
@@ -398,6 +405,9 @@ static void write_doors(cli_page *page, const json_t *json)
 
 static void write(cli_page *page, const json_t *json)
 {
+    if (gather(json) != 0) {
+        page->out->status = IST_ENOMEM;
+    }
     cli_page_heading(page, "Question");
     cli_page_table(page, json, CLI_INDENT, fill_question);
     write_routes(page, json);

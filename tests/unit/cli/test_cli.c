@@ -199,37 +199,39 @@ static void resolve_without_an_endpoint_says_why_and_fails(void **state)
 
 // --- Explain --------------------------------------------------------------------------------------------------------
 
-#define ENDPOINT_OF(address, fate, share, slots)                                                                       \
+#define ENDPOINT_OF(address, more)                                                                                     \
     "{\"address\":\"" address "\",\"port\":80,\"weight\":1,\"priority\":0,\"locality\":\"r\",\"health\":\"HEALTHY\","    \
-    "\"mtls\":true,\"workload\":null,\"fate\":\"" fate "\",\"share\":" share ",\"slots\":" slots "}"
+    "\"mtls\":true,\"workload\":null," more "}"
+#define LISTED(address, share, slots)                                                                                  \
+    ENDPOINT_OF(address, "\"cluster\":\"c1\",\"share\":" share ",\"slots\":" slots)
+#define DROPPED(address, fate) ENDPOINT_OF(address, "\"fate\":\"" fate "\"")
 #define TIER                                                                                                           \
     "{\"priority\":0,\"hosts\":3,\"healthy\":2,\"degraded\":1,\"gateways\":1,\"load_percent\":80,"                        \
     "\"degraded_load_percent\":20,\"panic\":true}"
 #define TIMEOUT_FINDING                                                                                                \
     "{\"finding\":\"timeout\",\"port\":80,\"route\":{\"index\":1,\"name\":\"b\"},\"cluster\":null,\"detail\":\"9 ms\","    \
     "\"text\":\"a time-out\",\"doors\":[\"dns\",\"rest\"]}"
-#define EXPLANATION_OF(basis, considered, endpoints)                                                                   \
+#define EXPLANATION_OF(basis, considered, listed, dropped)                                                             \
     "{\"host\":\"a.prod\",\"port\":80,\"subset\":null,\"context\":\"default\",\"basis\":\"" basis "\",\"route\":null,"     \
-    "\"endpoints\":[],\"total_slots\":7,\"share_error\":0.0123,\"lost_share\":0.25,\"unlisted\":3,"                      \
+    "\"endpoints\":[" listed "],\"total_slots\":7,\"share_error\":0.0123,\"lost_share\":0.25,\"unlisted\":3,"            \
     "\"request\":{\"method\":\"GET\",\"path\":\"/x\",\"scheme\":\"http\",\"authority\":\"a\",\"source\":null,"          \
     "\"headers\":[{\"name\":\"who\",\"value\":\"me\"}]},\"policies\":{\"unmatched\":\"strict\","                         \
     "\"empty_subset\":\"service\"},\"virtual_host\":\"a.prod:80\",\"l4_route\":null,\"considered\":[" considered "],"   \
     "\"destinations\":[{\"cluster\":\"c1\",\"state\":\"used\",\"weight\":3,\"asked\":0.75,\"share\":0.75,"              \
     "\"lb_policy\":\"MAGLEV\",\"locality_weighted\":true,\"config\":\"mine\",\"tiers\":[" TIER "],"                      \
-    "\"endpoints\":[" endpoints "]},"                                                                                  \
+    "\"dropped\":[" dropped "]},"                                                                                      \
     "{\"cluster\":\"c2\",\"state\":\"absent\",\"weight\":1,\"asked\":0.25,\"share\":0}],"                                \
-    "\"doors\":[{\"door\":\"dns\",\"carries\":false,\"name\":null,\"reason\":\"the VIP\",\"cannot\":[" TIMEOUT_FINDING    \
-    "]},{\"door\":\"rest\",\"carries\":true,\"name\":\"a.prod\",\"reason\":null,\"cannot\":[" TIMEOUT_FINDING "]}]}"
+    "\"doors\":[{\"door\":\"dns\",\"carries\":false,\"name\":null,\"reason\":\"the VIP\"},"                              \
+    "{\"door\":\"rest\",\"carries\":true,\"name\":\"a.prod\",\"reason\":null}],\"findings\":[" TIMEOUT_FINDING "]}"
 #define LOST "{\"index\":0,\"name\":\"\",\"matched\":false,\"reason\":\"it wants: path is \\\"/\\\"; it is \\u001b[2J\"}"
 
 static void explain_prints_every_section(void **state)
 {
     (void)state;
     outcome result = run_with("explain a:80 " QUESTION_FLAGS,
-                              FINE(EXPLANATION_OF("unmatched", LOST,
-                                                  ENDPOINT_OF("10.0.0.1", "listed", "0.75", "7") ","
-                                                  ENDPOINT_OF("10.0.0.2", "unhealthy", "0", "0") ","
-                                                  ENDPOINT_OF("10.0.0.3", "gateway", "0", "0"))),
+                              FINE(EXPLANATION_OF("unmatched", LOST, LISTED("10.0.0.1", "0.75", "7"),
+                                                  DROPPED("10.0.0.2", "unhealthy") ","
+                                                  DROPPED("10.0.0.3", "gateway"))),
                               "GET /v1/explain?host=a%3A80&" QUESTION_QUERY);
     assert_int_equal(result.code, 0);
     assert_string_equal(result.err, "");
@@ -263,7 +265,7 @@ static void explain_prints_every_section(void **state)
         "  10.0.0.3:80   0      HEALTHY   r          1        0.0%    0       dropped: gateway of another network, wants mTLS\n"
         "\n"
         "Slots\n"
-        "  total 7, endpoints listed 0, remaining error 1.23 points\n"
+        "  total 7, endpoints listed 1, remaining error 1.23 points\n"
         "  3 usable endpoints have none; others of their destination carry their share\n"
         "  25.0% of the traffic is lost: its destinations have no usable endpoint\n"
         "\n"
@@ -286,18 +288,27 @@ static size_t count_of(const char *text, const char *part)
     return count;
 }
 
+// 25 of them, divided by commas.
+static void append_many(ist_buf *answer, const char *endpoint)
+{
+    for (size_t i = 0; i < 25; i++) {
+        ist_buf_append_str(answer, i != 0 ? "," : "");
+        ist_buf_append_str(answer, endpoint);
+    }
+}
+
 static void explain_groups_what_is_too_much_to_list(void **state)
 {
-    static const char SCHEME[] = FINE(EXPLANATION_OF("service", "", "@"));
+    static const char SCHEME[] = FINE(EXPLANATION_OF("service", "", "@", "^"));
+    const char *listed = strchr(SCHEME, '@');
+    const char *dropped = strchr(SCHEME, '^');
     ist_buf answer = IST_BUF_INIT;
     (void)state;
-    ist_buf_append(&answer, SCHEME, ist_strv_find(ist_strv_from(SCHEME), '@'));
-    for (size_t i = 0; i < 50; i++) {
-        ist_buf_append_str(&answer, i != 0 ? "," : "");
-        ist_buf_append_str(&answer, i % 2 == 0 ? ENDPOINT_OF("10.0.0.1", "listed", "0.04", "1")
-                                               : ENDPOINT_OF("10.0.0.2", "priority", "0", "0"));
-    }
-    ist_buf_append_str(&answer, strchr(SCHEME, '@') + 1);
+    ist_buf_append(&answer, SCHEME, (size_t)(listed - SCHEME));
+    append_many(&answer, LISTED("10.0.0.1", "0.04", "1"));
+    ist_buf_append(&answer, listed + 1, (size_t)(dropped - listed) - 1);
+    append_many(&answer, DROPPED("10.0.0.2", "priority"));
+    ist_buf_append_str(&answer, dropped + 1);
     ist_buf_append_char(&answer, '\0');
     outcome result = run_with("explain a", answer.data, "GET ");
     assert_int_equal(count_of(result.out, "10.0.0.1:80"), 20);
