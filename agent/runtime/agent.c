@@ -246,9 +246,9 @@ static void log_findings(const agent *self)
                                counts.by_code[code]);
             }
         }
-        IST_NOTICE(IST_LOG_MESH, "report: %u services have rules that not every door can honour%s%.*s%s",
-                   counts.services, counts.services != 0 ? ": " : "", IST_STRV_ARG(ist_buf_view(&line)),
-                   counts.services != 0 ? "; `isthmus report` lists them" : "");
+        IST_NOTICE(IST_LOG_MESH, "report: services with rules that not every door can honour: %u%s%.*s%s",
+                   counts.services, counts.services != 0 ? " (" : "", IST_STRV_ARG(ist_buf_view(&line)),
+                   counts.services != 0 ? "); `isthmus report` lists them" : "");
         ist_buf_done(&line);
     }
     ist_arena_free(arena);
