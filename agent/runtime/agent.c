@@ -413,7 +413,7 @@ static void reload(agent *self)
     ist_metric_add(ist_metric_series(self->reloads, status == IST_OK ? "success" : "failure", NULL, NULL), 1);
     if (status == IST_OK) {
         const ist_config_rules *rules = ist_options_rules(fresh);
-        IST_NOTICE(IST_LOG_CONFIG, "configuration reloaded: %u contexts, settings for %u services, %u names",
+        IST_NOTICE(IST_LOG_CONFIG, "configuration reloaded (contexts: %u, services: %u, names: %u)",
                    rules->context_count, rules->service_count, rules->name_count);
         ist_options_free(self->reloaded);
         self->reloaded = fresh;
