@@ -247,9 +247,9 @@ const cli_command *cli_routes(void)
         .name = "routes",
         .arguments = "HOST[:PORT]",
         .help = "the routes of a service, in their order",
-        .text = "Lists the routes of a service, port by port, in the order in which they are tried: when each is "
-                "taken, and where\n"
-                "it leads. With -o wide also what a request is hashed by, what a proxy would apply besides, and the VirtualService.\n\n"
+        .text = "Lists the routes of a service, port by port, in the order in which they are tried: when each is taken, and\n"
+                "where it leads. With -o wide also what a request is hashed by, what a proxy would apply besides, and the\n"
+                "VirtualService.\n\n"
                 "Examples:\n"
                 "  isthmus routes reviews\n"
                 "  isthmus routes reviews.prod:9080 -o wide\n",
