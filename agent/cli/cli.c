@@ -12,7 +12,8 @@ static const char EXIT_CODES[] =
 
 // --- The commands ---------------------------------------------------------------------------------------------------
 
-static const cli_command *(*const COMMANDS[])(void) = {cli_services, cli_endpoints, cli_status, cli_watch};
+static const cli_command *(*const COMMANDS[])(void) = {cli_services, cli_endpoints, cli_resolve, cli_explain,
+                                                     cli_routes,   cli_report,    cli_status,  cli_watch};
 
 // NULL: no such command.
 static const cli_command *command_find(const char *name)
@@ -91,9 +92,10 @@ static ist_status read_options(const cli_command *command, int argc, const char 
         return ist_err_set(err, IST_EINVAL, "%s is missing; `isthmus %s --help` has examples", command->arguments,
                            command->name);
     }
-    if (count > command->argument_count) {
+    size_t most = command->argument_count + command->optional_count;
+    if (count > most) {
         return ist_err_set(err, IST_EINVAL, "unexpected argument \"%s\"; `isthmus %s --help` has examples",
-                           ist_options_argument(options, command->argument_count), command->name);
+                           ist_options_argument(options, most), command->name);
     }
     return IST_OK;
 }

@@ -11,21 +11,6 @@ static const ist_option ROWS[] = {
 
 static const ist_option_short SHORTS[] = {CLI_COMMON_SHORTS, {'n', NAMESPACE}, {'q', QUERY}};
 
-// Joins the texts of a list by commas into the next cell.
-static void add_list(cli_table *table, const json_t *list)
-{
-    ist_buf text = IST_BUF_INIT;
-    size_t i;
-    json_t *item;
-    json_array_foreach(list, i, item)
-    {
-        ist_buf_append_str(&text, i != 0 ? "," : "");
-        ist_buf_append_str(&text, json_is_string(item) ? json_string_value(item) : "");
-    }
-    cli_table_cell(table, ist_buf_view(&text));
-    ist_buf_done(&text);
-}
-
 // "80/http,9090/tcp"
 static void add_ports(cli_table *table, const json_t *ports)
 {
@@ -37,8 +22,7 @@ static void add_ports(cli_table *table, const json_t *ports)
         ist_buf_printf(&text, "%s%lld/%.*s", i != 0 ? "," : "", cli_number(port, "number"),
                        IST_STRV_ARG(cli_text(port, "protocol")));
     }
-    cli_table_cell(table, ist_buf_view(&text));
-    ist_buf_done(&text);
+    cli_cell_take(table, &text);
 }
 
 static void fill(const cli_session *session, const json_t *json, cli_table *table)
@@ -55,12 +39,12 @@ static void fill(const cli_session *session, const json_t *json, cli_table *tabl
         cli_table_cell(table, cli_text(service, "host"));
         cli_table_cell(table, cli_text(service, "namespace"));
         cli_table_cell(table, cli_text(service, "kind"));
-        add_list(table, json_object_get(service, "vips"));
+        cli_cell_list(table, json_object_get(service, "vips"));
         add_ports(table, json_object_get(service, "ports"));
-        add_list(table, json_object_get(service, "subsets"));
+        cli_cell_list(table, json_object_get(service, "subsets"));
         cli_table_number(table, cli_number(service, "endpoints"));
         if (wide) {
-            add_list(table, json_object_get(service, "names"));
+            cli_cell_list(table, json_object_get(service, "names"));
         }
     }
 }
@@ -72,9 +56,7 @@ static int run(cli_session *session)
     ist_buf_append_str(&target, "/v1/services");
     cli_add_parameter(&target, "namespace", ist_options_text(session->options, NAMESPACE));
     cli_add_parameter(&target, "q", ist_options_text(session->options, QUERY));
-    ist_buf_append_char(&target, '\0');
-    int code = ist_buf_status(&target) == IST_OK ? cli_fetch(session, target.data, CLI_TIMEOUT_MS, &json)
-                                                 : cli_fail(session, IST_CLI_UNHEALTHY, "out of memory");
+    int code = cli_fetch_target(session, &target, &json);
     if (code == IST_CLI_OK) {
         code = cli_print(session, json, fill);
     }

@@ -37,10 +37,10 @@ size_t cli_append_clean(ist_buf *out, ist_strv text)
     return width;
 }
 
-void cli_table_styled(cli_table *table, ist_strv text, cli_style style)
+static void add_cell(cli_table *table, ist_strv text, cli_style style)
 {
     cli_cell cell = {.offset = table->text.length, .style = style};
-    cell.width = cli_append_clean(&table->text, text.n != 0 ? text : IST_STRV("-"));
+    cell.width = cli_append_clean(&table->text, text);
     cell.length = table->text.length - cell.offset;
     ist_status status = ist_buf_status(&table->text);
     if (status == IST_OK) {
@@ -51,8 +51,24 @@ void cli_table_styled(cli_table *table, ist_strv text, cli_style style)
     }
 }
 
+void cli_table_styled(cli_table *table, ist_strv text, cli_style style)
+{
+    add_cell(table, text.n != 0 ? text : IST_STRV("-"), style);
+}
+
+void cli_table_blank(cli_table *table)
+{
+    add_cell(table, IST_STRV_NULL, CLI_PLAIN);
+}
+
+void cli_table_columns(cli_table *table, size_t count)
+{
+    table->columns = count;
+}
+
 void cli_table_headers(cli_table *table, const char *const *names)
 {
+    table->has_headers = true;
     for (table->columns = 0; names[table->columns] != NULL && table->columns < CLI_COLUMNS_MAX; table->columns++) {
         cli_table_cell(table, ist_strv_from(names[table->columns]));
     }
@@ -70,20 +86,45 @@ void cli_table_number(cli_table *table, long long number)
     cli_table_cell(table, ist_strv_make(text, length > 0 ? (size_t)length : 0));
 }
 
-static void write_cell(const cli_table *table, const cli_cell *cell, bool colour, ist_buf *out)
+void cli_append_styled(ist_buf *out, ist_strv text, cli_style style, bool colour)
 {
-    static const char *const STARTS[] = {
-        [CLI_PLAIN] = "", [CLI_GOOD] = "\x1b[32m", [CLI_BAD] = "\x1b[31m", [CLI_FAINT] = "\x1b[2m"};
-    bool styled = colour && cell->style != CLI_PLAIN;
-    ist_buf_append_str(out, styled ? STARTS[cell->style] : "");
-    ist_buf_append(out, table->text.data + cell->offset, cell->length);
+    static const char *const STARTS[] = {[CLI_PLAIN] = "",
+                                         [CLI_GOOD] = "\x1b[32m",
+                                         [CLI_BAD] = "\x1b[31m",
+                                         [CLI_FAINT] = "\x1b[2m",
+                                         [CLI_STRONG] = "\x1b[1m"};
+    bool styled = colour && style != CLI_PLAIN;
+    ist_buf_append_str(out, styled ? STARTS[style] : "");
+    ist_buf_append_strv(out, text);
     ist_buf_append_str(out, styled ? "\x1b[0m" : "");
+}
+
+static void append_spaces(ist_buf *out, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        ist_buf_append_char(out, ' ');
+    }
+}
+
+// One row. No spaces at the end of a line: what separates two cells is written before the second one.
+static void write_row(const cli_table *table, const cli_cell *row, const size_t *widths, bool colour, ist_buf *out)
+{
+    size_t spaces = table->indent;
+    for (size_t i = 0; i < table->columns; i++) {
+        if (row[i].length != 0) {
+            append_spaces(out, spaces);
+            cli_append_styled(out, ist_strv_make(table->text.data + row[i].offset, row[i].length), row[i].style, colour);
+            spaces = 0;
+        }
+        spaces += widths[i] + GAP - row[i].width;
+    }
+    ist_buf_append_char(out, '\n');
 }
 
 ist_status cli_table_write(const cli_table *table, bool headers, bool colour, ist_buf *out)
 {
     size_t widths[CLI_COLUMNS_MAX] = {0};
-    size_t first = headers ? 0 : table->columns;
+    size_t first = headers || !table->has_headers ? 0 : table->columns;
     if (table->status != IST_OK) {
         return table->status;
     }
@@ -91,13 +132,8 @@ ist_status cli_table_write(const cli_table *table, bool headers, bool colour, is
         size_t *width = &widths[i % table->columns];
         *width = table->cells.items[i].width > *width ? table->cells.items[i].width : *width;
     }
-    for (size_t i = first; i < table->cells.count; i++) {
-        bool last = i % table->columns == table->columns - 1;
-        write_cell(table, &table->cells.items[i], colour, out);
-        for (size_t n = table->cells.items[i].width; !last && n < widths[i % table->columns] + GAP; n++) {
-            ist_buf_append_char(out, ' ');
-        }
-        ist_buf_append_str(out, last ? "\n" : "");
+    for (size_t i = first; i + table->columns <= table->cells.count; i += table->columns) {
+        write_row(table, &table->cells.items[i], widths, colour, out);
     }
     return ist_buf_status(out);
 }

@@ -214,13 +214,15 @@ static ist_status find_context(const ist_mesh_selection *selection, const ist_me
     return status;
 }
 
-// The DNS name that has this answer; empty where none does. DNS answers for the primary port, and with addresses alone.
+// The DNS name that has this answer; empty where none does, with the reason. DNS answers for the primary port, and with
+// addresses alone.
 static ist_status name_for_dns(const ist_mesh_selection *selection, const rest_question *question,
-                               const ist_api_request *request, ist_buf *out)
+                               const ist_api_request *request, ist_buf *out, const char **reason)
 {
     const ist_mesh_service *service = selection->service;
     const ist_mesh_context *context = NULL;
     if (selection->port->number != service->primary_port) {
+        *reason = "DNS answers for the primary port of a service";
         return IST_OK;
     }
     if (question->query.has_subset) {
@@ -229,6 +231,7 @@ static ist_status name_for_dns(const ist_mesh_selection *selection, const rest_q
     }
     ist_status status = find_context(selection, ist_mesh_view_policy(request->view), request->arena, &context);
     if (status != IST_OK || context == NULL) {
+        *reason = "no context of the configuration leads to this route";
         return status;
     }
     const ist_mesh_name *plan = ist_mesh_view_name(request->view, service->host, NULL);
@@ -236,6 +239,8 @@ static ist_status name_for_dns(const ist_mesh_selection *selection, const rest_q
         ist_buf_printf(out, "%.*s._ctx.%.*s", IST_STRV_ARG(context->name), IST_STRV_ARG(service->host));
     } else if (plan != NULL && !plan->vip) {
         ist_buf_append_strv(out, service->host);
+    } else {
+        *reason = plan != NULL ? "DNS answers the virtual IP" : "DNS has no such name";
     }
     return IST_OK;
 }
@@ -245,13 +250,16 @@ static bool write_doors(ist_json *json, const ist_mesh_selection *selection, con
                         const ist_api_request *request)
 {
     ist_buf name = IST_BUF_INIT;
-    ist_status status = name_for_dns(selection, question, request, &name);
+    const char *reason = NULL;
+    ist_status status = name_for_dns(selection, question, request, &name, &reason);
     ist_json_begin_array(json, "doors");
     for (ist_mesh_door door = 0; door < _IST_MESH_DOOR_MAX; door++) {
         ist_json_begin_object(json, NULL);
         ist_json_string(json, "door", ist_mesh_door_name(door));
-        ist_json_bool(json, "carries", door != IST_MESH_DOOR_DNS || name.length != 0);
-        ist_json_strv_or_null(json, "name", door == IST_MESH_DOOR_DNS ? ist_buf_view(&name) : selection->service->host);
+        bool dns = door == IST_MESH_DOOR_DNS;
+        ist_json_bool(json, "carries", !dns || name.length != 0);
+        ist_json_strv_or_null(json, "name", dns ? ist_buf_view(&name) : selection->service->host);
+        ist_json_strv_or_null(json, "reason", dns ? ist_strv_from(reason) : IST_STRV_NULL);
         ist_json_end_object(json);
     }
     ist_json_end_array(json);

@@ -14,6 +14,7 @@ PLACES = ("r1/z1/a", "r1/z1/b", "r1/z2/a", "r2/z1/a", "r3/z9/x")
 STEPS = 4
 RINGS = (1024, 65536)
 HEALTH = ("UNKNOWN", "DEGRADED", "DEGRADED", "UNHEALTHY", "UNHEALTHY", "DRAINING", "TIMEOUT")
+HASHING = ("RING_HASH", "MAGLEV")
 BALANCERS = ("ROUND_ROBIN", "LEAST_REQUEST", "RANDOM", "RING_HASH", "MAGLEV")
 HASHED = {"httpHeaderName": "x-user"}
 OUTLIER = {"consecutive5xxErrors": 1000, "interval": "3600s"}  # istiod gives priorities only where there is one
@@ -149,7 +150,7 @@ class WrittenSet:
         self.number, self.lb, self.groups = number, lb, groups
         self.panic, self.locality_weighted = panic, locality_weighted
         self.host = f"w{number}.example.org"
-        self.hashed = lb in ("RING_HASH", "MAGLEV")
+        self.hashed = lb in HASHING
         self.ring_size = RINGS[1] if lb == "RING_HASH" else None
 
     def cluster(self, echo_port):
@@ -206,7 +207,7 @@ class WrittenSet:
             for i in reversed(range(len(endpoints))):
                 address, _, weight = endpoints[i]
                 if rng.random() < 0.25:
-                    endpoints[i] = (address, rng.choice(HEALTH), weight)
+                    endpoints[i] = (address, rng.choice(states(self.lb)), weight)
                 elif rng.random() < 0.1:
                     del endpoints[i]
 
@@ -214,16 +215,22 @@ class WrittenSet:
         return f"{self.host} {self.lb} panic {self.panic} locality_weighted {self.locality_weighted}: {self.groups}"
 
 
+def states(lb):
+    """Without what can leave the table of a priority empty, the named difference of hashing (test_envoy_differences.py)."""
+    return [health for health in HEALTH if health != "DEGRADED" or lb not in HASHING]
+
+
 def written_set(rng, number):
-    groups, count, uneven = [], 0, rng.random() < 0.5
+    groups, count, uneven, lb = [], 0, rng.random() < 0.5, rng.choice(BALANCERS)
     for _ in range(rng.randint(1, 4)):
         endpoints = []
         for _ in range(rng.randint(0, 4)):
             count += 1
-            health = rng.choice(("HEALTHY", "HEALTHY", "HEALTHY", *HEALTH))
+            health = rng.choice(("HEALTHY", "HEALTHY", "HEALTHY", *states(lb)))
             endpoints.append((f"127.62.{number}.{count}", health, rng.randint(1, 9) if uneven else 1))
-        groups.append((rng.randint(0, 2), rng.choice((None, 1, 2, 5)), endpoints))
-    return WrittenSet(number, rng.choice(BALANCERS), groups, rng.choice((None, 0, 0, 30, 60)), rng.random() < 0.5)
+        weight = rng.choice((1, 2, 5) if lb in HASHING else (None, 1, 2, 5))
+        groups.append((rng.randint(0, 2), weight, endpoints))
+    return WrittenSet(number, lb, groups, rng.choice((None, 0, 0, 30, 60)), rng.random() < 0.5)
 
 
 def random_balancer(rng):

@@ -135,3 +135,14 @@ def test_split_of_a_headless_service_chooses_no_pod_in_envoy_and_the_pods_here(c
     assert within_sampling_error(sum(n for (_, cluster), n in counts.items() if f"|v2|{HOST}" in (cluster or "")), 0.2), counts
     assert all(not court.envoy.hosts()[f"outbound|80|{version}|{HOST}"] & {*V1, *V2} for version in ("v1", "v2"))
     assert shares_of(answer_of()) == {V1[0]: 0.4, V1[1]: 0.4, V2[0]: 0.2}
+
+
+@pytest.mark.parametrize("endpoint, weight", [("DEGRADED", 1), ("HEALTHY", None)])
+def test_load_for_an_empty_hash_table_is_503_in_envoy_and_taken_by_the_others_here(court, endpoint, weight):
+    first = (0, 1, [("127.70.3.1", "HEALTHY", 1), ("127.70.3.2", "UNHEALTHY", 1)])
+    second = (1, weight, [("127.70.3.3", endpoint, 1)])
+    one = generate_shares.WrittenSet(1, "MAGLEV", [first, second], panic=0, locality_weighted=True)
+    court.apply(one.build(court.echo.port))
+    counts = collections.Counter(court.envoy.call(80, authority=one.host).details for _ in range(CALLS))
+    assert within_sampling_error(counts["no_healthy_upstream"], 0.3), counts
+    assert shares_of(court.ask(one.host, 80)) == {"127.70.3.1": 1}

@@ -14,7 +14,7 @@ import pytest
 import envoy_proxy
 import generate_shares
 import objects
-from generate_shares import Endpoint, ShareSet, distribute, maglev, ring, simple
+from generate_shares import Endpoint, ShareSet, WrittenSet, distribute, maglev, ring, simple
 
 pytestmark = pytest.mark.envoy
 
@@ -196,6 +196,14 @@ WORKED = {
         lambda n: ShareSet(n, "service", endpoints(n, *TWO_PLACES, unready=(2,)), maglev(**HALVES)),
         {1: 0.5, 3: 0.25, 4: 0.25},
     ),
+    "hashing gives the load for degraded hosts to healthy ones": (
+        lambda n: WrittenSet(n, "MAGLEV", written(n, "HDX", "HXXXXXXXXXXXXXXXXX"), panic=0),
+        {1: 0.93, 4: 0.07},
+    ),
+    "draining hosts are no part of the total": (
+        lambda n: WrittenSet(n, "RANDOM", written(n, "RRTXD", "UXRH"), panic=50),
+        {5: 0.07, 6: 0.465, 9: 0.465},
+    ),
     "hashing keeps locality weights in panic": (
         lambda n: ShareSet(
             n,
@@ -211,6 +219,18 @@ WORKED = {
 
 def weighted(number, *weights):
     return [Endpoint(f"127.61.{number}.{i}", HERE, weight) for i, weight in enumerate(weights, 1)]
+
+
+LETTERS = {"H": "HEALTHY", "X": "UNHEALTHY", "D": "DEGRADED", "R": "DRAINING", "T": "TIMEOUT", "U": "UNKNOWN"}
+
+
+def written(number, *priorities):
+    """A letter for each endpoint."""
+    names = (f"127.61.{number}.{i}" for i in range(1, 250))
+    return [
+        (priority, None, [(next(names), LETTERS[letter], 1) for letter in letters])
+        for priority, letters in enumerate(priorities)
+    ]
 
 
 def test_worked_cases_hold_in_envoy_and_agent(court):

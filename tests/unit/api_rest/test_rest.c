@@ -41,6 +41,7 @@ static const ist_api_status_source STATUS = {.write_status = write_status, .read
 
 typedef struct question {
     const ist_mesh_view *view;
+    ist_api_rest *rest;        // the door that goes on dealing; NULL = a new one
     const char *target;
     const char *accept;        // NULL = none
     const char *last_event_id; // NULL = none
@@ -54,7 +55,7 @@ typedef struct question {
 static ist_status ask(const question *q, ist_api_response *response)
 {
     ist_api_rest rest = {.status = &STATUS};
-    ist_api_routes routes = ist_api_rest_routes(&rest);
+    ist_api_routes routes = ist_api_rest_routes(q->rest != NULL ? q->rest : &rest);
     const ist_api_routes *sets[] = {&routes};
     const ist_api_routes *set = NULL;
     *response = (ist_api_response){.body = IST_BUF_INIT};
@@ -192,6 +193,12 @@ static void answers_keep_the_promise(void **state)
         {"/v1/services/reviews", "Port", "ports"},
         {"/v1/endpoints/reviews", "Endpoints", NULL},
         {"/v1/endpoints/reviews", "Endpoint", "endpoints"},
+        {"/v1/resolve?host=reviews", "Resolved", NULL},
+        {"/v1/resolve?host=reviews&brief", "Resolved", NULL},
+        {"/v1/explain?host=reviews", "Explanation", NULL},
+        {"/v1/explain?host=reviews", "Destination", "destinations"},
+        {"/v1/routes/reviews", "RouteList", NULL},
+        {"/v1/report", "Report", NULL},
         {"/v1/status", "Status", NULL},
         {"/v1/watch?timeout=0", "Change", NULL},
     };
@@ -340,6 +347,19 @@ static void endpoints_errors_say_what_to_do(void **state)
         {"/v1/endpoints/reviews?sub=v1", 400, "unknown parameter \"sub\"; known are subset|"},
         {"/v1/endpoints/reviews?header.=v1", 400, "unknown parameter \"header.\""},
         {"/v1/endpoints/", 404, "nothing is served at"},
+        {"/v1/endpoints/reviews?source=here", 400, "source must be an IP address, not \"here\""},
+        {"/v1/explain", 400, "which service? add host=NAME or host=NAME:PORT"},
+        {"/v1/explain?host=nobody", 404, "no service answers to \"nobody\""},
+        {"/v1/explain?host=reviews:81", 404, "no such port or subset"},
+        {"/v1/explain?host=reviews:80&port=81", 400, "two ports: \"80\" behind the host, port=81"},
+        {"/v1/explain?host=reviews&context=canary", 400,
+         "no context \"canary\"; the configuration has default. Add it under contexts: in the file of --config"},
+        {"/v1/resolve?host=reviews&brief=1", 400, "brief must be true or false, not \"1\""},
+        {"/v1/resolve", 400, "which service?"},
+        {"/v1/routes/reviews:81", 404, "reviews.prod.svc.cluster.local has no port 81"},
+        {"/v1/routes/reviews?subset=v1", 400, "unknown parameter \"subset\"; this path takes none"},
+        {"/v1/report?finding=timeuot", 400, "no finding \"timeuot\"; known are unmatched, conditional-route"},
+        {"/v1/report?host=nobody", 404, "no service answers to \"nobody\""},
     };
     (void)state;
     mesh_world world = mesh_world_open();
@@ -354,11 +374,271 @@ static void endpoints_errors_say_what_to_do(void **state)
 
 static void without_view_all_but_status_is_unavailable(void **state)
 {
-    static const char *const TARGETS[] = {"/v1/services", "/v1/services/x", "/v1/endpoints/x"};
+    static const char *const TARGETS[] = {"/v1/services", "/v1/services/x", "/v1/endpoints/x",
+                                          "/v1/resolve?host=x", "/v1/explain?host=x", "/v1/routes/x", "/v1/report"};
     (void)state;
     for (size_t i = 0; i < IST_COUNT(TARGETS); i++) {
         assert_problem(NULL, TARGETS[i], 503, "GET /v1/status says what is still missing");
     }
+}
+
+// --- Resolve --------------------------------------------------------------------------------------------------------
+
+#define REVIEWS "reviews.prod.svc.cluster.local"
+#define CALLS 100
+
+#define ENDPOINTS_MAX 8
+
+// Draws one endpoint and counts it at its place in `endpoints`.
+static void draw(const ist_mesh_view *view, ist_api_rest *rest, const json_t *endpoints, uint32_t *picked)
+{
+    ist_api_response response;
+    question q = {.view = view, .rest = rest, .target = "/v1/resolve?host=reviews&brief=true"};
+    assert_int_equal(ask(&q, &response), IST_OK);
+    json_t *answer = parse(&response.body);
+    assert_null(json_object_get(answer, "endpoints"));
+    size_t i;
+    json_t *endpoint;
+    json_array_foreach(endpoints, i, endpoint)
+    {
+        picked[i] += json_equal(endpoint, json_object_get(answer, "pick")) ? 1 : 0;
+    }
+    json_decref(answer);
+    ist_buf_done(&response.body);
+}
+
+static void resolve_deals_each_endpoint_by_its_slots(void **state)
+{
+    (void)state;
+    mesh_world world = mesh_world_open();
+    mesh_world_fill(&world);
+    mesh_world_split(&world, REVIEWS, 60); // 3 at 20 %, 1 at 40 %
+    assert_int_equal(mesh_world_publish(&world), 2);
+    const ist_mesh_view *view = ist_mesh_store_acquire(world.store);
+    ist_api_rest rest = {.status = &STATUS};
+    json_t *list = get(view, "/v1/endpoints/reviews", 200);
+    const json_t *endpoints = json_object_get(list, "endpoints");
+    size_t decks_2 = 2 * (size_t)number(list, "total_slots");
+    assert_int_equal(decks_2, 10);
+    assert_int_equal(json_array_size(endpoints), 4);
+    for (size_t call = 0; call < CALLS; call += decks_2) {
+        uint32_t picked[ENDPOINTS_MAX] = {0};
+        for (size_t i = 0; i < decks_2; i++) {
+            draw(view, &rest, endpoints, picked);
+        }
+        for (size_t i = 0; i < json_array_size(endpoints); i++) {
+            assert_int_equal(picked[i], 2 * number(json_array_get(endpoints, i), "slots"));
+        }
+    }
+    json_decref(list);
+    ist_mesh_store_release(world.store, view);
+    mesh_world_close(&world);
+}
+
+static void resolve_without_endpoints_picks_nothing(void **state)
+{
+    (void)state;
+    mesh_world world = mesh_world_open();
+    mesh_world_fill(&world);
+    const ist_mesh_view *view = ist_mesh_store_acquire(world.store);
+    json_t *answer = get(view, "/v1/resolve?host=empty", 200);
+    assert_true(json_is_null(json_object_get(answer, "pick")));
+    assert_true(json_is_null(json_object_get(answer, "hash")));
+    assert_int_equal(json_array_size(json_object_get(answer, "endpoints")), 0);
+    json_decref(answer);
+    ist_mesh_store_release(world.store, view);
+    mesh_world_close(&world);
+}
+
+// --- Explain --------------------------------------------------------------------------------------------------------
+
+static json_t *at(const json_t *object, const char *list, size_t index)
+{
+    json_t *item = json_array_get(json_object_get(object, list), index);
+    assert_non_null(item);
+    return item;
+}
+
+static void explain_tells_why_an_earlier_route_was_lost(void **state)
+{
+    (void)state;
+    mesh_world world = mesh_world_open();
+    mesh_world_fill(&world);
+    const ist_mesh_view *view = ist_mesh_store_acquire(world.store);
+    json_t *answer = get(view, "/v1/explain?host=reviews:80&header.Who=me", 200);
+    assert_int_equal(json_array_size(json_object_get(answer, "considered")), 2);
+    assert_true(json_is_false(json_object_get(at(answer, "considered", 0), "matched")));
+    assert_string_equal(text(at(answer, "considered", 0), "reason"),
+                        "it wants: header \"who\" is \"tester\"; it is \"me\"");
+    assert_true(json_is_true(json_object_get(at(answer, "considered", 1), "matched")));
+    assert_string_equal(text(at(answer, "considered", 1), "name"), "weights");
+    assert_string_equal(text(at(json_object_get(answer, "request"), "headers", 0), "value"), "me");
+
+    const json_t *first = at(answer, "destinations", 0);
+    assert_int_equal(json_array_size(json_object_get(answer, "destinations")), 2);
+    assert_string_equal(text(first, "cluster"), "outbound|80|v1|" REVIEWS);
+    assert_string_equal(text(first, "state"), "used");
+    assert_int_equal(number(first, "weight"), 75);
+    assert_int_equal(number(at(first, "tiers", 0), "load_percent"), 100);
+    assert_int_equal(number(first, "endpoints"), 3);
+    assert_int_equal(number(first, "listed"), 3);
+    assert_int_equal(json_array_size(json_object_get(first, "dropped")), 0);
+    json_decref(answer);
+
+    answer = get(view, "/v1/explain?host=reviews&header.who=tester", 200); // nothing behind the one that matched
+    assert_int_equal(json_array_size(json_object_get(answer, "considered")), 1);
+    assert_true(json_is_true(json_object_get(at(answer, "considered", 0), "matched")));
+    json_decref(answer);
+    ist_mesh_store_release(world.store, view);
+    mesh_world_close(&world);
+}
+
+static void explain_names_the_door_that_carries_the_answer(void **state)
+{
+    static const struct {
+        const char *target;
+        const char *name;   // of DNS; NULL: it cannot
+        const char *reason; // then
+    } CASES[] = {
+        {"/v1/explain?host=reviews&subset=v1", "v1._subset." REVIEWS, NULL},
+        {"/v1/explain?host=reviews&header.who=tester", NULL, "no context of the configuration leads to this route"},
+        {"/v1/explain?host=reviews:9090", NULL, "DNS answers for the primary port of a service"},
+        {"/v1/explain?host=ratings", NULL, "DNS answers the virtual IP"},
+    };
+    (void)state;
+    mesh_world world = mesh_world_open();
+    mesh_world_fill(&world);
+    const ist_mesh_view *view = ist_mesh_store_acquire(world.store);
+    for (size_t i = 0; i < IST_COUNT(CASES); i++) {
+        json_t *answer = get(view, CASES[i].target, 200);
+        const json_t *dns = at(answer, "doors", 0);
+        const json_t *rest = at(answer, "doors", 1);
+        assert_string_equal(text(dns, "door"), "dns");
+        assert_int_equal(json_is_true(json_object_get(dns, "carries")), CASES[i].name != NULL);
+        assert_string_equal(text(dns, CASES[i].name != NULL ? "name" : "reason"),
+                            CASES[i].name != NULL ? CASES[i].name : CASES[i].reason);
+        assert_true(json_is_null(json_object_get(dns, CASES[i].name != NULL ? "reason" : "name")));
+        assert_string_equal(text(rest, "door"), "rest");
+        assert_true(json_is_true(json_object_get(rest, "carries")));
+        json_decref(answer);
+    }
+    ist_mesh_store_release(world.store, view);
+    mesh_world_close(&world);
+}
+
+// --- Routes and report ----------------------------------------------------------------------------------------------
+
+#define RATINGS "ratings.prod.svc.cluster.local"
+
+// ratings gets routes of its own: one with a path, and one with a time-out and a mirror; and a redirect in between.
+static const ist_mesh_view *ruled_view(mesh_world *world)
+{
+    ist_mesh_weighted all = {.cluster = IST_STRV("outbound|80||" RATINGS), .weight = 1};
+    ist_mesh_route route = {.path = {.kind = IST_MESH_MATCH_PREFIX, .value = IST_STRV("/")},
+                            .fraction_per_million = 1000000,
+                            .policy = IST_MESH_ROUTE_POLICY_NONE};
+    ist_mesh_route routes[] = {route, route, route};
+    routes[0].name = IST_STRV("beta");
+    routes[0].path = (ist_mesh_match){.kind = IST_MESH_MATCH_EXACT, .value = IST_STRV("/beta")};
+    routes[0].destinations = &all;
+    routes[0].destination_count = 1;
+    routes[1].path = (ist_mesh_match){.kind = IST_MESH_MATCH_EXACT, .value = IST_STRV("/old")};
+    routes[1].action = IST_MESH_ACTION_REDIRECT;
+    routes[1].response_status = 301;
+    routes[1].redirect_host = IST_STRV("new.example.com");
+    routes[2].destinations = &all;
+    routes[2].destination_count = 1;
+    routes[2].policy.timeout_ms = 2500;
+    routes[2].policy.mirror_cluster = IST_STRV("outbound|80|v2|" REVIEWS);
+    ist_strv domain = IST_STRV(RATINGS);
+    ist_mesh_virtual_host host = {.name = IST_STRV(RATINGS ":80"),
+                                  .domains = &domain,
+                                  .routes = routes,
+                                  .domain_count = 1,
+                                  .route_count = IST_COUNT(routes)};
+    mesh_world_fill(world);
+    assert_int_equal(ist_mesh_builder_put_virtual_host(world->builder, IST_STRV("80"), &host, NULL), IST_OK);
+    assert_int_equal(mesh_world_publish(world), 2);
+    return ist_mesh_store_acquire(world->store);
+}
+
+static void routes_show_conditions_actions_and_policies(void **state)
+{
+    (void)state;
+    mesh_world world = mesh_world_open();
+    const ist_mesh_view *view = ruled_view(&world);
+    json_t *answer = get(view, "/v1/routes/ratings:80", 200);
+    assert_int_equal(json_array_size(json_object_get(answer, "ports")), 1);
+    const json_t *port = at(answer, "ports", 0);
+    assert_string_equal(text(port, "virtual_host"), RATINGS ":80");
+    assert_int_equal(json_array_size(json_object_get(port, "routes")), 3);
+    const json_t *first = at(port, "routes", 0);
+    assert_string_equal(text(first, "name"), "beta");
+    assert_string_equal(json_string_value(at(first, "conditions", 0)), "path is \"/beta\"");
+    assert_string_equal(text(first, "action"), "forward");
+    assert_string_equal(text(at(first, "destinations", 0), "cluster"), "outbound|80||" RATINGS);
+    const json_t *redirect = at(port, "routes", 1);
+    assert_string_equal(text(redirect, "action"), "redirect");
+    assert_int_equal(number(redirect, "status"), 301);
+    assert_string_equal(text(redirect, "redirect_host"), "new.example.com");
+    const json_t *last = at(port, "routes", 2);
+    assert_int_equal(json_array_size(json_object_get(last, "conditions")), 0);
+    assert_int_equal(number(json_object_get(last, "published"), "timeout_ms"), 2500);
+    assert_string_equal(text(json_object_get(last, "published"), "mirror"), "outbound|80|v2|" REVIEWS);
+    assert_null(json_object_get(json_object_get(last, "published"), "retries")); // only what is set
+    json_decref(answer);
+    answer = get(view, "/v1/routes/reviews", 200); // without a port: all
+    assert_int_equal(json_array_size(json_object_get(answer, "ports")), 2);
+    json_decref(answer);
+    ist_mesh_store_release(world.store, view);
+    mesh_world_close(&world);
+}
+
+// How many findings of this name an answer has, by its own list and by its summary.
+static long long findings(const json_t *answer, const char *name)
+{
+    long long count = 0;
+    size_t i;
+    size_t n;
+    json_t *service;
+    json_t *finding;
+    json_array_foreach(json_object_get(answer, "services"), i, service)
+    {
+        json_array_foreach(json_object_get(service, "findings"), n, finding)
+        {
+            count += strcmp(text(finding, "finding"), name) == 0 ? 1 : 0;
+        }
+    }
+    assert_int_equal(number(json_object_get(json_object_get(answer, "summary"), "findings"), name), count);
+    return count;
+}
+
+static void report_finds_what_a_door_cannot_honour(void **state)
+{
+    (void)state;
+    mesh_world world = mesh_world_open();
+    const ist_mesh_view *view = ruled_view(&world);
+    json_t *answer = get(view, "/v1/report", 200);
+    assert_int_equal(findings(answer, "timeout"), 1);
+    assert_int_equal(findings(answer, "mirror"), 1);
+    assert_int_equal(findings(answer, "conditional-route"), 3); // testers of reviews; beta and old of ratings
+    assert_int_equal(findings(answer, "response"), 1);
+    json_decref(answer);
+    answer = get(view, "/v1/report?host=ratings&finding=timeout", 200);
+    const json_t *service = at(answer, "services", 0);
+    assert_string_equal(text(service, "host"), RATINGS);
+    assert_int_equal(json_array_size(json_object_get(service, "findings")), 1);
+    const json_t *timeout = at(service, "findings", 0);
+    assert_string_equal(text(timeout, "detail"), "2500 ms");
+    assert_int_equal(number(json_object_get(timeout, "route"), "index"), 2);
+    assert_int_equal(json_array_size(json_object_get(timeout, "doors")), 2);
+    json_decref(answer);
+    answer = get(view, "/v1/report?host=reviews&finding=mirror", 200); // none: no service
+    assert_int_equal(json_array_size(json_object_get(answer, "services")), 0);
+    assert_int_equal(number(json_object_get(answer, "summary"), "services"), 0);
+    json_decref(answer);
+    ist_mesh_store_release(world.store, view);
+    mesh_world_close(&world);
 }
 
 // --- Status ---------------------------------------------------------------------------------------------------------
@@ -530,7 +810,9 @@ static void out_of_memory_never_gives_half_an_answer(void **state)
 {
     static const char *const TARGETS[] = {"/v1/services?q=r", "/v1/services/reviews", "/v1/watch?revision=0",
                                           "/v1/endpoints/reviews?header.Who=tester&path=/", "/v1/status",
-                                          "/v1/openapi.json"};
+                                          "/v1/openapi.json", "/v1/resolve?host=reviews&header.Who=me",
+                                          "/v1/resolve?host=reviews&brief", "/v1/explain?host=reviews&path=/x",
+                                          "/v1/routes/reviews", "/v1/report", "/v1/report?host=reviews"};
     (void)state;
     mesh_world world = mesh_world_open();
     mesh_world_fill(&world);
@@ -551,6 +833,12 @@ int main(void)
         cmocka_unit_test(service_is_found_by_every_name),
         cmocka_unit_test(endpoints_follow_the_rules),
         cmocka_unit_test(endpoints_errors_say_what_to_do),
+        cmocka_unit_test(resolve_deals_each_endpoint_by_its_slots),
+        cmocka_unit_test(resolve_without_endpoints_picks_nothing),
+        cmocka_unit_test(explain_tells_why_an_earlier_route_was_lost),
+        cmocka_unit_test(explain_names_the_door_that_carries_the_answer),
+        cmocka_unit_test(routes_show_conditions_actions_and_policies),
+        cmocka_unit_test(report_finds_what_a_door_cannot_honour),
         cmocka_unit_test(without_view_all_but_status_is_unavailable),
         cmocka_unit_test(status_shows_readiness_with_its_reason),
         cmocka_unit_test(watch_answers_at_once_where_there_is_news),

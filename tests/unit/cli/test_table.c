@@ -70,6 +70,23 @@ static void cells_count_characters_and_cannot_drive_a_terminal(void **state)
     cli_table_done(&table);
 }
 
+static void rows_are_indented_and_never_end_in_spaces(void **state)
+{
+    (void)state;
+    cli_table table;
+    cli_table_init(&table);
+    table.indent = 2;
+    cli_table_columns(&table, 3);
+    cli_table_cell(&table, IST_STRV("a"));
+    cli_table_styled(&table, IST_STRV("strong"), CLI_STRONG);
+    cli_table_cell(&table, IST_STRV("c"));
+    cli_table_blank(&table);
+    cli_table_cell(&table, IST_STRV("b"));
+    cli_table_blank(&table);
+    assert_table(&table, false, true, "  a   \x1b[1mstrong\x1b[0m   c\n      b\n"); // no headers: nothing is left out
+    cli_table_done(&table);
+}
+
 static void table_without_rows_is_its_headers(void **state)
 {
     (void)state;
@@ -107,6 +124,7 @@ int main(void)
         cmocka_unit_test(headers_can_be_left_out),
         cmocka_unit_test(colour_takes_no_place),
         cmocka_unit_test(cells_count_characters_and_cannot_drive_a_terminal),
+        cmocka_unit_test(rows_are_indented_and_never_end_in_spaces),
         cmocka_unit_test(table_without_rows_is_its_headers),
         cmocka_unit_test(out_of_memory_is_reported_at_the_end),
     };

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The REST door: /v1/services, /v1/services/{host}, /v1/endpoints/{host[:port]}, /v1/resolve, /v1/explain,
-// /v1/routes/{host[:port]}, /v1/report, /v1/status, /v1/watch, /v1/openapi.json. Handlers are pure over
-// (request, view); the shapes of the answers are promised in docs/rest.md and openapi.json.
+// /v1/routes/{host[:port]}, /v1/report, /v1/status, /v1/watch, /v1/openapi.json. Handlers are pure over (request, view), but
+// for the positions of /v1/resolve; the shapes of the answers are promised in docs/rest.md and openapi.json.
 //
 // Threads: the HTTP thread.
 #pragma once
