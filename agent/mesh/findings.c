@@ -438,13 +438,16 @@ static ist_status find_in_answer(finder *f)
 
 static void find_in_addresses(finder *f)
 {
-    const ist_mesh_name *plan = ist_mesh_view_name(f->view, f->about.service->host, NULL);
-    if (!ist_mesh_shape_port_has_rules(f->about.service, f->about.port)) {
+    const ist_mesh_service *service = f->about.service;
+    if (!ist_mesh_shape_port_has_rules(service, f->about.port)) {
         return;
     }
-    if (f->about.service->kind == IST_MESH_HEADLESS) {
+    if (service->kind == IST_MESH_HEADLESS) {
         tell_code(f, IST_MESH_FINDING_HEADLESS_SPLIT);
-    } else if (plan != NULL && plan->vip) {
+        return;
+    }
+    const ist_mesh_name *plan = ist_mesh_view_name(f->view, service->host, NULL);
+    if (plan != NULL && plan->vip) {
         tell_code(f, IST_MESH_FINDING_VIRTUAL_IP);
     }
 }
