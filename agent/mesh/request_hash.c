@@ -18,7 +18,22 @@ static int compare_values(const void *a, const void *b)
     return ist_strv_compare(*(const ist_strv *)a, *(const ist_strv *)b);
 }
 
-// All values of the header, sorted, so that their order does not matter.
+// Here their order matters.
+static ist_mesh_hash_result hash_joined_header(const ist_mesh_request *request, ist_strv name, uint64_t *ret_hash)
+{
+    char room[IST_MESH_REQUEST_JOINED_MAX];
+    size_t length = 0;
+    if (!ist_mesh_request_join_header(request, name, room, &length)) {
+        return IST_MESH_HASH_NO_INPUT;
+    }
+    if (length > sizeof(room)) {
+        return IST_MESH_HASH_UNSUPPORTED;
+    }
+    *ret_hash = ist_hash_xx64(ist_strv_make(room, length), 0);
+    return IST_MESH_HASH_HASHED;
+}
+
+// All values of the header, sorted, so that their order does not matter; the hash of each is the seed of the next.
 static ist_mesh_hash_result hash_header(const ist_mesh_request *request, ist_strv name, uint64_t *ret_hash)
 {
     ist_strv values[MAX_VALUES];
@@ -36,7 +51,10 @@ static ist_mesh_hash_result hash_header(const ist_mesh_request *request, ist_str
         return IST_MESH_HASH_NO_INPUT;
     }
     qsort(values, count, sizeof(*values), compare_values);
-    *ret_hash = ist_hash_xx64_parts(values, count, 0);
+    *ret_hash = 0;
+    for (size_t i = 0; i < count; i++) {
+        *ret_hash = ist_hash_xx64(values[i], *ret_hash);
+    }
     return IST_MESH_HASH_HASHED;
 }
 
@@ -118,7 +136,9 @@ static ist_mesh_hash_result apply(const ist_mesh_hash_policy *policy, const ist_
 {
     switch (policy->kind) {
     case IST_MESH_HASH_HEADER:
-        return hash_header(request, policy->name, ret_hash);
+        return ist_mesh_request_is_joined_header(policy->name)
+                   ? hash_joined_header(request, policy->name, ret_hash)
+                   : hash_header(request, policy->name, ret_hash);
     case IST_MESH_HASH_COOKIE:
         return hash_cookie(request, policy, ret_hash);
     case IST_MESH_HASH_SOURCE_IP:
