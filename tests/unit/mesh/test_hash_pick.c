@@ -323,6 +323,19 @@ static const measured_request REQUESTS[] = {
     {2, "/p2", "127.0.0.1", {NULL}, 'a'},
     {2, "/p2", "127.0.0.2", {NULL}, 'w'},
     {2, "/p2", "127.77.66.55", {NULL}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2"}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.1, 127.0.0.2\t"}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "junk,127.0.0.2"}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.1", "x-forwarded-for", "127.0.0.2"}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2", "x-forwarded-for", ""}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "0:0:0:0:0:0:0:2"}, 'o'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "::2"}, 'o'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2,"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2,junk"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2:80"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.02"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "[::1]"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", ""}, 'i'},
     {3, "/p3?k=alice", "", {NULL}, 'e'},
     {3, "/p3?a=1&k=bob", "", {NULL}, 'j'},
     {3, "/p3?k=bob&k=carol", "", {NULL}, 'j'},
@@ -459,6 +472,18 @@ static void more_values_than_envoy_takes_are_not_hashed(void **state)
     assert_int_equal(result_of(&header, 1, &request), IST_MESH_HASH_UNSUPPORTED);
 }
 
+static void forwarded_address_that_envoy_reads_otherwise_is_not_hashed(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"::ffff:127.0.0.2", "127.0.0.1, ::FFFF:127.0.0.2", "fe80::1%lo"};
+    const ist_mesh_hash_policy source = {.kind = IST_MESH_HASH_SOURCE_IP};
+    for (size_t i = 0; i < IST_COUNT(texts); i++) {
+        const ist_mesh_header header = {IST_STRV("x-forwarded-for"), ist_strv_from(texts[i])};
+        const ist_mesh_request request = {.source = IST_STRV("127.0.0.1"), .headers = &header, .header_count = 1};
+        assert_int_equal(result_of(&source, 1, &request), IST_MESH_HASH_UNSUPPORTED);
+    }
+}
+
 static void joined_header_that_is_too_long_is_not_hashed(void **state)
 {
     (void)state;
@@ -580,6 +605,7 @@ int main(void)
         cmocka_unit_test(request_without_what_is_hashed_says_so),
         cmocka_unit_test(terminal_policy_shields_what_follows),
         cmocka_unit_test(more_values_than_envoy_takes_are_not_hashed),
+        cmocka_unit_test(forwarded_address_that_envoy_reads_otherwise_is_not_hashed),
         cmocka_unit_test(joined_header_that_is_too_long_is_not_hashed),
         cmocka_unit_test(results_have_names),
         cmocka_unit_test(cluster_that_cannot_be_followed_says_so),
