@@ -101,7 +101,11 @@ api /v1/endpoints/reviews | jq -r '.endpoints[] | "  \(.address):\(.port)  subse
 show "isthmus services --admin 127.0.0.1:$admin"
 "$isthmus" services --admin "127.0.0.1:$admin" | sed 's/^/  /'
 
-bold "6. Change the split in the directory: 50 % v2, 50 % v3"
+bold "6. Why? The route, the destinations tier by tier, every endpoint, and which door can carry it"
+show "isthmus explain reviews --path /api --admin 127.0.0.1:$admin"
+"$isthmus" explain reviews --path /api --admin "127.0.0.1:$admin" | sed 's/^/  /'
+
+bold "7. Change the split in the directory: 50 % v2, 50 % v3"
 revision=$(api /v1/status | jq .revision)
 sed -e 's/subset: v1$/subset: v3/' -e 's/weight: 90/weight: 50/' -e 's/weight: 10/weight: 50/' \
     docs/examples/bookinfo/reviews-rules.yaml > "$work/new.yaml"
@@ -112,7 +116,7 @@ say ""
 say "  The same 200 look-ups now:"
 tally
 
-bold "7. Health and metrics"
+bold "8. Health and metrics"
 show "curl http://127.0.0.1:$admin/metrics | grep isthmus_dns_requests_total"
 api /metrics | grep '^isthmus_dns_requests_total' | sed 's/^/  /'
 say "  resident memory: $(awk '/VmRSS/ {printf "%.1f MB", $2 / 1024}' "/proc/$agent_pid/status")"

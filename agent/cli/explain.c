@@ -86,13 +86,16 @@ static void write_outcome(cli_page *page, const json_t *json)
 static void write_routes(cli_page *page, const json_t *json)
 {
     ist_strv host = cli_text(json, "virtual_host");
+    bool some = json_array_size(json_object_get(json, "considered")) != 0;
     if (host.n != 0) {
         cli_page_heading(page, "Routes of virtual host %.*s", IST_STRV_ARG(host));
+    } else if (some) {
+        cli_page_heading(page, "TCP and TLS routes of port %lld", cli_number(json, "port"));
     } else {
         bool asked = !cli_is(json, "basis", "subset");
-        cli_page_heading(page, "Routes: %s", asked ? "this port has no virtual host" : "not asked");
+        cli_page_heading(page, "Routes: %s", asked ? "this port has none" : "not asked");
     }
-    if (json_array_size(json_object_get(json, "considered")) != 0) {
+    if (some) {
         cli_page_table(page, json, CLI_INDENT, fill_routes);
     }
     write_outcome(page, json);

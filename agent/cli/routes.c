@@ -77,6 +77,23 @@ static void add_policy(cli_table *table, json_t *published, size_t line)
     }
 }
 
+// Hash policy number `line`: "cookie session, else one is made".
+static void add_hash_policy(cli_table *table, const json_t *policies, size_t line)
+{
+    const json_t *policy = json_array_get(policies, line);
+    ist_strv name = cli_text(policy, "name");
+    ist_buf text = IST_BUF_INIT;
+    if (policy == NULL && line != 0) {
+        cli_table_blank(table);
+        return;
+    }
+    ist_buf_printf(&text, "%.*s%s%.*s", IST_STRV_ARG(cli_text(policy, "kind")), name.n != 0 ? " " : "",
+                   IST_STRV_ARG(name));
+    ist_buf_append_str(&text, json_is_true(json_object_get(policy, "generated")) ? ", else one is made" : "");
+    ist_buf_append_str(&text, json_is_true(json_object_get(policy, "terminal")) ? ", and no more" : "");
+    cli_cell_take(table, &text);
+}
+
 static void add_condition(cli_table *table, const json_t *conditions, size_t line)
 {
     ist_strv condition = ist_strv_from(json_string_value(json_array_get(conditions, line)));
@@ -91,11 +108,13 @@ static void add_condition(cli_table *table, const json_t *conditions, size_t lin
     }
 }
 
-// A route takes as many lines as it has conditions, destinations or policies.
+// A route takes as many lines as it has conditions, destinations, hash policies or others.
 static size_t line_count(const cli_session *session, const json_t *route, const json_t *conditions)
 {
+    bool wide = session->output == CLI_WIDE;
     size_t counts[] = {json_array_size(conditions), json_array_size(json_object_get(route, "destinations")),
-                       session->output == CLI_WIDE ? json_object_size(json_object_get(route, "published")) : 0};
+                       wide ? json_array_size(json_object_get(route, "hash_policies")) : 0,
+                       wide ? json_object_size(json_object_get(route, "published")) : 0};
     size_t most = 1;
     for (size_t i = 0; i < IST_COUNT(counts); i++) {
         most = counts[i] > most ? counts[i] : most;
@@ -119,6 +138,7 @@ static void add_http_route(const cli_session *session, cli_table *table, const j
         add_condition(table, conditions, line);
         add_destination(table, route, line);
         if (session->output == CLI_WIDE) {
+            add_hash_policy(table, json_object_get(route, "hash_policies"), line);
             add_policy(table, json_object_get(route, "published"), line);
             if (line == 0) {
                 cli_cell_config(table, route, "config");
@@ -132,7 +152,7 @@ static void add_http_route(const cli_session *session, cli_table *table, const j
 static void fill_http(const cli_session *session, const json_t *port, cli_table *table)
 {
     static const char *const SHORT[] = {"INDEX", "NAME", "WHEN", "THEN", NULL};
-    static const char *const WIDE[] = {"INDEX", "NAME", "WHEN", "THEN", "A PROXY WOULD", "CONFIG", NULL};
+    static const char *const WIDE[] = {"INDEX", "NAME", "WHEN", "THEN", "HASHES BY", "A PROXY WOULD", "CONFIG", NULL};
     size_t i;
     json_t *route;
     cli_table_headers(table, session->output == CLI_WIDE ? WIDE : SHORT);
@@ -144,27 +164,35 @@ static void fill_http(const cli_session *session, const json_t *port, cli_table 
 
 // --- TCP and TLS ----------------------------------------------------------------------------------------------------
 
+static void add_l4_route(const cli_session *session, cli_table *table, const json_t *route)
+{
+    size_t count = line_count(session, route, NULL);
+    for (size_t line = 0; line < count; line++) {
+        if (line == 0) {
+            cli_table_number(table, cli_number(route, "index"));
+            cli_table_cell(table, json_is_true(json_object_get(route, "tls")) ? IST_STRV("tls") : IST_STRV("tcp"));
+            cli_cell_list(table, json_object_get(route, "server_names"));
+            cli_cell_list(table, json_object_get(route, "prefixes"));
+        } else {
+            add_blanks(table, 4);
+        }
+        add_destination(table, route, line);
+        if (session->output == CLI_WIDE) {
+            add_hash_policy(table, json_object_get(route, "hash_policies"), line);
+        }
+    }
+}
+
 static void fill_l4(const cli_session *session, const json_t *port, cli_table *table)
 {
-    static const char *const HEADERS[] = {"INDEX", "KIND", "SERVER NAMES", "ADDRESSES", "THEN", NULL};
+    static const char *const SHORT[] = {"INDEX", "KIND", "SERVER NAMES", "ADDRESSES", "THEN", NULL};
+    static const char *const WIDE[] = {"INDEX", "KIND", "SERVER NAMES", "ADDRESSES", "THEN", "HASHES BY", NULL};
     size_t i;
     json_t *route;
-    (void)session;
-    cli_table_headers(table, HEADERS);
+    cli_table_headers(table, session->output == CLI_WIDE ? WIDE : SHORT);
     json_array_foreach(json_object_get(port, "l4_routes"), i, route)
     {
-        size_t count = line_count(session, route, NULL);
-        for (size_t line = 0; line < count; line++) {
-            if (line == 0) {
-                cli_table_number(table, cli_number(route, "index"));
-                cli_table_cell(table, json_is_true(json_object_get(route, "tls")) ? IST_STRV("tls") : IST_STRV("tcp"));
-                cli_cell_list(table, json_object_get(route, "server_names"));
-                cli_cell_list(table, json_object_get(route, "prefixes"));
-            } else {
-                add_blanks(table, 4);
-            }
-            add_destination(table, route, line);
-        }
+        add_l4_route(session, table, route);
     }
 }
 
@@ -219,9 +247,9 @@ const cli_command *cli_routes(void)
         .name = "routes",
         .arguments = "HOST[:PORT]",
         .help = "the routes of a service, in their order",
-        .text = "Lists the routes of a service, port by port, in the order in which they are tried: when each is "
-                "taken, and where\n"
-                "it leads. With -o wide also what a proxy would apply besides, and the VirtualService.\n\n"
+        .text = "Lists the routes of a service, port by port, in the order in which they are tried: when each is taken, and\n"
+                "where it leads. With -o wide also what a request is hashed by, what a proxy would apply besides, and the\n"
+                "VirtualService.\n\n"
                 "Examples:\n"
                 "  isthmus routes reviews\n"
                 "  isthmus routes reviews.prod:9080 -o wide\n",

@@ -223,6 +223,7 @@ int cli_print_page(const cli_session *session, const json_t *json, cli_write wri
 }
 
 // Appends a text without control characters and a line end.
+IST_PRINTF(3, 0)
 static void append_line(cli_page *page, cli_style style, const char *format, va_list args)
 {
     ist_buf text = IST_BUF_INIT;

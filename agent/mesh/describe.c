@@ -98,3 +98,41 @@ void ist_mesh_verdict_describe(const ist_mesh_route *route, const ist_mesh_verdi
     ist_mesh_match_describe(match, verdict->failed, out);
     append_found(verdict, out);
 }
+
+static void append_names(ist_buf *out, const ist_strv *names, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        ist_buf_append_str(out, i != 0 ? " or " : "");
+        append_quoted(out, names[i]);
+    }
+}
+
+static void append_prefixes(ist_buf *out, const ist_mesh_prefix *prefixes, uint32_t count)
+{
+    char text[IST_MESH_ADDR_TEXT_SIZE];
+    for (uint32_t i = 0; i < count; i++) {
+        ist_buf_printf(out, "%s%s/%u", i != 0 ? " or " : "", ist_mesh_addr_format(&prefixes[i].addr, text),
+                       prefixes[i].bits);
+    }
+}
+
+void ist_mesh_l4_verdict_describe(const ist_mesh_l4_route *route, const ist_mesh_selection *selection, ist_buf *out)
+{
+    switch (ist_mesh_l4_verdict(route, selection->service, selection->request.authority)) {
+    case IST_MESH_L4_CONDITION_ADDRESS:
+        ist_buf_append_str(out, "it wants: address in ");
+        append_prefixes(out, route->prefixes, route->prefix_count);
+        ist_buf_append_str(out, "; no virtual IP of the service is");
+        return;
+    case IST_MESH_L4_CONDITION_SERVER_NAME:
+        ist_buf_append_str(out, "it wants: server name ");
+        append_names(out, route->server_names, route->server_name_count);
+        ist_buf_append_str(out, "; it is ");
+        append_quoted(out, selection->request.authority);
+        return;
+    case IST_MESH_L4_CONDITION_NONE:
+    case _IST_MESH_L4_CONDITION_MAX:
+        break;
+    }
+    ist_buf_append_str(out, route == selection->l4_route ? "it applies" : "it applies, but another is more specific");
+}

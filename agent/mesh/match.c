@@ -284,3 +284,13 @@ const ist_mesh_l4_route *ist_mesh_match_l4_route(const ist_mesh_service *service
     }
     return best;
 }
+
+ist_mesh_l4_condition ist_mesh_l4_verdict(const ist_mesh_l4_route *route, const ist_mesh_service *service,
+                                          ist_strv authority)
+{
+    if (prefix_rank(route, service) == 0) {
+        return IST_MESH_L4_CONDITION_ADDRESS;
+    }
+    return name_rank(route, without_port(authority)) == 0 ? IST_MESH_L4_CONDITION_SERVER_NAME
+                                                          : IST_MESH_L4_CONDITION_NONE;
+}

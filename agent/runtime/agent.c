@@ -246,9 +246,9 @@ static void log_findings(const agent *self)
                                counts.by_code[code]);
             }
         }
-        IST_NOTICE(IST_LOG_MESH, "report: %u services have rules that not every door can honour%s%.*s%s",
-                   counts.services, counts.services != 0 ? ": " : "", IST_STRV_ARG(ist_buf_view(&line)),
-                   counts.services != 0 ? "; `isthmus report` lists them" : "");
+        IST_NOTICE(IST_LOG_MESH, "report: services with rules that not every door can honour: %u%s%.*s%s",
+                   counts.services, counts.services != 0 ? " (" : "", IST_STRV_ARG(ist_buf_view(&line)),
+                   counts.services != 0 ? "); `isthmus report` lists them" : "");
         ist_buf_done(&line);
     }
     ist_arena_free(arena);
@@ -413,7 +413,7 @@ static void reload(agent *self)
     ist_metric_add(ist_metric_series(self->reloads, status == IST_OK ? "success" : "failure", NULL, NULL), 1);
     if (status == IST_OK) {
         const ist_config_rules *rules = ist_options_rules(fresh);
-        IST_NOTICE(IST_LOG_CONFIG, "configuration reloaded: %u contexts, settings for %u services, %u names",
+        IST_NOTICE(IST_LOG_CONFIG, "configuration reloaded (contexts: %u, services: %u, names: %u)",
                    rules->context_count, rules->service_count, rules->name_count);
         ist_options_free(self->reloaded);
         self->reloaded = fresh;

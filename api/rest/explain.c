@@ -44,32 +44,49 @@ static void write_policies(ist_json *json, const ist_mesh_rules *rules)
 
 // --- Routes ---------------------------------------------------------------------------------------------------------
 
-static void write_verdict(ist_json *json, const ist_mesh_selection *selection, uint32_t index)
+static void write_considered(ist_json *json, uint32_t index, ist_strv name, bool matched, ist_buf *reason)
 {
-    const ist_mesh_route *route = &selection->virtual_host->routes[index];
-    ist_mesh_verdict verdict = ist_mesh_route_verdict(route, &selection->request);
-    ist_buf reason = IST_BUF_INIT;
-    ist_mesh_verdict_describe(route, &verdict, &reason);
     ist_json_begin_object(json, NULL);
     ist_json_u64(json, "index", index);
-    ist_json_strv(json, "name", route->name);
-    ist_json_bool(json, "matched", verdict.failed == IST_MESH_CONDITION_NONE);
-    rest_write_buf(json, "reason", &reason);
+    ist_json_strv(json, "name", name);
+    ist_json_bool(json, "matched", matched);
+    rest_write_buf(json, "reason", reason);
     ist_json_end_object(json);
 }
 
 // The routes down to the one that was taken; without one, all of them.
-static void write_considered(ist_json *json, const ist_mesh_selection *selection)
+static void write_http_routes(ist_json *json, const ist_mesh_selection *selection)
 {
-    uint32_t count = 0;
-    if (selection->virtual_host != NULL) {
-        count = selection->route != NULL ? selection->route_index + 1 : selection->virtual_host->route_count;
+    const ist_mesh_virtual_host *host = selection->virtual_host;
+    uint32_t count = selection->route != NULL ? selection->route_index + 1 : host->route_count;
+    for (uint32_t i = 0; i < count; i++) {
+        ist_buf reason = IST_BUF_INIT;
+        ist_mesh_verdict verdict = ist_mesh_route_verdict(&host->routes[i], &selection->request);
+        ist_mesh_verdict_describe(&host->routes[i], &verdict, &reason);
+        write_considered(json, i, host->routes[i].name, verdict.failed == IST_MESH_CONDITION_NONE, &reason);
     }
+}
+
+// All of the port's: the most specific one is taken, wherever it stands.
+static void write_l4_routes(ist_json *json, const ist_mesh_selection *selection)
+{
+    for (uint32_t i = 0; i < selection->port->l4_route_count; i++) {
+        const ist_mesh_l4_route *route = &selection->port->l4_routes[i];
+        ist_buf reason = IST_BUF_INIT;
+        ist_mesh_l4_verdict_describe(route, selection, &reason);
+        write_considered(json, i, IST_STRV_NULL, route == selection->l4_route, &reason);
+    }
+}
+
+static void write_routes(ist_json *json, const ist_mesh_selection *selection)
+{
     ist_json_strv_or_null(json, "virtual_host",
                           selection->virtual_host != NULL ? selection->virtual_host->name : IST_STRV_NULL);
     ist_json_begin_array(json, "considered");
-    for (uint32_t i = 0; i < count; i++) {
-        write_verdict(json, selection, i);
+    if (selection->virtual_host != NULL) {
+        write_http_routes(json, selection);
+    } else if (selection->basis != IST_MESH_BASIS_SUBSET) {
+        write_l4_routes(json, selection);
     }
     ist_json_end_array(json);
     if (selection->l4_route != NULL) {
@@ -286,7 +303,7 @@ void rest_explain(void *ctx, const ist_api_request *request, ist_api_response *r
     rest_write_selection(&json, &selection, &question);
     write_request(&json, &selection.request);
     write_policies(&json, &selection.rules);
-    write_considered(&json, &selection);
+    write_routes(&json, &selection);
     bool whole = write_targets(&json, &selection, request) && write_doors(&json, &selection, &question, request) &&
                  write_findings(&json, &selection, request);
     ist_json_end_object(&json);

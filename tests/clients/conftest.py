@@ -25,8 +25,8 @@ def pod_network(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def server_logs(tmp_path_factory):
-    """One file for each address, of what the servers of the routing demo were asked."""
-    return tmp_path_factory.mktemp("logs")
+    """Of the servers of the routing demo."""
+    return demos.AccessLogs(tmp_path_factory.mktemp("logs"))
 
 
 @pytest.fixture(scope="session")

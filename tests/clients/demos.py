@@ -4,8 +4,8 @@ processes on them, the real istiod that knows them as Kubernetes objects, and th
 
 import ctypes
 import os
+import pathlib
 import subprocess
-import urllib.error
 import urllib.parse
 import urllib.request
 
@@ -26,10 +26,12 @@ options ndots:5
 """
 NSSWITCH_CONF = "hosts: files dns\n"
 CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
-# Small and quick to start. Java keeps an address 30 s whatever its time to live, and HttpURLConnection keeps connections:
-# a test that counts where calls go lets neither be in the way. Both are options of the JVM; no code knows of them.
-JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Dsun.net.inetaddr.ttl=0",
-       "-Dsun.net.inetaddr.negative.ttl=0", "-Dhttp.keepAlive=false")
+# Small and quick to start. Java keeps an address 30 s and its absence 10 s, whatever their time to live, and
+# HttpURLConnection keeps connections: a test that counts where calls go lets none of that be in the way. These are options
+# of the JVM; no code knows of them. (The security properties, because there the 10 s stand, before any system property.)
+FRESH_LOOK_UPS = pathlib.Path(__file__).parent / "fresh_look_ups.security"
+JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.security.properties={FRESH_LOOK_UPS}",
+       "-Dhttp.keepAlive=false")
 START_S = 120.0
 
 
@@ -75,12 +77,34 @@ class Java(harness.Process):
             return answer.read().decode()
 
 
-def access_log(folder, name):
-    """Settings of a server that writes a line for each request that has reached it: the Host header and the status. With
-    the server on an address of its own, this is what a capture of packets would show."""
-    settings = {"enabled": "true", "directory": folder, "prefix": name, "suffix": "", "rotate": "false", "buffered": "false",
-                "pattern": "%{Host}i %s"}
-    return [f"--server.tomcat.accesslog.{key}={value}" for key, value in settings.items()]
+class AccessLogs:
+    """One file for each server of what has reached it: Host header and status. With each server on an address of its own,
+    this is what a capture of packets would show."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def options(self, ip):
+        """What makes a server write its file."""
+        settings = {"enabled": "true", "directory": self.folder, "prefix": ip, "suffix": "", "rotate": "false",
+                    "buffered": "false", "pattern": "%{Host}i %s"}
+        return [f"--server.tomcat.accesslog.{key}={value}" for key, value in settings.items()]
+
+    def _lines(self):
+        return {ip: (self.folder / ip).read_text().splitlines() if (self.folder / ip).exists() else [] for ip in SERVER_IPS}
+
+    def reached_by(self, host, call):
+        """Calls, and gives the statuses of what has reached each server under this Host. A line is written when the answer
+        has gone out, so that it may be a moment later than the client's return."""
+        before = self._lines()
+        call()
+
+        def fresh():
+            words = {ip: [line.split() for line in lines[len(before[ip]):]] for ip, lines in self._lines().items()}
+            found = {ip: [status for name, status in pairs if name == host] for ip, pairs in words.items()}
+            return found if any(found.values()) else None
+
+        return harness.wait_for(fresh, f"a server that has been called as {host}")
 
 
 def stop_all(processes):

@@ -20,7 +20,7 @@ ANSWER = re.compile(r"spring-server version: (v[12]); spring-server ip: (\S+)")
 def start_servers(logs):
     """One server for each version, each with a log of what has reached it."""
     return [
-        demos.Java("routing-server", ip, PORT, *demos.access_log(logs, ip), env={"SERVER_VERSION": version}).wait_started()
+        demos.Java("routing-server", ip, PORT, *logs.options(ip), env={"SERVER_VERSION": version}).wait_started()
         for ip, version in ((V1, "v1"), (V2, "v2"))
     ]
 
@@ -106,10 +106,3 @@ def call(client, caller, host, version="v1"):
 
 def calls(client, caller, host, version="v1", times=100):
     return collections.Counter(call(client, caller, host, version) for _ in range(times))
-
-
-def reached(client, logs, caller, host):
-    """Makes a call and gives what has reached each server by it."""
-    before = {ip: len((logs / ip).read_text().splitlines()) for ip in demos.SERVER_IPS}
-    call(client, caller, host)
-    return {ip: (logs / ip).read_text().splitlines()[before[ip]:] for ip in demos.SERVER_IPS}

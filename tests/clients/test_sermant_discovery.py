@@ -19,7 +19,7 @@ class Deployment:
     """`spring-server`: as many real servers, and their Pods and endpoints, as it is scaled to."""
 
     def __init__(self, folder):
-        self.folder, self.servers = folder, {}
+        self.logs, self.servers = demos.AccessLogs(folder), {}
 
     def scale(self, world, replicas):
         wanted = demos.SERVER_IPS[:replicas]
@@ -34,10 +34,7 @@ class Deployment:
                     gone=pods[replicas:])
 
     def _start(self, ip):
-        return demos.Java("discovery-server", ip, PORT, *demos.access_log(self.folder, ip))
-
-    def seen(self, ip):
-        return (self.folder / ip).read_text().splitlines()
+        return demos.Java("discovery-server", ip, PORT, *self.logs.options(ip))
 
     def stop(self):
         demos.stop_all(self.servers.values())
@@ -89,9 +86,10 @@ def test_a1_rest_lists_the_pod(world, deployment, client):
 @pytest.mark.parametrize("name", NAMES)
 def test_a2_unmodified_client_finds_the_pod_by_name(world, deployment, client, name):
     deployment.scale(world, 1)
-    before = len(deployment.seen(demos.SERVER_IPS[0]))
-    assert GREETING.match(greet(client, f"http://{name}:{PORT}"))
-    assert deployment.seen(demos.SERVER_IPS[0])[before:] == [f"{name}:{PORT} 200"]
+    greetings = []
+    found = deployment.logs.reached_by(f"{name}:{PORT}", lambda: greetings.append(greet(client, f"http://{name}:{PORT}")))
+    assert GREETING.match(greetings[0])
+    assert found == {demos.SERVER_IPS[0]: ["200"], demos.SERVER_IPS[1]: []}
 
 
 def test_a2_virtual_ip_where_no_rule_says_otherwise(world, deployment):

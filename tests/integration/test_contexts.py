@@ -262,7 +262,7 @@ def test_reload_loses_no_question(start):
     for turn in range(1, 5):
         seen = [stream.count for stream in streams]
         log = reload(agent, **settings[turn % 2])
-        assert "configuration reloaded: " in log and "takes effect at the next start" not in log
+        assert "configuration reloaded " in log and "takes effect at the next start" not in log
         wanted = (VIP,) if turn % 2 else (CANARY,)
         assert ask_dns() == wanted  # what is asked after the reload has the new configuration
         harness.wait_for(lambda: all(s.count > n + 200 for s, n in zip(streams, seen)), "a steady stream")

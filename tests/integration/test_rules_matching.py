@@ -434,6 +434,13 @@ def test_answers_of_the_proxy_itself_keep_their_status(world, source):
     number = list(CASES).index("redirect and direct response") + 1
     actions = [(r["action"], r["response_status"]) for r in routes_of(world.agent(source), f"case{number}")]
     assert actions == [("redirect", 308), ("direct_response", 410), ("forward", 0)]
+    host = f"case{number}.default"
+    agent = world.agent(source)
+    redirect = {"status": 308, "redirect": True, "host": "new.example.com", "path": "/new"}
+    assert agent.endpoints(host, path="/old/a")["response"] == redirect
+    response = agent.endpoints(host, path="/gone")["response"]
+    assert (response["status"], response["redirect"]) == (410, False)
+    assert agent.endpoints(host)["response"] is None
 
 
 def test_both_sources_hold_the_same_routes(world):

@@ -345,7 +345,9 @@ static void explain_bears_an_answer_without_anything(void **state)
     "{\"host\":\"a.prod\",\"ports\":[{\"port\":80,\"protocol\":\"http\",\"virtual_host\":\"a:80\",\"l4_routes\":[],"       \
     "\"routes\":[{\"index\":0,\"name\":\"n\",\"config\":null,\"conditions\":[\"path is \\\"/a\\\"\",\"method is \\\"GET\\\"\"]," \
     "\"action\":\"forward\",\"destinations\":[{\"cluster\":\"c1\",\"weight\":1},{\"cluster\":\"c2\",\"weight\":7},"       \
-    "{\"cluster\":\"c3\",\"weight\":0}],\"published\":{\"timeout_ms\":5,\"retry_on\":\"5xx\"}},"                        \
+    "{\"cluster\":\"c3\",\"weight\":0}],\"published\":{\"timeout_ms\":5,\"retry_on\":\"5xx\"},"                         \
+    "\"hash_policies\":[{\"kind\":\"cookie\",\"name\":\"s\",\"terminal\":true,\"generated\":true},"                        \
+    "{\"kind\":\"source_ip\",\"name\":\"\",\"terminal\":false,\"generated\":false}]},"                                      \
     "{\"index\":1,\"name\":\"\",\"conditions\":[\"x\"],\"action\":\"redirect\",\"status\":302,\"redirect_host\":\"h\","   \
     "\"redirect_path\":\"/p\",\"destinations\":[],\"published\":{}},"                                                    \
     "{\"index\":2,\"name\":\"\",\"conditions\":[],\"action\":\"direct_response\",\"status\":418,\"destinations\":[],"    \
@@ -379,8 +381,8 @@ static void routes_print_port_by_port(void **state)
                         "Port 91 (tcp)\n"
                         "  no routes: all goes to the whole service\n");
     result = run_with("routes a -o wide", FINE(ROUTES), "GET /v1/routes/a HTTP");
-    assert_contains(result.out, "12.5%  c1                        timeout_ms 5    -\n");
-    assert_contains(result.out, "87.5%  c2                        retry_on 5xx\n");
+    assert_contains(result.out, "12.5%  c1                        cookie s, else one is made, and no more   timeout_ms 5    -\n");
+    assert_contains(result.out, "87.5%  c2                        source_ip                                 retry_on 5xx\n");
 }
 
 // --- Report ---------------------------------------------------------------------------------------------------------

@@ -160,12 +160,39 @@ static void failed_conditions_show_what_the_request_has(void **state)
     assert_int_equal(ist_mesh_route_verdict(&route, &cases[0].request).failed, IST_MESH_CONDITION_UNKNOWABLE);
 }
 
+static void l4_routes_say_why_they_were_not_taken(void **state)
+{
+    (void)state;
+    static const ist_strv names[] = {S("a.example"), S("*.b.example")};
+    static const ist_mesh_prefix near = {.addr = {.family = 4, .bytes = {10, 1}}, .bits = 16};
+    static const ist_mesh_prefix far = {.addr = {.family = 4, .bytes = {10, 2}}, .bits = 16};
+    static const ist_mesh_addr vip = {.family = 4, .bytes = {10, 1, 0, 1}};
+    static const ist_mesh_l4_route routes[] = {{.prefixes = &far, .prefix_count = 1},
+                                               {.server_names = names, .server_name_count = 2},
+                                               {.tls = false},
+                                               {.prefixes = &near, .prefix_count = 1}};
+    static const char *const texts[] = {
+        "it wants: address in 10.2.0.0/16; no virtual IP of the service is",
+        "it wants: server name \"a.example\" or \"*.b.example\"; it is \"c.example:443\"",
+        "it applies, but another is more specific", "it applies"};
+    const ist_mesh_service service = {.vips = &vip, .vip_count = 1};
+    const ist_mesh_selection selection = {
+        .service = &service, .request = {.authority = S("c.example:443")}, .l4_route = &routes[3]};
+    for (size_t i = 0; i < IST_COUNT(routes); i++) {
+        ist_buf out = IST_BUF_INIT;
+        ist_mesh_l4_verdict_describe(&routes[i], &selection, &out);
+        ist_test_strv_equal(ist_buf_view(&out), texts[i]);
+        ist_buf_done(&out);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_endpoint_has_a_fate),
         cmocka_unit_test(conditions_are_said_in_words),
         cmocka_unit_test(failed_conditions_show_what_the_request_has),
+        cmocka_unit_test(l4_routes_say_why_they_were_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

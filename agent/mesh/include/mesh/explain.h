@@ -67,3 +67,6 @@ ist_status ist_mesh_explain(const ist_mesh_selection *selection, ist_arena *aren
 void ist_mesh_match_describe(const ist_mesh_match *match, ist_mesh_condition kind, ist_buf *out) IST_NONNULL;
 // Why a route does not hold, in one line without end: the condition that failed, and what the request has there.
 void ist_mesh_verdict_describe(const ist_mesh_route *route, const ist_mesh_verdict *verdict, ist_buf *out) IST_NONNULL;
+// And the same of a TCP or TLS route that was not taken.
+void ist_mesh_l4_verdict_describe(const ist_mesh_l4_route *route, const ist_mesh_selection *selection, ist_buf *out)
+    IST_NONNULL;

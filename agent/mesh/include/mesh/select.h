@@ -112,6 +112,17 @@ ist_mesh_verdict ist_mesh_route_verdict(const ist_mesh_route *route, const ist_m
 const ist_mesh_route *ist_mesh_match_route(const ist_mesh_virtual_host *virtual_host, const ist_mesh_request *request,
                                            uint32_t *ret_index) IST_NONNULL;
 
+// The same for a TCP or TLS route (filter chain): does it apply to connections to this service at all? The most specific of
+// those that do is taken.
+typedef enum ist_mesh_l4_condition {
+    IST_MESH_L4_CONDITION_NONE = 0,    // it applies
+    IST_MESH_L4_CONDITION_ADDRESS,     // none of its prefixes covers a virtual IP of the service
+    IST_MESH_L4_CONDITION_SERVER_NAME, // it has server names, and the connection's is none of them
+    _IST_MESH_L4_CONDITION_MAX
+} ist_mesh_l4_condition;
+ist_mesh_l4_condition ist_mesh_l4_verdict(const ist_mesh_l4_route *route, const ist_mesh_service *service,
+                                          ist_strv authority) IST_NONNULL;
+
 // Exact shares of the endpoints of one cluster by rules section 4 (priorities, panic, localities, weights): fills
 // `shares` (endpoints->count values, sum 1 or all 0).
 ist_status ist_mesh_cluster_shares(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Parts of routes as JSON: the same words in the REST API and in the dump of the view. Threads: any, there is no state.
+// Parts of routes as JSON: the same words in the REST API and in the dump of the view. What is written is borrowed for the
+// call only; errors stick to the buffer under the writer. Threads: any, there is no state.
 // Source of the meaning: envoy.config.route.v3.WeightedCluster, RouteAction.HashPolicy.
 #pragma once
 
