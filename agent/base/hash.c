@@ -18,16 +18,6 @@ uint64_t ist_hash_xx64(ist_strv text, uint64_t seed)
     return XXH64(text.n != 0 ? text.p : "", text.n, seed);
 }
 
-uint64_t ist_hash_xx64_parts(const ist_strv *parts, size_t count, uint64_t seed)
-{
-    XXH64_state_t state;
-    (void)XXH64_reset(&state, seed); // fails for NULL only, as does update
-    for (size_t i = 0; i < count; i++) {
-        (void)XXH64_update(&state, parts[i].n != 0 ? parts[i].p : "", parts[i].n);
-    }
-    return XXH64_digest(&state);
-}
-
 uint64_t ist_hash_strv(ist_strv text)
 {
     return ist_hash_bytes(text.p, text.n, ist_hash_seed());

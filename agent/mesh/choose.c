@@ -51,8 +51,9 @@ static ist_mesh_hash_result hash_of(const ist_mesh_selection *selection, uint64_
                                      &selection->request, ret_hash);
     }
     if (selection->l4_route != NULL) {
+        const ist_mesh_request connection = {.source = selection->request.source}; // it has no headers
         return ist_mesh_request_hash(selection->l4_route->hash_policies, selection->l4_route->hash_policy_count,
-                                     &selection->request, ret_hash);
+                                     &connection, ret_hash);
     }
     return IST_MESH_HASH_NO_INPUT; // what is hashed stands on routes
 }

@@ -7,12 +7,6 @@
 #include "mesh/select.h"
 #include "regex/regex.h"
 
-#include <string.h>
-
-enum {
-    MAX_JOINED = 4096, // what is longer of a joined header is cut off
-};
-
 static char lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -99,40 +93,13 @@ static bool text_matches(const ist_mesh_match *match, ist_strv text)
 
 // --- Headers --------------------------------------------------------------------------------------------------------
 
-// Headers for which Envoy 1.40 keeps one value only: repeated ones are joined by commas when they arrive.
-static bool is_joined(ist_strv name)
-{
-    static const char *const names[] = {
-        "accept",           "accept-encoding", "authorization", "cache-control",     "content-type",
-        "grpc-timeout",     "origin",          "referer",       "user-agent",        "via",
-        "x-forwarded-host", "x-forwarded-for", "x-request-id",  "x-client-trace-id", "x-forwarded-proto",
-    };
-    for (size_t i = 0; i < IST_COUNT(names); i++) {
-        if (ist_strv_equal_nocase(name, ist_strv_from(names[i]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static bool joined_value_matches(const ist_mesh_request *request, const ist_mesh_match *match, bool *ret_present)
 {
-    char room[MAX_JOINED];
-    size_t n = 0;
-    for (uint32_t i = 0; i < request->header_count; i++) {
-        if (ist_strv_equal_nocase(request->headers[i].name, match->name)) {
-            if (n != 0 && n < sizeof(room) && request->headers[i].value.n != 0) { // an empty value adds nothing
-                room[n++] = ',';
-            }
-            ist_strv value = ist_strv_first(request->headers[i].value, sizeof(room) - n);
-            if (value.n != 0) {
-                memcpy(room + n, value.p, value.n);
-            }
-            n += value.n;
-            *ret_present = true;
-        }
-    }
-    return *ret_present && text_matches(match, (ist_strv){.p = room, .n = n});
+    char room[IST_MESH_REQUEST_JOINED_MAX];
+    size_t length = 0;
+    *ret_present = ist_mesh_request_join_header(request, match->name, room, &length);
+    length = length < sizeof(room) ? length : sizeof(room); // what is longer is cut off
+    return *ret_present && text_matches(match, (ist_strv){.p = room, .n = length});
 }
 
 // Each value of a repeated header is tried on its own; one that matches is enough. *ret_present: there was a value.
@@ -144,7 +111,7 @@ static bool any_value_matches(const ist_mesh_request *request, const ist_mesh_ma
     if (*ret_present) {
         return text_matches(match, value);
     }
-    if (is_joined(match->name)) {
+    if (ist_mesh_request_is_joined_header(match->name)) {
         return joined_value_matches(request, match, ret_present);
     }
     for (uint32_t i = 0; i < request->header_count && !matched; i++) {

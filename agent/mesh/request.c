@@ -6,6 +6,8 @@
 
 #include "mesh/select.h"
 
+#include <string.h>
+
 static const ist_mesh_request NOTHING = {.header_count = 0};
 
 static bool gives_header(const ist_mesh_request *request, ist_strv name)
@@ -102,6 +104,50 @@ bool ist_mesh_request_pseudo_header(const ist_mesh_request *request, ist_strv na
         return false;
     }
     return true;
+}
+
+bool ist_mesh_request_is_joined_header(ist_strv name)
+{
+    static const char *const names[] = {
+        "accept",           "accept-encoding", "authorization", "cache-control",     "content-type",
+        "grpc-timeout",     "origin",          "referer",       "user-agent",        "via",
+        "x-forwarded-host", "x-forwarded-for", "x-request-id",  "x-client-trace-id", "x-forwarded-proto",
+    };
+    for (size_t i = 0; i < IST_COUNT(names); i++) {
+        if (ist_strv_equal_nocase(name, ist_strv_from(names[i]))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t append(char *room, size_t length, ist_strv text)
+{
+    size_t left = length < IST_MESH_REQUEST_JOINED_MAX ? IST_MESH_REQUEST_JOINED_MAX - length : 0;
+    ist_strv fits = ist_strv_first(text, left);
+    if (fits.n != 0) {
+        memcpy(room + length, fits.p, fits.n);
+    }
+    return length + text.n;
+}
+
+bool ist_mesh_request_join_header(const ist_mesh_request *request, ist_strv name,
+                                  char room[IST_MESH_REQUEST_JOINED_MAX], size_t *ret_length)
+{
+    bool present = false;
+    size_t length = 0;
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        if (ist_strv_equal_nocase(request->headers[i].name, name)) {
+            ist_strv value = request->headers[i].value;
+            if (length != 0 && value.n != 0) { // an empty value adds nothing
+                length = append(room, length, IST_STRV(","));
+            }
+            length = append(room, length, value);
+            present = true;
+        }
+    }
+    *ret_length = length;
+    return present;
 }
 
 bool ist_mesh_request_query(const ist_mesh_request *request, ist_strv wanted, ist_strv *ret_value)

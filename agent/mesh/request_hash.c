@@ -18,7 +18,22 @@ static int compare_values(const void *a, const void *b)
     return ist_strv_compare(*(const ist_strv *)a, *(const ist_strv *)b);
 }
 
-// All values of the header, sorted, so that their order does not matter.
+// Here their order matters.
+static ist_mesh_hash_result hash_joined_header(const ist_mesh_request *request, ist_strv name, uint64_t *ret_hash)
+{
+    char room[IST_MESH_REQUEST_JOINED_MAX];
+    size_t length = 0;
+    if (!ist_mesh_request_join_header(request, name, room, &length)) {
+        return IST_MESH_HASH_NO_INPUT;
+    }
+    if (length > sizeof(room)) {
+        return IST_MESH_HASH_UNSUPPORTED;
+    }
+    *ret_hash = ist_hash_xx64(ist_strv_make(room, length), 0);
+    return IST_MESH_HASH_HASHED;
+}
+
+// All values of the header, sorted, so that their order does not matter; the hash of each is the seed of the next.
 static ist_mesh_hash_result hash_header(const ist_mesh_request *request, ist_strv name, uint64_t *ret_hash)
 {
     ist_strv values[MAX_VALUES];
@@ -36,7 +51,10 @@ static ist_mesh_hash_result hash_header(const ist_mesh_request *request, ist_str
         return IST_MESH_HASH_NO_INPUT;
     }
     qsort(values, count, sizeof(*values), compare_values);
-    *ret_hash = ist_hash_xx64_parts(values, count, 0);
+    *ret_hash = 0;
+    for (size_t i = 0; i < count; i++) {
+        *ret_hash = ist_hash_xx64(values[i], *ret_hash);
+    }
     return IST_MESH_HASH_HASHED;
 }
 
@@ -90,11 +108,35 @@ static ist_mesh_hash_result hash_cookie(const ist_mesh_request *request, const i
 
 // --- Source and query -----------------------------------------------------------------------------------------------
 
+// The last address in x-forwarded-for. The header is a joined one: its last value with anything in it ends it.
+static ist_strv forwarded_for(const ist_mesh_request *request)
+{
+    ist_strv value = IST_STRV_NULL;
+    for (uint32_t i = 0; i < request->header_count; i++) {
+        const ist_mesh_header *header = &request->headers[i];
+        if (header->value.n != 0 && ist_strv_equal_nocase(header->name, IST_STRV("x-forwarded-for"))) {
+            value = header->value;
+        }
+    }
+    size_t comma = ist_strv_rfind(value, ',');
+    return ist_strv_trim(comma < value.n ? ist_strv_skip(value, comma + 1) : value);
+}
+
+// Istio's sidecars believe x-forwarded-for. Where that is no address, the connection's counts.
 static ist_mesh_hash_result hash_source(const ist_mesh_request *request, uint64_t *ret_hash)
 {
     char text[IST_MESH_ADDR_TEXT_SIZE];
     ist_mesh_addr addr = IST_MESH_ADDR_NONE;
-    if (ist_mesh_addr_parse(request->source, &addr, NULL) != IST_OK) {
+    ist_strv forwarded = forwarded_for(request);
+    bool six = ist_strv_contains(forwarded, IST_STRV(":"));
+    if (six && ist_strv_contains(forwarded, IST_STRV("%"))) {
+        return IST_MESH_HASH_UNSUPPORTED; // which zones there are is not known here
+    }
+    if (ist_mesh_addr_parse(forwarded, &addr, NULL) == IST_OK) {
+        if (six && addr.family == 4) {
+            return IST_MESH_HASH_UNSUPPORTED; // an IPv4 address written as IPv6, which Envoy hashes as written
+        }
+    } else if (ist_mesh_addr_parse(request->source, &addr, NULL) != IST_OK) {
         return IST_MESH_HASH_SOURCE_UNKNOWN;
     }
     *ret_hash = ist_hash_xx64(ist_strv_from(ist_mesh_addr_format(&addr, text)), 0);
@@ -118,7 +160,9 @@ static ist_mesh_hash_result apply(const ist_mesh_hash_policy *policy, const ist_
 {
     switch (policy->kind) {
     case IST_MESH_HASH_HEADER:
-        return hash_header(request, policy->name, ret_hash);
+        return ist_mesh_request_is_joined_header(policy->name)
+                   ? hash_joined_header(request, policy->name, ret_hash)
+                   : hash_header(request, policy->name, ret_hash);
     case IST_MESH_HASH_COOKIE:
         return hash_cookie(request, policy, ret_hash);
     case IST_MESH_HASH_SOURCE_IP:

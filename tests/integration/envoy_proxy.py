@@ -7,6 +7,7 @@ istiod; the header_mutation filter tells in the answer what Envoy has decided.
 """
 
 import collections
+import contextlib
 import importlib.util
 import json
 import pathlib
@@ -39,12 +40,23 @@ TYPE = "type.googleapis.com/envoy.extensions."
 Reply = collections.namedtuple("Reply", "status cluster upstream route details headers")
 
 
+@contextlib.contextmanager
+def ended_on_failure(process):
+    """Who starts a process has nothing to stop where the start fails."""
+    try:
+        yield
+    except BaseException:
+        harness.Process.stop(process)
+        raise
+
+
 class Echo(harness.Process):
     """The upstream of every endpoint."""
 
     def __init__(self):
         super().__init__([sys.executable, str(pathlib.Path(__file__).with_name("echo.py"))])
-        self.port = int(self.wait_line(self.stdout, r"^\d+$").group(0))
+        with ended_on_failure(self):
+            self.port = int(self.wait_line(self.stdout, r"^\d+$").group(0))
 
     def stop(self, **_kwargs):
         self.child.stdin.close()
@@ -166,9 +178,15 @@ class Envoy(harness.Process):
             [str(envoy_binary()), "-c", str(config), "--admin-address-path", str(admin_file), "--concurrency", "1"]
             + ["--disable-hot-restart", "--log-level", "error"]
         )
-        self.admin = harness.wait_for(lambda: admin_file.exists() and admin_file.read_text(), "Envoy's admin address")
-        found = harness.wait_for(self.listeners, "Envoy's listeners")
-        self.callers = {port: Caller(found[f"port-{port}"]) for port in ports}
+        with ended_on_failure(self):
+            self.admin = harness.wait_for(lambda: self.read_admin(admin_file), "Envoy's admin address")
+            found = harness.wait_for(self.listeners, "Envoy's listeners")
+            self.callers = {port: Caller(found[f"port-{port}"]) for port in ports}
+
+    def read_admin(self, path):
+        if self.child.poll() is not None:
+            raise RuntimeError(f"Envoy ended with {self.child.returncode}:\n{self.log()}")
+        return path.exists() and path.read_text()
 
     def ask(self, path):
         with urllib.request.urlopen(f"http://{self.admin}{path}", timeout=20) as answer:
@@ -209,6 +227,11 @@ class Envoy(harness.Process):
     def call(self, port, **request):
         return self.callers[port].call(**request)
 
+    def call_from(self, source, port, **request):
+        """A call from this address, over a connection of its own."""
+        with contextlib.closing(Caller(self.callers[port].port, source)) as caller:
+            return caller.call(**request)
+
     def stop(self, **kwargs):
         for caller in self.callers.values():
             caller.close()
@@ -218,8 +241,8 @@ class Envoy(harness.Process):
 class Caller:
     """HTTP/1.1 with one request in flight. What it sends is exactly what it is given: no path is tidied, no header added."""
 
-    def __init__(self, port):
-        self.port, self.socket, self.rest = port, None, b""
+    def __init__(self, port, source="127.0.0.1"):
+        self.port, self.source, self.socket, self.rest = port, source, None, b""
 
     def close(self):
         if self.socket:
@@ -240,7 +263,7 @@ class Caller:
     def exchange(self, authority, path="/", method="GET", headers=()):
         """(status, headers, body)"""
         if self.socket is None:
-            self.socket = socket.create_connection(("127.0.0.1", self.port), timeout=20)
+            self.socket = socket.create_connection(("127.0.0.1", self.port), 20, source_address=(self.source, 0))
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         lines = [f"{method} {path} HTTP/1.1", f"Host: {authority}", *(f"{name}: {value}" for name, value in headers)]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode("latin-1"))
@@ -269,15 +292,18 @@ class Court:
 
     def __init__(self, start_istiod, start_agent, directory, ports, agent_args=(), upstream="127.0.0.1:9"):
         self.directory, self.round = directory, 0
-        self.echo = Echo()
         mesh_config = directory / "mesh-config.yaml"
         mesh_config.write_text(json.dumps(MESH_CONFIG))
         self.mesh = directory / "mesh"
         self.mesh.mkdir()
-        self.istiod = start_istiod("--mesh-config", str(mesh_config), env=ISTIOD_ENV)
-        self.agent = start_agent(*agent_flags(self.istiod, *agent_args), upstream=upstream)
-        self.agent_caller = Caller(self.agent.ports["admin"])
-        self.envoy = Envoy(self.istiod, directory, ports)
+        with contextlib.ExitStack() as started:
+            self.echo = Echo()
+            started.callback(self.echo.stop)
+            self.istiod = start_istiod("--mesh-config", str(mesh_config), env=ISTIOD_ENV)
+            self.agent = start_agent(*agent_flags(self.istiod, *agent_args), upstream=upstream)
+            self.agent_caller = Caller(self.agent.ports["admin"])
+            self.envoy = Envoy(self.istiod, directory, ports)
+            started.pop_all()  # from here on by stop()
 
     def stop(self):
         self.agent_caller.close()
@@ -313,12 +339,18 @@ class Court:
             assert theirs.get(cluster) == ours, (cluster, theirs.get(cluster), ours)
         return True
 
-    def ask(self, host, port, path=None, method=None, headers=(), **more):
-        """The agent's answer for a request with these attributes."""
-        attributes = {"path": path, "method": method, **more}
+    def ask(self, host, port, **request):
+        """The agent's endpoints for a request with these attributes."""
+        return self.get(f"/v1/endpoints/{host}:{port}", **request)
+
+    def resolve(self, host, port, **request):
+        """The agent's one endpoint for a request with these attributes."""
+        return self.get("/v1/resolve", host=host, port=port, **request)
+
+    def get(self, route, headers=(), **attributes):
         query = [(key, value) for key, value in attributes.items() if value is not None]
         query += [(f"header.{name}", value) for name, value in headers]
-        target = f"/v1/endpoints/{host}:{port}?{urllib.parse.urlencode(query)}"
+        target = f"{route}?{urllib.parse.urlencode(query)}"
         status, _, body = self.agent_caller.exchange("localhost", target)
         assert status == 200, f"{target}: {status} {body}"
         return json.loads(body)

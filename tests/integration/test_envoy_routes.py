@@ -39,7 +39,12 @@ class Case:
         self.court, self.request = court, request
         name = request.authority.lower().partition(":")[0].rstrip(".")
         self.answer = court.ask(
-            name, request.port, request.target, request.method, request.headers, authority=request.authority
+            name,
+            request.port,
+            path=request.target,
+            method=request.method,
+            headers=request.headers,
+            authority=request.authority,
         )
         self.clusters = {}  # cluster -> its share of the calls
         for endpoint in self.answer["endpoints"]:

@@ -103,6 +103,32 @@ static void without_hash_input_slots_decide_and_it_says_why(void **state)
     ist_arena_free(arena);
 }
 
+static void tcp_connection_has_a_source_and_no_headers(void **state)
+{
+    (void)state;
+    static const ist_mesh_hash_policy policies[] = {{.kind = IST_MESH_HASH_SOURCE_IP},
+                                                    {.kind = IST_MESH_HASH_HEADER, .name = S("user")}};
+    static const ist_mesh_l4_route l4 = {.hash_policies = policies, .hash_policy_count = IST_COUNT(policies)};
+    static const ist_mesh_header headers[] = {{S("x-forwarded-for"), S("127.0.0.9")}, {S("user"), S("anna")}};
+    const ist_mesh_pick listed = {.destination = &BY_HASH, .index = 1, .share = 1, .slots = 1};
+    ist_mesh_selection selection = selection_of(&listed, 1);
+    ist_arena *arena = ist_arena_new(0, 0);
+    selection.route = NULL;
+    selection.l4_route = &l4;
+    for (char digit = '0'; digit <= '9'; digit++) {
+        char source[] = {'1', '2', '7', '.', '0', '.', '0', '.', digit, '\0'};
+        ist_mesh_choice with;
+        ist_mesh_choice without;
+        selection.request = (ist_mesh_request){.source = ist_strv_from(source), .headers = headers, .header_count = 2};
+        assert_int_equal(ist_mesh_choose(&selection, 0, arena, &with), IST_OK);
+        selection.request.header_count = 0;
+        assert_int_equal(ist_mesh_choose(&selection, 0, arena, &without), IST_OK);
+        assert_int_equal(with.hash, IST_MESH_HASH_HASHED);
+        assert_int_equal(with.pick.index, without.pick.index);
+    }
+    ist_arena_free(arena);
+}
+
 static void decks_differ_by_what_decided(void **state)
 {
     (void)state;
@@ -130,6 +156,7 @@ int main(void)
         cmocka_unit_test(two_decks_give_each_endpoint_twice_its_slots),
         cmocka_unit_test(the_same_request_gets_the_same_endpoint),
         cmocka_unit_test(without_hash_input_slots_decide_and_it_says_why),
+        cmocka_unit_test(tcp_connection_has_a_source_and_no_headers),
         cmocka_unit_test(decks_differ_by_what_decided),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,6 +277,7 @@ static const ist_mesh_hash_policy POLICIES[][MAX_POLICIES] = {
     {{.kind = IST_MESH_HASH_HEADER, .name = IST_STRV_INIT("x-a")},
      {.kind = IST_MESH_HASH_COOKIE, .terminal = true, .name = IST_STRV_INIT("sid")},
      {.kind = IST_MESH_HASH_QUERY, .name = IST_STRV_INIT("k")}},
+    {{.kind = IST_MESH_HASH_HEADER, .name = IST_STRV_INIT("User-Agent")}},
     // clang-format on
 };
 
@@ -297,7 +298,12 @@ static const measured_request REQUESTS[] = {
     {0, "/p0", "", {"x-user", "b", "x-user", "a"}, 'k'},
     {0, "/p0", "", {"x-user", "a", "x-user", "b"}, 'k'},
     {0, "/p0", "", {"x-user", "ab"}, 'k'},
+    {0, "/p0", "", {"x-user", "alice", "x-user", "bob"}, 'v'},
+    {0, "/p0", "", {"x-user", "bob", "x-user", "alice"}, 'v'},
+    {0, "/p0", "", {"x-user", "alicebob"}, 'e'},
     {0, "/p0", "", {"x-user", ""}, 't'},
+    {0, "/p0", "", {"x-user", "", "x-user", "alice"}, 'r'},
+    {0, "/p0", "", {"x-user", "", "x-user", ""}, 'q'},
     {1, "/p1", "", {"cookie", "sid=alice"}, 'e'},
     {1, "/p1", "", {"cookie", "sid=bob"}, 'j'},
     {1, "/p1", "", {"cookie", "a=1; sid=carol"}, 'k'},
@@ -317,6 +323,19 @@ static const measured_request REQUESTS[] = {
     {2, "/p2", "127.0.0.1", {NULL}, 'a'},
     {2, "/p2", "127.0.0.2", {NULL}, 'w'},
     {2, "/p2", "127.77.66.55", {NULL}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2"}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.1, 127.0.0.2\t"}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "junk,127.0.0.2"}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.1", "x-forwarded-for", "127.0.0.2"}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2", "x-forwarded-for", ""}, 'w'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "0:0:0:0:0:0:0:2"}, 'o'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "::2"}, 'o'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2,"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2,junk"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.2:80"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "127.0.0.02"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", "[::1]"}, 'i'},
+    {2, "/p2", "127.77.66.55", {"x-forwarded-for", ""}, 'i'},
     {3, "/p3?k=alice", "", {NULL}, 'e'},
     {3, "/p3?a=1&k=bob", "", {NULL}, 'j'},
     {3, "/p3?k=bob&k=carol", "", {NULL}, 'j'},
@@ -345,6 +364,13 @@ static const measured_request REQUESTS[] = {
     {10, "/p10?k=1", "", {"x-a", "1"}, 'j'},
     {10, "/p10?k=1", "", {"cookie", "sid=2"}, 'i'},
     {10, "/p10?k=3", "", {NULL}, 'e'},
+    {11, "/p11", "", {"user-agent", "alice"}, 'e'},
+    {11, "/p11", "", {"user-agent", "alice,bob"}, 'j'},
+    {11, "/p11", "", {"user-agent", "alice", "user-agent", "bob"}, 'j'},
+    {11, "/p11", "", {"user-agent", "bob", "user-agent", "alice"}, 'c'},
+    {11, "/p11", "", {"user-agent", "", "user-agent", "alice"}, 'e'},
+    {11, "/p11", "", {"user-agent", "alice", "user-agent", ""}, 'e'},
+    {11, "/p11", "", {"user-agent", "", "user-agent", ""}, 't'},
     // clang-format on
 };
 
@@ -444,6 +470,34 @@ static void more_values_than_envoy_takes_are_not_hashed(void **state)
     assert_int_equal(result_of(&header, 1, &request), IST_MESH_HASH_HASHED);
     request.header_count = 101;
     assert_int_equal(result_of(&header, 1, &request), IST_MESH_HASH_UNSUPPORTED);
+}
+
+static void forwarded_address_that_envoy_reads_otherwise_is_not_hashed(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"::ffff:127.0.0.2", "127.0.0.1, ::FFFF:127.0.0.2", "fe80::1%lo"};
+    const ist_mesh_hash_policy source = {.kind = IST_MESH_HASH_SOURCE_IP};
+    for (size_t i = 0; i < IST_COUNT(texts); i++) {
+        const ist_mesh_header header = {IST_STRV("x-forwarded-for"), ist_strv_from(texts[i])};
+        const ist_mesh_request request = {.source = IST_STRV("127.0.0.1"), .headers = &header, .header_count = 1};
+        assert_int_equal(result_of(&source, 1, &request), IST_MESH_HASH_UNSUPPORTED);
+    }
+}
+
+static void joined_header_that_is_too_long_is_not_hashed(void **state)
+{
+    (void)state;
+    static char text[2048];
+    memset(text, 'x', sizeof(text));
+    const ist_mesh_header headers[] = {{IST_STRV("via"), {text, 2047}}, {IST_STRV("via"), {text, 2048}}};
+    const ist_mesh_header longer[] = {{IST_STRV("via"), {text, 2048}}, {IST_STRV("via"), {text, 2048}}};
+    const ist_mesh_hash_policy header = {.kind = IST_MESH_HASH_HEADER, .name = IST_STRV("via")};
+    ist_mesh_request request = {.headers = headers, .header_count = 2};
+    assert_int_equal(result_of(&header, 1, &request), IST_MESH_HASH_HASHED); // 4,096 with the comma
+    request.headers = longer;
+    assert_int_equal(result_of(&header, 1, &request), IST_MESH_HASH_UNSUPPORTED);
+    request.header_count = 0;
+    assert_int_equal(result_of(&header, 1, &request), IST_MESH_HASH_NO_INPUT);
 }
 
 static void results_have_names(void **state)
@@ -551,6 +605,8 @@ int main(void)
         cmocka_unit_test(request_without_what_is_hashed_says_so),
         cmocka_unit_test(terminal_policy_shields_what_follows),
         cmocka_unit_test(more_values_than_envoy_takes_are_not_hashed),
+        cmocka_unit_test(forwarded_address_that_envoy_reads_otherwise_is_not_hashed),
+        cmocka_unit_test(joined_header_that_is_too_long_is_not_hashed),
         cmocka_unit_test(results_have_names),
         cmocka_unit_test(cluster_that_cannot_be_followed_says_so),
         cmocka_unit_test(gateways_are_in_no_ring_and_no_table),

@@ -12,10 +12,8 @@
 #include "base/strv.h"
 
 uint64_t ist_hash_bytes(const void *bytes, size_t length, uint64_t seed);
-// XXH64, as other programs compute it: for what they must agree with us about (consistent hashing), never for maps. In
-// parts: the hash of their concatenation.
+// XXH64, as other programs compute it: for what they must agree with us about (consistent hashing), never for maps.
 uint64_t ist_hash_xx64(ist_strv text, uint64_t seed);
-uint64_t ist_hash_xx64_parts(const ist_strv *parts, size_t count, uint64_t seed) IST_NONNULL;
 uint64_t ist_hash_strv(ist_strv text);             // seeded with the process's random seed
 uint64_t ist_hash_u64(uint64_t value);             // mixes well; for pseudo-random decisions that must repeat
 uint64_t ist_hash_combine(uint64_t a, uint64_t b); // order matters

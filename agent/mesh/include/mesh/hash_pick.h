@@ -33,7 +33,7 @@ typedef enum ist_mesh_hash_result {
 const char *ist_mesh_hash_result_name(ist_mesh_hash_result result) IST_RETURNS_NONNULL; // "hashed"
 
 // The hash of a request by the policies of an HTTP or TCP route. `request`: completed (ist_mesh_request_complete); of a TCP
-// connection only the source counts. *ret_hash is set with HASHED only.
+// connection only the source is given. *ret_hash is set with HASHED only.
 ist_mesh_hash_result ist_mesh_request_hash(const ist_mesh_hash_policy *policies, uint32_t policy_count,
                                            const ist_mesh_request *request, uint64_t *ret_hash) IST_NONNULL_ARGS(3, 4);
 
