@@ -613,6 +613,36 @@ static long long findings(const json_t *answer, const char *name)
     return count;
 }
 
+static bool has_finding(const json_t *answer, const char *name)
+{
+    size_t i;
+    json_t *finding;
+    json_array_foreach(json_object_get(answer, "findings"), i, finding)
+    {
+        if (strcmp(text(finding, "finding"), name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void explain_has_the_findings_of_its_own_route_only(void **state)
+{
+    (void)state;
+    mesh_world world = mesh_world_open();
+    const ist_mesh_view *view = ruled_view(&world);
+    json_t *answer = get(view, "/v1/explain?host=ratings", 200);
+    assert_true(has_finding(answer, "timeout") && has_finding(answer, "mirror"));
+    assert_false(has_finding(answer, "conditional-route") || has_finding(answer, "response"));
+    json_decref(answer);
+    answer = get(view, "/v1/explain?host=ratings&path=/beta", 200);
+    assert_true(has_finding(answer, "conditional-route"));
+    assert_false(has_finding(answer, "timeout"));
+    json_decref(answer);
+    ist_mesh_store_release(world.store, view);
+    mesh_world_close(&world);
+}
+
 static void report_finds_what_a_door_cannot_honour(void **state)
 {
     (void)state;
@@ -838,6 +868,7 @@ int main(void)
         cmocka_unit_test(explain_tells_why_an_earlier_route_was_lost),
         cmocka_unit_test(explain_names_the_door_that_carries_the_answer),
         cmocka_unit_test(routes_show_conditions_actions_and_policies),
+        cmocka_unit_test(explain_has_the_findings_of_its_own_route_only),
         cmocka_unit_test(report_finds_what_a_door_cannot_honour),
         cmocka_unit_test(without_view_all_but_status_is_unavailable),
         cmocka_unit_test(status_shows_readiness_with_its_reason),
