@@ -5,7 +5,6 @@
 #include "shares_priv.h"
 
 #include "base/buf.h"
-#include "mesh/select.h"
 
 #include <string.h>
 
@@ -134,6 +133,7 @@ typedef struct finder {
     ist_arena *arena;
     ist_mesh_finding_fn fn;
     void *ctx;
+    const ist_mesh_selection *asked;   // only what concerns this answer; NULL = all of the port
     ist_mesh_finding about;            // service and port; what else a finding is about is set for each
     const ist_mesh_virtual_host *host; // of the port, NULL = none
     ist_mesh_request request;          // of a question without attributes
@@ -286,7 +286,9 @@ static ist_status find_in_routes(finder *f)
         status = append_contexts(f, NULL);
         tell_detail(f, IST_MESH_FINDING_UNMATCHED);
     }
-    for (uint32_t i = 0; status == IST_OK && i < f->host->route_count; i++) {
+    uint32_t first = f->asked != NULL ? f->asked->route_index : 0;
+    uint32_t count = f->asked == NULL ? f->host->route_count : f->asked->route != NULL ? 1 : 0;
+    for (uint32_t i = first; status == IST_OK && i < first + count; i++) {
         f->about.route = i;
         status = find_in_route(f, &f->host->routes[i], taken);
     }
@@ -452,38 +454,92 @@ static void find_in_addresses(finder *f)
     }
 }
 
-ist_status ist_mesh_port_findings(const ist_mesh_view *view, const ist_mesh_service *service, const ist_mesh_port *port,
-                                  ist_arena *arena, ist_mesh_finding_fn fn, void *ctx)
+static void find_in_destinations(finder *f)
 {
-    const ist_mesh_policy *policy = ist_mesh_view_policy(view);
-    finder f = {.view = view,
-                .policy = policy,
-                .arena = arena,
-                .fn = fn,
-                .ctx = ctx,
-                .about = {.service = service, .port = port, .route = UINT32_MAX},
-                .host = port->virtual_host,
-                .detail = IST_BUF_INIT};
-    ist_arena_clear(arena);
-    ist_status status = ist_mesh_request_complete(ist_mesh_policy_rules(policy, service->host).context, NULL,
-                                                  service->host, arena, &f.request);
-    if (status == IST_OK && f.host != NULL) {
-        status = find_in_routes(&f);
-    }
+    const ist_mesh_port *port = f->about.port;
     const ist_mesh_destination *whole = ist_mesh_port_destination(port, IST_STRV_NULL);
     for (uint32_t i = 0; i < port->destination_count; i++) {
         const ist_mesh_destination *each = &port->destinations[i];
-        find_in_destination(&f, each, whole != NULL && each != whole ? whole->cluster : NULL);
+        find_in_destination(f, each, whole != NULL && each != whole ? whole->cluster : NULL);
     }
-    find_in_addresses(&f);
-    if (status == IST_OK) {
-        status = find_in_answer(&f);
+}
+
+// What holds for the whole service, and what its destinations add.
+static void find_in_asked(finder *f)
+{
+    const ist_mesh_destination *whole = ist_mesh_port_destination(f->about.port, IST_STRV_NULL);
+    if (whole != NULL) {
+        find_in_destination(f, whole, NULL);
     }
-    if (status == IST_OK) {
-        status = ist_buf_status(&f.detail);
+    for (uint32_t i = 0; i < f->asked->target_count; i++) {
+        const ist_mesh_destination *each = f->asked->targets[i].destination;
+        if (each != NULL && each != whole) {
+            find_in_destination(f, each, whole != NULL ? whole->cluster : NULL);
+        }
     }
-    ist_buf_done(&f.detail);
+}
+
+static ist_status find_all(finder *f)
+{
+    ist_status status = ist_mesh_request_complete(ist_mesh_policy_rules(f->policy, f->about.service->host).context,
+                                                  NULL, f->about.service->host, f->arena, &f->request);
+    if (status == IST_OK && f->host != NULL) {
+        status = find_in_routes(f);
+    }
+    if (status != IST_OK) {
+        return status;
+    }
+    if (f->asked == NULL) {
+        find_in_destinations(f);
+        find_in_addresses(f);
+        return find_in_answer(f);
+    }
+    find_in_asked(f);
+    find_in_addresses(f);
+    find_in_targets(f, f->asked);
+    find_in_slots(f, f->asked);
+    return IST_OK;
+}
+
+static ist_status find_and_close(finder *f)
+{
+    ist_status status = find_all(f);
+    status = status == IST_OK ? ist_buf_status(&f->detail) : status;
+    ist_buf_done(&f->detail);
     return status;
+}
+
+static finder open_finder(const ist_mesh_view *view, ist_arena *arena, ist_mesh_finding_fn fn, void *ctx)
+{
+    return (finder){.view = view,
+                    .policy = ist_mesh_view_policy(view),
+                    .arena = arena,
+                    .fn = fn,
+                    .ctx = ctx,
+                    .about = {.route = UINT32_MAX},
+                    .detail = IST_BUF_INIT};
+}
+
+ist_status ist_mesh_port_findings(const ist_mesh_view *view, const ist_mesh_service *service, const ist_mesh_port *port,
+                                  ist_arena *arena, ist_mesh_finding_fn fn, void *ctx)
+{
+    finder f = open_finder(view, arena, fn, ctx);
+    f.about.service = service;
+    f.about.port = port;
+    f.host = port->virtual_host;
+    ist_arena_clear(arena);
+    return find_and_close(&f);
+}
+
+ist_status ist_mesh_answer_findings(const ist_mesh_view *view, const ist_mesh_selection *selection, ist_arena *arena,
+                                    ist_mesh_finding_fn fn, void *ctx)
+{
+    finder f = open_finder(view, arena, fn, ctx);
+    f.about.service = selection->service;
+    f.about.port = selection->port;
+    f.host = selection->virtual_host;
+    f.asked = selection;
+    return find_and_close(&f);
 }
 
 // --- Counting -------------------------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ static void append_escaped_text(ist_buf *out, ist_strv value)
     size_t plain = 0; // start of the bytes that go out as they are
     size_t at = 0;
     while (at < value.n) {
-        size_t length = is_plain(text[at]) ? 1 : utf8_length(text + at, value.n - at);
+        size_t length = text[at] < 0x80 ? 1 : utf8_length(text + at, value.n - at);
         bool special = length == 1 && !is_plain(text[at]) && text[at] != 0x7f;
         if (length != 0 && !special) {
             at += length;
@@ -82,37 +82,18 @@ static void append_escaped_text(ist_buf *out, ist_strv value)
     ist_buf_append_char(out, '"');
 }
 
-// Nearly every text is plain and goes out in one piece: a large answer consists of them.
-static void append_text(ist_buf *out, ist_strv value)
-{
-    size_t plain = 0;
-    while (plain < value.n && is_plain((unsigned char)value.p[plain])) {
-        plain++;
-    }
-    char *room = plain == value.n ? ist_buf_reserve(out, value.n + 2) : NULL;
-    if (room == NULL) {
-        append_escaped_text(out, value);
-        return;
-    }
-    room[0] = '"';
-    if (value.n != 0) {
-        memcpy(room + 1, value.p, value.n);
-    }
-    room[value.n + 1] = '"';
-    ist_buf_commit(out, value.n + 2);
-}
-
-// Comma and key in one piece. Keys are in the code of the writers, never in data: they need no escapes.
-static void begin_value(ist_json *json, const char *key)
+// Comma and key in front of a value, with room for `more` bytes of it; NULL where there is none. Keys are in the code of
+// the writers, never in data: they need no escapes.
+static char *begin_value_room(ist_json *json, const char *key, size_t more)
 {
     uint64_t bit = UINT64_C(1) << json->depth;
     size_t comma = (json->filled & bit) != 0 ? 1 : 0;
     size_t length = key != NULL ? strlen(key) : 0;
     size_t framed = key != NULL ? length + 3 : 0;
-    char *room = ist_buf_reserve(json->out, comma + framed);
+    char *room = ist_buf_reserve(json->out, comma + framed + more);
     json->filled |= bit;
     if (room == NULL) {
-        return;
+        return NULL;
     }
     if (comma != 0) {
         *room++ = ',';
@@ -121,8 +102,15 @@ static void begin_value(ist_json *json, const char *key)
         *room++ = '"';
         memcpy(room, key, length);
         memcpy(room + length, "\":", 2);
+        room += length + 2;
     }
     ist_buf_commit(json->out, comma + framed);
+    return room;
+}
+
+static void begin_value(ist_json *json, const char *key)
+{
+    (void)begin_value_room(json, key, 0); // the buffer keeps the error
 }
 
 static void begin_level(ist_json *json, const char *key, char bracket)
@@ -156,10 +144,24 @@ void ist_json_end_array(ist_json *json)
     ist_buf_append_char(json->out, ']');
 }
 
+// Nearly every text is plain and goes out in one piece: a large answer consists of them.
 void ist_json_strv(ist_json *json, const char *key, ist_strv value)
 {
-    begin_value(json, key);
-    append_text(json->out, value);
+    size_t plain = 0;
+    while (plain < value.n && is_plain((unsigned char)value.p[plain])) {
+        plain++;
+    }
+    char *room = begin_value_room(json, key, value.n + 2);
+    if (room == NULL || plain != value.n) {
+        append_escaped_text(json->out, value);
+        return;
+    }
+    room[0] = '"';
+    if (value.n != 0) {
+        memcpy(room + 1, value.p, value.n);
+    }
+    room[value.n + 1] = '"';
+    ist_buf_commit(json->out, value.n + 2);
 }
 
 void ist_json_string(ist_json *json, const char *key, const char *value)

@@ -4,7 +4,6 @@
 // destination with its tiers, what became of every endpoint, and which door can carry the answer.
 #include "rest_priv.h"
 
-#include "base/alloc.h"
 #include "mesh/explain.h"
 #include "mesh/findings.h"
 
@@ -185,58 +184,17 @@ static bool write_targets(ist_json *json, const ist_mesh_selection *selection, c
 
 // --- Doors ----------------------------------------------------------------------------------------------------------
 
-// What findings are held against: the arena with the selection is used up while they are found.
-typedef struct finding_writer {
-    ist_json *json;
-    uint32_t route; // that was taken; UINT32_MAX = none
-    const ist_mesh_cluster **clusters;
-    uint32_t cluster_count;
-} finding_writer;
-
-static bool is_asked(const finding_writer *writer, const ist_mesh_cluster *cluster)
-{
-    for (uint32_t i = 0; i < writer->cluster_count; i++) {
-        if (writer->clusters[i] == cluster) {
-            return true;
-        }
-    }
-    return cluster->key.subset.n == 0; // what holds for the service, holds for its subsets
-}
-
-// Findings about routes that were not taken and clusters that were not asked say nothing about this answer.
 static void write_finding(void *ctx, const ist_mesh_finding *finding)
 {
-    const finding_writer *writer = ctx;
-    bool of_route = finding->virtual_host == NULL || finding->route == UINT32_MAX || finding->route == writer->route;
-    if (of_route && (finding->cluster == NULL || is_asked(writer, finding->cluster))) {
-        rest_write_finding(writer->json, finding);
-    }
+    rest_write_finding(ctx, finding);
 }
 
-static ist_status collect_clusters(const ist_mesh_selection *selection, finding_writer *writer)
-{
-    writer->clusters = ist_calloc((size_t)selection->target_count + 1, sizeof(const ist_mesh_cluster *));
-    for (uint32_t i = 0; writer->clusters != NULL && i < selection->target_count; i++) {
-        if (selection->targets[i].destination != NULL) {
-            writer->clusters[writer->cluster_count++] = selection->targets[i].destination->cluster;
-        }
-    }
-    return writer->clusters != NULL ? IST_OK : IST_ENOMEM;
-}
-
-// What is said about the rules of this answer that some door cannot honour. Last of all.
+// What is said about the rules of this answer that some door cannot honour.
 static bool write_findings(ist_json *json, const ist_mesh_selection *selection, const ist_api_request *request)
 {
-    const ist_mesh_service *service = selection->service;
-    const ist_mesh_port *port = selection->port;
-    finding_writer writer = {.json = json, .route = selection->route != NULL ? selection->route_index : UINT32_MAX};
-    ist_status status = collect_clusters(selection, &writer);
     ist_json_begin_array(json, "findings");
-    if (status == IST_OK) {
-        status = ist_mesh_port_findings(request->view, service, port, request->arena, write_finding, &writer);
-    }
+    ist_status status = ist_mesh_answer_findings(request->view, selection, request->arena, write_finding, json);
     ist_json_end_array(json);
-    ist_free(writer.clusters);
     return status == IST_OK;
 }
 

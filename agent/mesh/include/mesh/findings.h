@@ -8,6 +8,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "mesh/select.h"
 #include "mesh/service.h"
 #include "mesh/view.h"
 
@@ -75,6 +76,11 @@ typedef void (*ist_mesh_finding_fn)(void *ctx, const ist_mesh_finding *finding);
 ist_status ist_mesh_port_findings(const ist_mesh_view *view, const ist_mesh_service *service, const ist_mesh_port *port,
                                   ist_arena *arena, ist_mesh_finding_fn fn, void *ctx) IST_NONNULL_ARGS(1, 2, 3, 4, 5)
     IST_MUSTCHECK;
+
+// The same for one answer: the route that was taken, its clusters, and what holds for the service. The arena keeps what it
+// has, the selection for instance.
+ist_status ist_mesh_answer_findings(const ist_mesh_view *view, const ist_mesh_selection *selection, ist_arena *arena,
+                                    ist_mesh_finding_fn fn, void *ctx) IST_NONNULL_ARGS(1, 2, 3, 4) IST_MUSTCHECK;
 
 typedef struct ist_mesh_finding_counts {
     uint32_t services;                       // that have a finding
