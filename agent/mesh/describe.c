@@ -49,7 +49,8 @@ static const char *verb_of(const ist_mesh_match *match)
 void ist_mesh_match_describe(const ist_mesh_match *match, ist_mesh_condition kind, ist_buf *out)
 {
     append_subject(match, kind, out);
-    ist_buf_printf(out, " %s", verb_of(match));
+    ist_buf_append_char(out, ' ');
+    ist_buf_append_str(out, verb_of(match));
     if (match->kind == IST_MESH_MATCH_RANGE) {
         ist_buf_printf(out, " [%lld, %lld)", (long long)match->range_start, (long long)match->range_end);
     } else if (match->kind != IST_MESH_MATCH_ANY && match->kind != IST_MESH_MATCH_PRESENT) {

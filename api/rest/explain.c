@@ -44,37 +44,40 @@ static void write_policies(ist_json *json, const ist_mesh_rules *rules)
 
 // --- Routes ---------------------------------------------------------------------------------------------------------
 
+// `reason` is used up, and ready for the next one.
 static void write_considered(ist_json *json, uint32_t index, ist_strv name, bool matched, ist_buf *reason)
 {
     ist_json_begin_object(json, NULL);
     ist_json_u64(json, "index", index);
     ist_json_strv(json, "name", name);
     ist_json_bool(json, "matched", matched);
-    rest_write_buf(json, "reason", reason);
+    ist_json_strv(json, "reason", ist_buf_view(reason));
     ist_json_end_object(json);
+    if (ist_buf_status(reason) != IST_OK) {
+        json->out->status = ist_buf_status(reason); // an answer that lacks texts must not look whole
+    }
+    ist_buf_clear(reason);
 }
 
 // The routes down to the one that was taken; without one, all of them.
-static void write_http_routes(ist_json *json, const ist_mesh_selection *selection)
+static void write_http_routes(ist_json *json, const ist_mesh_selection *selection, ist_buf *reason)
 {
     const ist_mesh_virtual_host *host = selection->virtual_host;
     uint32_t count = selection->route != NULL ? selection->route_index + 1 : host->route_count;
     for (uint32_t i = 0; i < count; i++) {
-        ist_buf reason = IST_BUF_INIT;
         ist_mesh_verdict verdict = ist_mesh_route_verdict(&host->routes[i], &selection->request);
-        ist_mesh_verdict_describe(&host->routes[i], &verdict, &reason);
-        write_considered(json, i, host->routes[i].name, verdict.failed == IST_MESH_CONDITION_NONE, &reason);
+        ist_mesh_verdict_describe(&host->routes[i], &verdict, reason);
+        write_considered(json, i, host->routes[i].name, verdict.failed == IST_MESH_CONDITION_NONE, reason);
     }
 }
 
 // All of the port's: the most specific one is taken, wherever it stands.
-static void write_l4_routes(ist_json *json, const ist_mesh_selection *selection)
+static void write_l4_routes(ist_json *json, const ist_mesh_selection *selection, ist_buf *reason)
 {
     for (uint32_t i = 0; i < selection->port->l4_route_count; i++) {
         const ist_mesh_l4_route *route = &selection->port->l4_routes[i];
-        ist_buf reason = IST_BUF_INIT;
-        ist_mesh_l4_verdict_describe(route, selection, &reason);
-        write_considered(json, i, IST_STRV_NULL, route == selection->l4_route, &reason);
+        ist_mesh_l4_verdict_describe(route, selection, reason);
+        write_considered(json, i, IST_STRV_NULL, route == selection->l4_route, reason);
     }
 }
 
@@ -82,13 +85,15 @@ static void write_routes(ist_json *json, const ist_mesh_selection *selection)
 {
     ist_json_strv_or_null(json, "virtual_host",
                           selection->virtual_host != NULL ? selection->virtual_host->name : IST_STRV_NULL);
+    ist_buf reason = IST_BUF_INIT;
     ist_json_begin_array(json, "considered");
     if (selection->virtual_host != NULL) {
-        write_http_routes(json, selection);
+        write_http_routes(json, selection, &reason);
     } else if (selection->basis != IST_MESH_BASIS_SUBSET) {
-        write_l4_routes(json, selection);
+        write_l4_routes(json, selection, &reason);
     }
     ist_json_end_array(json);
+    ist_buf_done(&reason);
     if (selection->l4_route != NULL) {
         ist_json_u64(json, "l4_route", (uint64_t)(selection->l4_route - selection->port->l4_routes));
     } else {
