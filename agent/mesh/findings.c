@@ -389,14 +389,22 @@ static void find_in_destination(finder *f, const ist_mesh_destination *destinati
 
 // --- The answer without attributes ----------------------------------------------------------------------------------
 
+// Envoy goes on to the address that the client has, so that a list without endpoints loses nothing.
+static bool leads_to_callers_address(const finder *f, const ist_mesh_destination *destination)
+{
+    ist_mesh_discovery discovery = destination->cluster->discovery;
+    return f->about.service->kind != IST_MESH_HEADLESS && destination->endpoints->count == 0 &&
+           (discovery == IST_MESH_DISCOVERY_ORIGINAL_DST || discovery == IST_MESH_DISCOVERY_DYNAMIC_DNS);
+}
+
 static void find_in_targets(finder *f, const ist_mesh_selection *selection)
 {
     for (uint32_t i = 0; i < selection->target_count; i++) {
         const ist_mesh_target *target = &selection->targets[i];
-        if (target->usable || target->asked <= 0) {
+        const ist_mesh_destination *destination = target->destination;
+        if (target->usable || target->asked <= 0 || (destination != NULL && leads_to_callers_address(f, destination))) {
             continue;
         }
-        const ist_mesh_destination *destination = target->destination;
         f->about.cluster = destination != NULL ? destination->cluster : NULL;
         ist_buf_printf(detail(f), "%.*s, share %.4g",
                        IST_STRV_ARG(destination != NULL        ? destination->cluster->name

@@ -203,17 +203,18 @@ static bool write_findings(ist_json *json, const ist_mesh_selection *selection, 
     return status == IST_OK;
 }
 
-// Does the context lead to the same route as the question did?
+// Does the context lead to the same route as the question did? TCP and TLS routes look at the authority only.
 static ist_status context_agrees(const ist_mesh_selection *selection, const ist_mesh_context *context, ist_arena *arena,
                                  bool *ret_agrees)
 {
     ist_mesh_request request;
     uint32_t index = 0;
     ist_status status = ist_mesh_request_complete(context, NULL, selection->service->host, arena, &request);
-    if (status == IST_OK) {
-        *ret_agrees =
-            selection->virtual_host == NULL || // routes by server name: the host's own is what DNS can ask for
-            ist_mesh_match_route(selection->virtual_host, &request, &index) == selection->route;
+    if (status == IST_OK && selection->virtual_host != NULL) {
+        *ret_agrees = ist_mesh_match_route(selection->virtual_host, &request, &index) == selection->route;
+    } else if (status == IST_OK) {
+        *ret_agrees = selection->port->l4_route_count == 0 ||
+                      ist_strv_equal_nocase(request.authority, selection->request.authority);
     }
     return status;
 }
@@ -255,12 +256,14 @@ static ist_status name_for_dns(const ist_mesh_selection *selection, const rest_q
         return status;
     }
     const ist_mesh_name *plan = ist_mesh_view_name(request->view, service->host, NULL);
-    if (context != selection->rules.context) {
+    if (plan == NULL || plan->mode == IST_MESH_ANSWER_FORWARD) {
+        *reason = "DNS asks the upstream for this name";
+    } else if (context != selection->rules.context) {
         ist_buf_printf(out, "%.*s._ctx.%.*s", IST_STRV_ARG(context->name), IST_STRV_ARG(service->host));
-    } else if (plan != NULL && !plan->vip) {
-        ist_buf_append_strv(out, service->host);
+    } else if (plan->vip) {
+        *reason = "DNS answers the virtual IP";
     } else {
-        *reason = plan != NULL ? "DNS answers the virtual IP" : "DNS has no such name";
+        ist_buf_append_strv(out, service->host);
     }
     return IST_OK;
 }
