@@ -443,8 +443,23 @@ static void write_files_finding(void *ctx, const ist_files_finding *finding)
     ist_buf_done(&line);
 }
 
+// What the last NACK of each type said; whether the control plane has mended it since, it does not tell.
+static void write_refused(const ist_xds_client *client, ist_json *json)
+{
+    ist_xds_status status;
+    ist_xds_client_status(client, &status);
+    for (ist_xds_type type = 0; type < _IST_XDS_TYPE_MAX; type++) {
+        if (status.types[type].last_error.n != 0) {
+            write_finding(json, "refused", ist_strv_from(ist_xds_type_name(type)), status.types[type].last_error);
+        }
+    }
+}
+
 void source_write_findings(source *self, ist_json *json)
 {
+    if (self->client != NULL) {
+        write_refused(self->client, json);
+    }
     ist_mesh_builder_each_report(self->args.builder, write_builder_report, json);
     if (self->files != NULL) {
         ist_files_each_finding(self->files, write_files_finding, json);

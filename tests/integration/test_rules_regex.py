@@ -175,6 +175,8 @@ def test_pattern_that_is_refused_is_named_and_the_last_good_routes_serve(start_a
         assert part in reason, (part, reason)
     assert "good.regex.test" not in reason
     harness.wait_for(lambda: chosen("good.regex.test") == ["v2"], "the good neighbour")
+    refused = [found for found in agent.get("/v1/report")["source"] if found["finding"] == "refused"]
+    assert [found["subject"] for found in refused] == ["rds"] and "a(?=b)" in refused[0]["text"]
     assert chosen("bad.regex.test") == ["v1"]
     assert agent.endpoints("bad.regex.test", **{"header.x": "b"})["basis"] == "unmatched"
     plane.push("rds", table("a|aa", "v2", "v2"))
