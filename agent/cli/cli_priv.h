@@ -122,6 +122,8 @@ typedef struct cli_page {
 } cli_page;
 typedef void (*cli_write)(cli_page *page, const json_t *json);
 int cli_print_page(const cli_session *session, const json_t *json, cli_write write) IST_NONNULL IST_MUSTCHECK;
+// Fetches the target (cli_fetch_target) and prints the answer as a page; the exit code.
+int cli_show_page(const cli_session *session, ist_buf *target, cli_write write) IST_NONNULL IST_MUSTCHECK;
 // A line that stands out, with an empty one before it unless it is the first; a line under it; a table.
 void cli_page_heading(cli_page *page, const char *format, ...) IST_PRINTF(2, 3) IST_NONNULL_ARGS(1, 2);
 void cli_page_line(cli_page *page, const char *format, ...) IST_PRINTF(2, 3) IST_NONNULL_ARGS(1, 2);

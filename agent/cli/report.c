@@ -89,16 +89,11 @@ static void write(cli_page *page, const json_t *json)
 static int run(cli_session *session)
 {
     ist_buf target = IST_BUF_INIT;
-    json_t *json = NULL;
     bool one = ist_options_argument_count(session->options) != 0;
     ist_buf_append_str(&target, "/v1/report");
     cli_add_parameter(&target, "host", one ? ist_strv_from(ist_options_argument(session->options, 0)) : IST_STRV_NULL);
     cli_add_parameter(&target, "finding", ist_options_text(session->options, FINDING));
-    int code = cli_fetch_target(session, &target, &json);
-    if (code == IST_CLI_OK) {
-        code = cli_print_page(session, json, write);
-    }
-    json_decref(json);
+    int code = cli_show_page(session, &target, write);
     ist_buf_done(&target);
     return code;
 }

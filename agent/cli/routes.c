@@ -229,14 +229,9 @@ static void write(cli_page *page, const json_t *json)
 static int run(cli_session *session)
 {
     ist_buf target = IST_BUF_INIT;
-    json_t *json = NULL;
     ist_buf_append_str(&target, "/v1/routes/");
     cli_append_encoded(&target, ist_strv_from(ist_options_argument(session->options, 0)));
-    int code = cli_fetch_target(session, &target, &json);
-    if (code == IST_CLI_OK) {
-        code = cli_print_page(session, json, write);
-    }
-    json_decref(json);
+    int code = cli_show_page(session, &target, write);
     ist_buf_done(&target);
     return code;
 }

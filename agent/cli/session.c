@@ -222,6 +222,17 @@ int cli_print_page(const cli_session *session, const json_t *json, cli_write wri
     return print_buf(session, &out, ist_buf_status(&out));
 }
 
+int cli_show_page(const cli_session *session, ist_buf *target, cli_write write)
+{
+    json_t *json = NULL;
+    int code = cli_fetch_target(session, target, &json);
+    if (code == IST_CLI_OK) {
+        code = cli_print_page(session, json, write);
+    }
+    json_decref(json);
+    return code;
+}
+
 // Appends a text without control characters and a line end.
 IST_PRINTF(3, 0)
 static void append_line(cli_page *page, cli_style style, const char *format, va_list args)
