@@ -133,6 +133,7 @@ typedef struct finder {
     ist_arena *arena;
     ist_mesh_finding_fn fn;
     void *ctx;
+    const ist_mesh_route **reached;    // the route that each context takes; NULL = not asked for yet
     const ist_mesh_selection *asked;   // only what concerns this answer; NULL = all of the port
     ist_mesh_finding about;            // service and port; what else a finding is about is set for each
     const ist_mesh_virtual_host *host; // of the port, NULL = none
@@ -225,18 +226,29 @@ static void find_in_policy(finder *f, const ist_mesh_route *route)
     }
 }
 
-// Names of the contexts for which this route is the one that is taken.
-static ist_status append_contexts(finder *f, const ist_mesh_route *route)
+// The route that each context takes, once for all routes of the port: there may be hundreds of both.
+static ist_status reach_by_contexts(finder *f)
 {
-    ist_status status = IST_OK;
-    for (uint32_t i = 0; status == IST_OK && i < f->policy->context_count; i++) {
-        const ist_mesh_context *context = &f->policy->contexts[i];
+    uint32_t count = f->policy->context_count;
+    const ist_mesh_route **reached = IST_ARENA_ARRAY(f->arena, (size_t)count + 1, const ist_mesh_route *);
+    ist_status status = reached != NULL ? IST_OK : IST_ENOMEM;
+    for (uint32_t i = 0; status == IST_OK && i < count; i++) {
         ist_mesh_request request;
         uint32_t index = 0;
-        status = ist_mesh_request_complete(context, NULL, f->about.service->host, f->arena, &request);
-        const ist_mesh_route *found = status == IST_OK ? ist_mesh_match_route(f->host, &request, &index) : NULL;
-        if (found != NULL && (route == NULL || found == route)) {
-            append_text(&f->detail, f->detail.length != 0 ? "" : "reached by context ", context->name);
+        status = ist_mesh_request_complete(&f->policy->contexts[i], NULL, f->about.service->host, f->arena, &request);
+        reached[i] = status == IST_OK ? ist_mesh_match_route(f->host, &request, &index) : NULL;
+    }
+    f->reached = status == IST_OK ? reached : NULL;
+    return status;
+}
+
+// Names of the contexts for which this route is the one that is taken; NULL = any route.
+static ist_status append_contexts(finder *f, const ist_mesh_route *route)
+{
+    ist_status status = f->reached == NULL ? reach_by_contexts(f) : IST_OK;
+    for (uint32_t i = 0; status == IST_OK && i < f->policy->context_count; i++) {
+        if (f->reached[i] != NULL && (route == NULL || f->reached[i] == route)) {
+            append_text(&f->detail, f->detail.length != 0 ? "" : "reached by context ", f->policy->contexts[i].name);
         }
     }
     return status;

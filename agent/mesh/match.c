@@ -107,19 +107,21 @@ static bool any_value_matches(const ist_mesh_request *request, const ist_mesh_ma
 {
     ist_strv value = IST_STRV_NULL;
     bool matched = false;
+    uint32_t count = 0;
     *ret_present = ist_mesh_request_pseudo_header(request, match->name, &value);
     if (*ret_present) {
         return text_matches(match, value);
     }
-    if (ist_mesh_request_is_joined_header(match->name)) {
-        return joined_value_matches(request, match, ret_present);
-    }
-    for (uint32_t i = 0; i < request->header_count && !matched; i++) {
+    for (uint32_t i = 0; i < request->header_count; i++) {
         if (ist_strv_equal_nocase(request->headers[i].name, match->name)) {
-            *ret_present = true;
-            matched = text_matches(match, request->headers[i].value);
+            count++;
+            matched = matched || text_matches(match, request->headers[i].value);
         }
     }
+    if (count > 1 && ist_mesh_request_is_joined_header(match->name)) {
+        return joined_value_matches(request, match, ret_present);
+    }
+    *ret_present = count != 0;
     return matched;
 }
 
