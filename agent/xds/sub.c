@@ -99,11 +99,12 @@ bool ist_xds_sub_has_request(const ist_xds_sub *sub)
            (sub->requested && sub->names != NULL && ist_xds_names_is_pending(sub->names));
 }
 
+// A subscription that is still to be sent will be answered; names that leave will not, so nobody waits until they are sent.
 bool ist_xds_sub_is_settled(const ist_xds_sub *sub)
 {
     bool nothing_to_ask = !sub->wanted || (sub->names != NULL && ist_xds_names_count(sub->names) == 0);
     return (nothing_to_ask || sub->answered || sub->unanswered) && !sub->waiting && !must_begin(sub) &&
-           (sub->names == NULL || !sub->requested || !ist_xds_names_is_pending(sub->names));
+           (sub->names == NULL || !sub->requested || !ist_xds_names_joins(sub->names));
 }
 
 static void write_error(ist_xds_sub *sub, uint32_t field, ist_buf *out)

@@ -21,6 +21,8 @@ def start_agent():
         return agent
 
     yield start
+    for agent in agents:
+        print(agent.last_words())  # pytest shows it where the test failed
     codes = [(agent.stop(), agent.log()) for agent in agents]
     for code, log in codes:
         assert code == 0, f"the agent ended with {code}:\n{log}"

@@ -175,6 +175,14 @@ class Agent(Process):
     def status(self):
         return self.get("/v1/status")
 
+    def last_words(self):
+        """What explains a failed test: the state of the sources and the end of the log."""
+        try:
+            state = json.dumps(self.status())
+        except (OSError, AssertionError) as error:
+            state = f"no status: {error}"
+        return "\n".join([state, *self.stderr[-40:]])
+
     def view(self):
         return self.get("/debug/view")
 

@@ -199,6 +199,40 @@ static void delta_service_removed_unsubscribes_and_vanishes(void **state)
     script_done(script);
 }
 
+// The request that gives names up is never answered; it may be the last thing that a new stream does.
+static void names_leave_last_body(xds_script *script)
+{
+    script_sync(script);
+    SCRIPT_SEND(script, IST_XDS_CDS, script_cluster(script, "a.b", 80), script_cluster(script, "c.d", 80));
+    SCRIPT_SEND(script, IST_XDS_EDS, script_assignment(script, "a.b", 80, 2), script_assignment(script, "c.d", 80, 1));
+    script_close(script, 14);
+    script_reopen(script);
+    made_resource resources[] = {
+        [IST_XDS_CDS] = script_cluster(script, "a.b", 80),
+        [IST_XDS_EDS] = script_assignment(script, "a.b", 80, 2),
+        [IST_XDS_RDS] = script_table(script, 80, "a.b"),
+        [IST_XDS_NDS] = script_names(script, "a.b", "10.96.0.1"),
+    };
+    static const ist_xds_type order[] = {IST_XDS_LDS, IST_XDS_CDS, IST_XDS_EDS, IST_XDS_RDS, IST_XDS_NDS};
+    for (size_t i = 0; i < IST_COUNT(order); i++) { // all of them before anything can be sent
+        made_response response = {.mode = script->mode, .type = order[i], .nonce = "x"};
+        response.count = order[i] == IST_XDS_LDS ? 0 : 1;
+        response.resources = response.count == 0 ? NULL : &resources[order[i]];
+        ist_strv bytes = make_response_bytes(script->arena, &response);
+        ist_xds_slice slice = {.bytes = (const uint8_t *)bytes.p, .length = bytes.n};
+        ist_xds_client_on_message(script->client, script_status(script).stream, &slice, 1, script->now_ms);
+    }
+    script_settle(script);
+    assert_int_equal(script_status(script).state, IST_XDS_SYNCED);
+    assert_int_equal(script_endpoints(script, "c.d", 80), -1);
+}
+
+static void stream_is_synced_although_names_leave_last(void **state)
+{
+    (void)state;
+    with_both_modes(names_leave_last_body);
+}
+
 static void sotw_change_sends_the_whole_list_with_the_last_nonce(void **state)
 {
     (void)state;
@@ -689,6 +723,7 @@ int main(void)
         cmocka_unit_test(endpoints_that_never_come_hold_up_the_first_view_for_five_seconds_only),
         cmocka_unit_test(delta_service_added_subscribes_its_endpoints_and_routes),
         cmocka_unit_test(delta_service_removed_unsubscribes_and_vanishes),
+        cmocka_unit_test(stream_is_synced_although_names_leave_last),
         cmocka_unit_test(sotw_change_sends_the_whole_list_with_the_last_nonce),
         cmocka_unit_test(same_bytes_again_publish_nothing),
         cmocka_unit_test(bad_resource_is_refused_alone),
