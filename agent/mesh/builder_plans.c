@@ -172,6 +172,7 @@ static ist_status draft_service(ist_mesh_builder *builder, const ist_mesh_view *
                                 ist_mesh_name *draft)
 {
     draft->host = service->host;
+    draft->headless = service->kind == IST_MESH_HEADLESS;
     if (service->kind == IST_MESH_ALIAS) {
         draft->mode = IST_MESH_ANSWER_ALIAS;
         draft->target = service->alias_of;

@@ -103,10 +103,10 @@ uint32_t ist_mesh_name_card(const ist_mesh_name *name, uint8_t family, uint32_t 
     return first + ist_mesh_deck_card(&deck, position);
 }
 
-uint32_t ist_mesh_name_deal(const ist_mesh_name *name, uint8_t family)
+uint32_t ist_mesh_name_draw(const ist_mesh_name *name, uint8_t family)
 {
     _Atomic uint32_t *position = &name->dealer->position[family == 6 ? 1 : 0];
     uint32_t now = atomic_load_explicit(position, memory_order_relaxed); // one writer: no read-modify-write needed
     atomic_store_explicit(position, now + 1, memory_order_relaxed);
-    return ist_mesh_name_card(name, family, now);
+    return now;
 }

@@ -96,6 +96,7 @@ static bool steadies_equal(ist_mesh_steadies a, ist_mesh_steadies b)
 bool ist_mesh_plan_same(const ist_mesh_plan *plan, const ist_mesh_name *draft, ist_mesh_steadies steadies)
 {
     return steadies_equal(plan->steadies, steadies) && plan->body.mode == draft->mode && plan->body.vip == draft->vip &&
+           plan->body.headless == draft->headless &&
            (plan->body.host.n != 0) == (draft->host.n != 0) && ist_strv_equal(plan->body.target, draft->target) &&
            addrs_equal(&plan->body, draft);
 }

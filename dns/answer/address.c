@@ -60,12 +60,9 @@ static bool wants_more(const address_choice *choice, uint32_t available)
 
 // Who asks for a headless service may look for its pods, not for one of them (members of a cluster that find each other),
 // and the Kubernetes DNS specification (2.4.1) promises all. Where rules weight the pods, the weights come first.
-static bool must_be_whole(const ist_dns_turn *turn, const ist_mesh_name *name, uint8_t family)
+static bool must_be_whole(const ist_mesh_name *name, uint8_t family)
 {
-    bool even = family == 6 ? name->v6_slots == name->v6_count : name->v4_slots == name->v4_count;
-    const ist_mesh_service *service = even ? ist_mesh_view_service(turn->view, name->host) : NULL;
-
-    return service != NULL && service->kind == IST_MESH_HEADLESS;
+    return name->headless && (family == 6 ? name->v6_slots == name->v6_count : name->v4_slots == name->v4_count);
 }
 
 // What may follow the address that was dealt. False: nothing, so that no sort can undo the choice.
@@ -73,7 +70,7 @@ static bool set_bounds(address_choice *choice, uint8_t family, uint32_t dealt, u
 {
     const ist_dns_source *source = &choice->turn->answerer->config.source;
 
-    if (available > 1 && must_be_whole(choice->turn, choice->name, family)) {
+    if (available > 1 && must_be_whole(choice->name, family)) {
         choice->limit = available;
         choice->scan = available;
         choice->max_key = UINT32_MAX;
@@ -88,15 +85,15 @@ static bool set_bounds(address_choice *choice, uint8_t family, uint32_t dealt, u
 static void take_dealt(address_choice *choice, uint8_t family, uint32_t first, uint32_t available)
 {
     const ist_mesh_name *name = choice->name;
-    uint32_t dealt = ist_mesh_name_deal(name, family);
+    uint32_t position = ist_dns_draw(choice->turn, name, family);
+    uint32_t dealt = ist_mesh_name_card(name, family, position);
 
     take(choice, dealt);
     if (!set_bounds(choice, family, dealt, available)) {
         return;
     }
     // The first to fall back on is the next card, so that it has its weight too; the others stand in the list's order.
-    uint32_t position = atomic_load_explicit(&name->dealer->position[family == 6], memory_order_relaxed);
-    uint32_t next = ist_mesh_name_card(name, family, position);
+    uint32_t next = ist_mesh_name_card(name, family, position + 1);
     if (next != dealt) {
         offer(choice, next);
     }

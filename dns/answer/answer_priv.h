@@ -8,12 +8,20 @@
 #include "dns_wire/reply.h"
 #include "mesh/select.h"
 
-enum { DECK_COUNT = 256 };
+enum { DECK_COUNT = 256, DEALT_COUNT = 512 };
+
+// A card that was dealt not long ago (draw.c).
+typedef struct ist_dns_dealt {
+    uint64_t key; // of client and question; 0 = none
+    uint32_t at_ms;
+    uint32_t position;
+} ist_dns_dealt;
 
 struct ist_dns_answerer {
     ist_dns_answerer_config config;
     ist_arena *arena;                  // for directive names; NULL until the first
     ist_mesh_dealer decks[DECK_COUNT]; // positions of directive names, by hash of the name
+    ist_dns_dealt dealt[DEALT_COUNT];  // by hash of the question
 };
 
 typedef struct ist_dns_turn {
@@ -45,6 +53,10 @@ uint32_t ist_dns_put_addresses(ist_dns_turn *turn, const ist_mesh_name *name, ui
                                uint16_t owner) IST_NONNULL;
 // The whole reply to a question for a name with addresses.
 ist_dns_outcome ist_dns_answer_addresses(ist_dns_turn *turn, const ist_mesh_name *name) IST_NONNULL;
+
+// --- draw.c
+// The position of the name's next card; of the same card for a question that was sent again.
+uint32_t ist_dns_draw(ist_dns_turn *turn, const ist_mesh_name *name, uint8_t family) IST_NONNULL;
 
 // --- directive.c: names with underscores
 // What such a name is about.

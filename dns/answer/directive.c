@@ -187,8 +187,11 @@ static ist_dns_outcome answer_narrowed(ist_dns_turn *turn, const ist_dns_subject
     ist_mesh_selection selection;
     uint64_t hash = ist_hash_strv(ist_dns_query_name(turn->query));
     ist_mesh_dealer *dealer = &turn->answerer->decks[hash % DECK_COUNT];
-    ist_mesh_name name = {
-        .name = ist_dns_query_name(turn->query), .host = subject->query.service->host, .dealer = dealer};
+    const ist_mesh_service *service = subject->query.service;
+    ist_mesh_name name = {.name = ist_dns_query_name(turn->query),
+                          .host = service->host,
+                          .headless = service->kind == IST_MESH_HEADLESS,
+                          .dealer = dealer};
     ist_status status = ist_dns_select(turn, &subject->query, &selection);
 
     if (status == IST_ENOTFOUND || (status == IST_OK && selection.pick_count == 0)) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "server_priv.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -69,6 +71,19 @@ static void fill_client(ist_dns_client *client, const struct msghdr *message)
     }
 }
 
+// The port says most: a resolver takes another one for each question.
+static uint64_t client_key(const struct sockaddr_storage *peer)
+{
+    const void *any = peer;
+    const struct sockaddr_in *v4 = any;
+    const struct sockaddr_in6 *v6 = any;
+
+    if (peer->ss_family == AF_INET) {
+        return (uint64_t)v4->sin_addr.s_addr << 16 | v4->sin_port;
+    }
+    return ist_hash_bytes(&v6->sin6_addr, sizeof(v6->sin6_addr), v6->sin6_port);
+}
+
 // Serves one batch; returns how many queries there were.
 static unsigned serve_batch(ist_dns_listener *listener)
 {
@@ -83,11 +98,14 @@ static unsigned serve_batch(ist_dns_listener *listener)
         return 0;
     }
     int64_t started_us = ist_clock_now_us();
+    int64_t now_ms = ist_loop_now_ms(server->args.loop);
     client.listener = listener;
     client.connection = NULL;
     for (int i = 0; i < count; i++) {
         struct msghdr *in = &batch->in[i].msg_hdr;
-        ist_dns_output output = {.buffer = batch->out_bytes[replies], .limit = IST_DNS_UDP_MAX};
+        ist_dns_output output = {.buffer = batch->out_bytes[replies],
+                                 .asker = {.client = client_key(&batch->peers[i]), .now_ms = now_ms},
+                                 .limit = IST_DNS_UDP_MAX};
         if (listener->any_address) {
             keep_only_address(in);
         }

@@ -141,7 +141,7 @@ static void run_cards(bench *b, uint32_t count)
     enum { ROUNDS = 1000000 };
     int64_t start_us = ist_clock_now_us();
     for (uint32_t i = 0; i < ROUNDS; i++) {
-        b->sink += ist_mesh_name_deal(&name, 4);
+        b->sink += ist_mesh_name_card(&name, 4, ist_mesh_name_draw(&name, 4));
     }
     report("card", count, ist_clock_now_us() - start_us, ROUNDS, 0);
 }

@@ -621,6 +621,60 @@ static void directive_without_memory_is_servfail(void **state)
     }
 }
 
+// The first address of the answer to this client's question with this id at this time.
+static const char *first_address(const char *name, uint64_t client, uint16_t id, int64_t now_ms)
+{
+    ist_dns_query query;
+    size_t length = test_query_make(name, IST_DNS_TYPE_A, 0, f.packet);
+    f.packet[0] = (uint8_t)(id >> 8);
+    f.packet[1] = (uint8_t)id;
+    assert_int_equal(ist_dns_query_parse(f.packet, length, &query), IST_DNS_QUERY_OK);
+    ist_dns_output output = {.buffer = f.buffer, .limit = 512, .asker = {.client = client, .now_ms = now_ms}};
+    assert_int_equal(ist_dns_answer(f.answerer, world_view(&f.world), &query, &output), IST_DNS_ANSWERED);
+    test_reply_read(f.packet, f.buffer, output.length, &f.reply);
+    return f.reply.records[0].text;
+}
+
+static uint32_t drawn(const char *name)
+{
+    return atomic_load(&world_name(&f.world, name)->dealer->position[0]);
+}
+
+static void question_that_is_sent_again_gets_the_same_card(void **state)
+{
+    (void)state;
+    const char *name = "rev.ns.svc.cluster.local";
+    for (uint16_t i = 0; i < MANY; i++) {
+        char text[64];
+        int64_t now_ms = INT64_C(1000000) + i;
+        (void)snprintf(text, sizeof(text), "%s", first_address(name, 5, i, now_ms));
+        assert_int_equal(drawn(name), i + 1);
+        assert_string_equal(first_address(name, 5, i, now_ms), text);
+        assert_string_equal(first_address("REV.ns.svc.cluster.local", 5, i, now_ms + 999), text);
+        assert_int_equal(drawn(name), i + 1);
+    }
+}
+
+static void other_questions_get_cards_of_their_own(void **state)
+{
+    (void)state;
+    const char *name = "rev.ns.svc.cluster.local";
+    (void)first_address(name, 5, 7, 1000);
+    (void)first_address(name, 5, 7, 1999);
+    assert_int_equal(drawn(name), 1);
+    (void)first_address(name, 5, 7, 2000); // a second later it is a new question
+    assert_int_equal(drawn(name), 2);
+    (void)first_address(name, 6, 7, 2000); // another port
+    (void)first_address(name, 5, 8, 2000); // another id
+    assert_int_equal(drawn(name), 4);
+    (void)first_address("near.example.com", 5, 7, 2000); // another name
+    assert_int_equal(drawn("near.example.com"), 1);
+    assert_int_equal(drawn(name), 4);
+    (void)first_address(name, 0, 7, 2000); // TCP never asks again
+    (void)first_address(name, 0, 7, 2000);
+    assert_int_equal(drawn(name), 6);
+}
+
 static void plain_names_allocate_nothing(void **state)
 {
     (void)state;
@@ -661,6 +715,8 @@ int main(void)
         TEST(why_of_many_destinations_is_cut_and_truncated_by_udp),
         TEST(reverse_of_a_vip_is_its_host),
         TEST(directive_without_memory_is_servfail),
+        TEST(question_that_is_sent_again_gets_the_same_card),
+        TEST(other_questions_get_cards_of_their_own),
         TEST(plain_names_allocate_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -114,8 +114,8 @@ static void deal_walks_through_the_deck_of_each_family(void **state)
     add(d, 6, 2);
     add(d, 6, 5);
     for (uint32_t i = 0; i < 50; i++) {
-        assert_int_equal(ist_mesh_name_deal(&d->name, 4), ist_mesh_name_card(&d->name, 4, i));
-        assert_int_equal(ist_mesh_name_deal(&d->name, 6), ist_mesh_name_card(&d->name, 6, i));
+        assert_int_equal(ist_mesh_name_draw(&d->name, 4), i);
+        assert_int_equal(ist_mesh_name_draw(&d->name, 6), i);
     }
 }
 
@@ -126,8 +126,8 @@ static void position_wraps_around_without_harm(void **state)
     add(d, 4, 2);
     add(d, 4, 1);
     atomic_store(&d->dealer.position[0], UINT32_MAX);
-    assert_in_range(ist_mesh_name_deal(&d->name, 4), 0, 1);
-    assert_in_range(ist_mesh_name_deal(&d->name, 4), 0, 1);
+    assert_in_range(ist_mesh_name_card(&d->name, 4, ist_mesh_name_draw(&d->name, 4)), 0, 1);
+    assert_in_range(ist_mesh_name_card(&d->name, 4, ist_mesh_name_draw(&d->name, 4)), 0, 1);
     assert_int_equal(atomic_load(&d->dealer.position[0]), 1);
 }
 

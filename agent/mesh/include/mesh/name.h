@@ -35,6 +35,7 @@ typedef struct ist_mesh_name {
     ist_strv host;            // the service it belongs to; empty for a name that no service owns (headless pod)
     ist_mesh_answer_mode mode;
     bool vip;                 // addrs are VIPs (longer TTL)
+    bool headless;            // the service is headless: who asks may look for all of them
     ist_strv target;          // ALIAS
     const ist_mesh_name_addr *addrs; // IPv4 first, then IPv6
     uint32_t v4_count;
@@ -47,5 +48,5 @@ typedef struct ist_mesh_name {
 // The card at `position` of the deck (mesh/deck.h) of one family (4 or 6): index into addrs. Pure, allocates nothing; any
 // thread. The family must have at least one address.
 uint32_t ist_mesh_name_card(const ist_mesh_name *name, uint8_t family, uint32_t position) IST_NONNULL;
-// Draws the next card. Only the thread that owns the dealers (DNS).
-uint32_t ist_mesh_name_deal(const ist_mesh_name *name, uint8_t family) IST_NONNULL;
+// Draws the next card: its position. Only the thread that owns the dealers (DNS).
+uint32_t ist_mesh_name_draw(const ist_mesh_name *name, uint8_t family) IST_NONNULL;

@@ -48,9 +48,17 @@ typedef enum ist_dns_outcome {
     IST_DNS_FORWARD, // not ours, or better known upstream; the buffer's content is undefined
 } ist_dns_outcome;
 
+// Who asks, and when. Clients that hear nothing ask again: the same port, id and question within a second get the same
+// card of the deck.
+typedef struct ist_dns_asker {
+    uint64_t client; // says address and port; 0: never asks again (TCP)
+    int64_t now_ms;  // monotonic
+} ist_dns_asker;
+
 // Where the reply goes.
 typedef struct ist_dns_output {
     uint8_t *buffer;
+    ist_dns_asker asker;
     size_t limit;   // size of the buffer, and of the largest reply (at least IST_DNS_UDP_MIN)
     size_t length;  // out: of the reply
     uint16_t rcode; // out
