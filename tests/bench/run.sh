@@ -9,12 +9,12 @@
 #   push    from the last byte of an EDS push to the changed DNS and REST answer
 #   sync    CPU and time of a cold synchronisation, beside Envoy
 #   commit  cost of one changed service for meshes of growing size, in process
-#   dns     DNS answers by dnsperf against a bare UDP echo
+#   dns     DNS answers beside a bare UDP echo and other servers; needs root (port 53 of a loopback address)
 #   select  cost of selection, in process
 #   lookup  cost of one look-up: selecting, /v1/resolve, /v1/explain, in process
 #
 # Short form (default): small sizes, checks that the benches work and that the figures are sane, no limits on time.
-# --long: the real sizes; about 10 minutes on a machine that does nothing else. docs/benchmarks.md shows what came out.
+# --long: the real sizes; about 40 minutes if nothing else runs, 30 of them for dns. What came out: docs/benchmarks.md.
 # Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -41,15 +41,23 @@ wants() { [[ " ${benches[*]} " == *" $1 "* ]]; }
 bash tests/support/install.sh test
 venv=$(bash tests/support/install.sh venv)
 cmake --preset release -DIST_BENCH=ON >/dev/null
-cmake --build --preset release --target isthmus bench_commit bench_lookup bench_select dns_echo -- --quiet
+cmake --build --preset release --target isthmus bench_commit bench_lookup bench_select dns_echo dnsload -- --quiet
 export PATH=$venv:$PATH PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 export ISTHMUS_BIN=${ISTHMUS_BIN:-$PWD/build/release/isthmus}
 export BENCH_PROGRAMS=$PWD/build/release/tests/bench
 export BENCH_RESULTS=${BENCH_RESULTS:-$PWD/build/bench}
-if [ -z "${ISTHMUS_ISTIOD_DIR:-}" ] && { wants memory || wants push || wants sync; }; then
+if wants memory || wants push || wants sync || wants dns; then
   go=$(bash tests/support/install.sh go)
-  ISTHMUS_ISTIOD_DIR=$(env PATH="$go:$PATH" bash tests/istiod/build.sh | tail -n 1)
+  ISTHMUS_ISTIOD_DIR=${ISTHMUS_ISTIOD_DIR:-$(env PATH="$go:$PATH" bash tests/istiod/build.sh | tail -n 1)}
   export ISTHMUS_ISTIOD_DIR
+fi
+if wants dns; then
+  bash tests/support/install.sh peers
+  if [ -n "$long" ] || compgen -G "${XDG_CACHE_HOME:-$HOME/.cache}/isthmus/coredns-*/coredns" >/dev/null; then
+    # The short form does not wait for its building.
+    BENCH_COREDNS=$(env PATH="$go:$PATH" sh tests/bench/coredns.sh | tail -n 1)
+    export BENCH_COREDNS
+  fi
 fi
 mkdir -p "$BENCH_RESULTS"
 for bench in "${benches[@]}"; do rm -f "$BENCH_RESULTS/$bench".*; done # older results of the others stay

@@ -66,13 +66,48 @@ def commit(f):
 
 
 def dns(f):
-    head("DNS against a bare UDP echo", "questions", "echo, 1/s", "agent, 1/s", "ratio (lowest to highest)",
-         "CPU per answer, us: echo, agent", "goal")
-    for name in ("vip", "endpoints", "mix"):
-        row = f[name]
-        line(name, f"{row['echo']['rate']:,.0f}", f"{row['agent']['rate']:,.0f}",
-             f"{row['ratio']:.2f} ({row['ratio_min']:.2f} to {row['ratio_max']:.2f})",
-             f"{row['echo']['cpu_us']:.2f}, {row['agent']['cpu_us']:.2f}", 0.95)
+    for run in f["runs"]:
+        cells = run["cells"]
+
+        def rate(cell, name, cells=cells):
+            row = cells[cell][name]
+            return f"{row['rate'] / 1000:.0f} ({row['rate_ratio']['median']:.2f})"
+
+        def cost(cell, name, cells=cells):
+            row = cells[cell][name]
+            return f"{row['cpu_us']:.2f} ({row['cpu_ratio']['median']:.2f})"
+
+        def times(cell, name, cells=cells):
+            return f"{cells[cell][name]['p50_us']:.0f} / {cells[cell][name]['p99_us']:.0f}"
+
+        head(f"DNS, {run['names']:,} names x 3", "server", "load, 1000/s", "CPU, us", "load of mix", "CPU, us",
+             "dnsperf hit", "dnsperf mix", "20,000/s, us", "same core, us", "RSS / PSS / anonymous, MB")
+        for name in run["servers"]:
+            memory_of = run["memory"][name]
+            line(name, rate("load", name), cost("load", name), rate("load_mix", name), cost("load_mix", name),
+                 rate("hit", name), rate("mix", name), times("paced", name), times("round_trip", name),
+                 f"{memory_of['rss']:.1f} / {memory_of['pss']:.1f} / {memory_of['anonymous']:.1f}")
+        dns_goals(run)
+
+
+def dns_goals(run):
+    """What is compared with something else than the echo."""
+    def spread(ratio):
+        return f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})"
+
+    head(f"DNS, {run['names']:,} names x 3: goals", "", "measured", "goal")
+    ours = run["cells"]["load"]["Isthmus, even"]
+    line("rate to the echo's, load", spread(ours["rate_ratio"]), "0.95")
+    line("CPU of an answer to the echo's, load", spread(ours["cpu_ratio"]), "1.10")
+    for key, goal in (("rate", "0.95"), ("cpu_us", "1.05")):
+        name = "rate" if key == "rate" else "CPU"
+        line(f"weighted to fixed, {name}", spread(run["cells"]["load"]["weighted_to_fixed"][key]), goal)
+        if run["cached"] is not None:
+            line(f"cached to local, {name}", spread(run["cached"][key]), "0.90" if key == "rate" else "1.10")
+    memory_of = run["memory"]
+    line("memory of DNS: with it and without, RSS, MB",
+         f"{memory_of['Isthmus, even']['rss']:.1f}, {memory_of['Isthmus, even, DNS off']['rss']:.1f}", "8 more")
+    line("memory without a mesh, RSS, MB", f"{memory_of['Isthmus, no mesh']['rss']:.1f}", "")
 
 
 def main():
