@@ -223,6 +223,68 @@ void *ist_pmap_find(const ist_pmap *map, ist_strv key)
     return find_hashed(map, key, ist_hash_strv(key));
 }
 
+// One of several look-ups that go on at the same time.
+typedef struct probe {
+    const ist_pmap_node *node; // NULL: it is over
+    const slot *next;
+    uint64_t hash;
+    bool is_value; // what `next` holds
+} probe;
+
+// The node is there: where does the path go on?
+static void probe_aim(probe *p, uint32_t level)
+{
+    uint32_t bit = bit_at(p->hash, level);
+    uint32_t index = 0;
+    p->is_value = (p->node->value_bits & bit) != 0;
+    if (p->is_value) {
+        index = value_index(p->node, bit);
+    } else if ((p->node->child_bits & bit) != 0) {
+        index = child_index(p->node, bit);
+    } else {
+        p->node = NULL;
+        return;
+    }
+    p->next = &p->node->slots[index];
+    __builtin_prefetch(p->next);
+}
+
+// The slot is there: follow it.
+static void probe_step(probe *p, void **ret_likely)
+{
+    if (p->is_value) {
+        *ret_likely = p->next->value;
+        p->node = NULL;
+    } else {
+        p->node = p->next->child;
+    }
+    __builtin_prefetch(p->next->value);
+}
+
+void ist_pmap_expect(const ist_pmap *map, const ist_strv *keys, size_t count, void **ret_likely)
+{
+    probe probes[IST_PMAP_EXPECT_MAX];
+    bool more = count > 0 && map->root != NULL;
+    for (size_t i = 0; i < count; i++) {
+        probes[i] = (probe){.node = map->root, .hash = ist_hash_strv(keys[i])};
+        ret_likely[i] = NULL;
+    }
+    for (uint32_t level = 0; more && level < COLLISION_LEVEL; level++) {
+        for (size_t i = 0; i < count; i++) {
+            if (probes[i].node != NULL) {
+                probe_aim(&probes[i], level);
+            }
+        }
+        more = false;
+        for (size_t i = 0; i < count; i++) {
+            if (probes[i].node != NULL) {
+                probe_step(&probes[i], &ret_likely[i]);
+                more = true;
+            }
+        }
+    }
+}
+
 // --- Put ------------------------------------------------------------------------------------------------------------
 
 static void free_chain(ist_pmap_node *node)

@@ -342,6 +342,27 @@ const ist_mesh_name *ist_mesh_view_name(const ist_mesh_view *view, ist_strv name
     return found;
 }
 
+void ist_mesh_view_expect_names(const ist_mesh_view *view, const ist_strv *names, size_t count)
+{
+    enum { LINE_BYTES = 64 };
+    _Static_assert(IST_MESH_EXPECT_MAX <= IST_PMAP_EXPECT_MAX, "the map must take all of them at once");
+    void *plans[IST_PMAP_EXPECT_MAX];
+    ist_pmap_expect(&view->names, names, count, plans);
+    for (size_t i = 0; i < count; i++) {
+        for (size_t at = LINE_BYTES; plans[i] != NULL && at < sizeof(ist_mesh_plan); at += LINE_BYTES) {
+            __builtin_prefetch((const char *)plans[i] + at);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        const ist_mesh_plan *plan = plans[i];
+        if (plan != NULL) {
+            __builtin_prefetch(plan->body.name.p);
+            __builtin_prefetch(plan->body.addrs);
+            __builtin_prefetch(plan->body.dealer);
+        }
+    }
+}
+
 bool ist_mesh_view_has_names_below(const ist_mesh_view *view, ist_strv name)
 {
     return ist_pmap_find(&view->ancestors, name) != NULL;

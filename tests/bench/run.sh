@@ -10,6 +10,7 @@
 #   sync    CPU and time of a cold synchronisation, beside Envoy
 #   commit  cost of one changed service for meshes of growing size, in process
 #   dns     DNS answers beside a bare UDP echo and other servers; needs root (port 53 of a loopback address)
+#   answer  cost of one DNS answer without the sockets, in process
 #   select  cost of selection, in process
 #   lookup  cost of one look-up: selecting, /v1/resolve, /v1/explain, in process
 #
@@ -18,7 +19,7 @@
 # Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-ALL=(memory push sync commit dns select lookup)
+ALL=(memory push sync commit dns answer select lookup)
 long=
 commit_form=(--short)
 benches=()
@@ -26,7 +27,7 @@ for word in "$@"; do
   case $word in
   --long) long=--long commit_form=() ;;
   -h | --help)
-    sed -n '4,19s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '4,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   *)
@@ -41,7 +42,7 @@ wants() { [[ " ${benches[*]} " == *" $1 "* ]]; }
 bash tests/support/install.sh test
 venv=$(bash tests/support/install.sh venv)
 cmake --preset release -DIST_BENCH=ON >/dev/null
-cmake --build --preset release --target isthmus bench_commit bench_lookup bench_select dns_echo dnsload -- --quiet
+cmake --build --preset release --target isthmus bench_answer bench_commit bench_lookup bench_select dns_echo dnsload -- --quiet
 export PATH=$venv:$PATH PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 export ISTHMUS_BIN=${ISTHMUS_BIN:-$PWD/build/release/isthmus}
 export BENCH_PROGRAMS=$PWD/build/release/tests/bench
@@ -66,7 +67,7 @@ failed=0
 run() {
   case $1 in
   commit) "$BENCH_PROGRAMS/bench_commit" "${commit_form[@]}" >"$BENCH_RESULTS/commit.json" ;;
-  select | lookup) "$BENCH_PROGRAMS/bench_$1" >"$BENCH_RESULTS/$1.txt" ;;
+  answer | select | lookup) "$BENCH_PROGRAMS/bench_$1" >"$BENCH_RESULTS/$1.txt" ;;
   *) python3 "tests/bench/bench_$1.py" ${long:+"$long"} ;;
   esac
 }
@@ -76,7 +77,7 @@ for bench in "${benches[@]}"; do
   echo "bench $bench: $outcome, $((SECONDS - started)) s"
 done
 python3 tests/bench/table.py
-for bench in select lookup; do
+for bench in answer select lookup; do
   if wants "$bench" && [ -s "$BENCH_RESULTS/$bench.txt" ]; then
     printf '\n### %s\n\n' "$bench"
     cat "$BENCH_RESULTS/$bench.txt"

@@ -71,6 +71,33 @@ static void put_present_value_copies_nothing(void **state)
     ist_pmap_unref(&map);
 }
 
+static void expect_leads_to_what_find_finds(void **state)
+{
+    (void)state;
+    ist_pmap map = ist_pmap_empty(&test_value_type);
+    char texts[IST_PMAP_EXPECT_MAX][16];
+    ist_strv keys[IST_PMAP_EXPECT_MAX];
+    void *likely[IST_PMAP_EXPECT_MAX];
+    for (unsigned i = 0; i < IST_PMAP_EXPECT_MAX; i++) {
+        (void)snprintf(texts[i], sizeof(texts[i]), "%u", i * 100); // the last ones are absent
+        keys[i] = ist_strv_from(texts[i]);
+    }
+    ist_pmap_expect(&map, keys, IST_PMAP_EXPECT_MAX, likely);
+    assert_null(likely[0]);
+    put_numbers(&map, 1400);
+    ist_alloc_fail_at(0);
+    for (unsigned count = 0; count <= IST_PMAP_EXPECT_MAX; count++) {
+        ist_pmap_expect(&map, keys, count, likely);
+        for (unsigned i = 0; i < count; i++) {
+            const void *found = ist_pmap_find(&map, keys[i]);
+            assert_true(found == NULL || likely[i] == found);
+            assert_int_equal(found != NULL, i < 14);
+        }
+    }
+    assert_int_equal(ist_alloc_count(), 0);
+    ist_pmap_unref(&map);
+}
+
 static void change_to_shared_map_touches_few_nodes(void **state)
 {
     (void)state;
@@ -208,6 +235,7 @@ int main(void)
         cmocka_unit_test(empty_map_finds_nothing),
         cmocka_unit_test(put_same_key_replaces_value),
         cmocka_unit_test(put_present_value_copies_nothing),
+        cmocka_unit_test(expect_leads_to_what_find_finds),
         cmocka_unit_test(change_to_shared_map_touches_few_nodes),
         cmocka_unit_test(build_alone_makes_no_garbage),
         cmocka_unit_test(remove_all_leaves_empty_root),

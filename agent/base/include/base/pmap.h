@@ -44,6 +44,11 @@ void ist_pmap_unref(ist_pmap *map) IST_NONNULL;          // gives up this owner'
 // removing an absent key, copies nothing. *ret_removed (may be NULL) says whether the key was there.
 ist_status ist_pmap_put(ist_pmap *map, void *value) IST_NONNULL IST_MUSTCHECK;
 ist_status ist_pmap_remove(ist_pmap *map, ist_strv key, bool *ret_removed) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+// Says that these keys (at most IST_PMAP_EXPECT_MAX) will be looked up next: walks down for all of them side by side and asks the
+// processor to fetch what lies on the ways, so that the waits overlap. ret_likely[i]: the value that a look-up would compare
+// with keys[i] (it may have another key, and its memory is only on its way), or NULL.
+#define IST_PMAP_EXPECT_MAX 16
+void ist_pmap_expect(const ist_pmap *map, const ist_strv *keys, size_t count, void **ret_likely) IST_NONNULL;
 void *ist_pmap_find(const ist_pmap *map, ist_strv key) IST_NONNULL; // NULL = absent; borrowed
 
 // Iteration in an order that depends on the set of keys only (not across processes); the map must neither be freed nor
