@@ -38,31 +38,37 @@ static ist_dns_served forward(ist_dns_server *server, const ist_dns_query *query
     return (ist_dns_served){.length = output->length, .source = SOURCE_UPSTREAM};
 }
 
+ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdict, const ist_dns_query *query,
+                                   const ist_dns_client *client, ist_dns_output *output)
+{
+    if (verdict == IST_DNS_QUERY_DROP) {
+        return (ist_dns_served){.length = 0, .source = SOURCE_REFUSED};
+    }
+    bool tcp = client->connection != NULL;
+    ist_dns_stats_request(&server->stats, tcp, tcp ? client->connection->v6 : client->listener->v6, query->type);
+    if (!tcp) {
+        output->limit = query->udp_size;
+    }
+    if (verdict == IST_DNS_QUERY_ERROR) {
+        ist_dns_stats_response(&server->stats, query->rcode, SOURCE_REFUSED);
+        return (ist_dns_served){.length = ist_dns_reply_error(query, query->rcode, output->buffer, output->limit),
+                                .source = SOURCE_REFUSED};
+    }
+    if (server->args.mode != IST_DNS_MODE_SERVE ||
+        ist_dns_answer(server->answerer, server->view, query, output) == IST_DNS_FORWARD) {
+        return forward(server, query, client, output);
+    }
+    ist_dns_stats_response(&server->stats, output->rcode, SOURCE_MESH);
+    return (ist_dns_served){.length = output->length, .source = SOURCE_MESH};
+}
+
 ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packet, size_t length,
                                     const ist_dns_client *client, ist_dns_output *output)
 {
     ist_dns_query query;
     ist_dns_verdict verdict = ist_dns_query_parse(packet, length, &query);
 
-    if (verdict == IST_DNS_QUERY_DROP) {
-        return (ist_dns_served){.length = 0, .source = SOURCE_REFUSED};
-    }
-    bool tcp = client->connection != NULL;
-    ist_dns_stats_request(&server->stats, tcp, tcp ? client->connection->v6 : client->listener->v6, query.type);
-    if (!tcp) {
-        output->limit = query.udp_size;
-    }
-    if (verdict == IST_DNS_QUERY_ERROR) {
-        ist_dns_stats_response(&server->stats, query.rcode, SOURCE_REFUSED);
-        return (ist_dns_served){.length = ist_dns_reply_error(&query, query.rcode, output->buffer, output->limit),
-                                .source = SOURCE_REFUSED};
-    }
-    if (server->args.mode != IST_DNS_MODE_SERVE ||
-        ist_dns_answer(server->answerer, server->view, &query, output) == IST_DNS_FORWARD) {
-        return forward(server, &query, client, output);
-    }
-    ist_dns_stats_response(&server->stats, output->rcode, SOURCE_MESH);
-    return (ist_dns_served){.length = output->length, .source = SOURCE_MESH};
+    return ist_dns_serve_query(server, verdict, &query, client, output);
 }
 
 // Is every address of `ours` among `theirs`?

@@ -13,7 +13,7 @@
 #include <sys/socket.h>
 
 enum {
-    UDP_BATCH = 16,
+    UDP_BATCH = 16, // as many as can be looked up side by side
     UDP_QUERY_MAX = 2048,
     TCP_QUERY_MAX = 4096,
     TCP_CONNECTIONS_MAX = 256,
@@ -60,6 +60,8 @@ typedef struct ist_dns_batch {
     struct iovec out_vectors[UDP_BATCH];
     struct sockaddr_storage peers[UDP_BATCH];
     _Alignas(16) uint8_t controls[UDP_BATCH][CONTROL_BYTES];
+    ist_dns_query queries[UDP_BATCH];
+    ist_dns_verdict verdicts[UDP_BATCH];
     uint8_t in_bytes[UDP_BATCH][UDP_QUERY_MAX];
     uint8_t out_bytes[UDP_BATCH][IST_DNS_UDP_MAX];
 } ist_dns_batch;
@@ -135,7 +137,9 @@ typedef struct ist_dns_served {
     size_t length; // of the reply; 0 = none (now)
     ist_dns_answer_source source;
 } ist_dns_served;
-// `client` says where a later reply would go; it is copied only where the query is forwarded.
+ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdict, const ist_dns_query *query,
+                                   const ist_dns_client *client, ist_dns_output *output);
+// The same from the bytes. `client` says where a later reply would go; it is copied only where the query is forwarded.
 ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packet, size_t length,
                                     const ist_dns_client *client, ist_dns_output *output);
 // An upstream's reply, or the lack of one, turned into the reply to the client. Returns its length.

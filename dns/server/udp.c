@@ -84,6 +84,26 @@ static uint64_t client_key(const struct sockaddr_storage *peer)
     return ist_hash_bytes(&v6->sin6_addr, sizeof(v6->sin6_addr), v6->sin6_port);
 }
 
+// All questions first, so that what they need is fetched from memory side by side.
+static void parse_batch(ist_dns_server *server, unsigned count)
+{
+    ist_dns_batch *batch = server->batch;
+    ist_strv names[UDP_BATCH];
+    size_t expected = 0;
+    _Static_assert(UDP_BATCH <= IST_MESH_EXPECT_MAX, "the view must take a whole batch");
+
+    for (unsigned i = 0; i < count; i++) {
+        ist_dns_query *query = &batch->queries[i];
+        batch->verdicts[i] = ist_dns_query_parse(batch->in_bytes[i], batch->in[i].msg_len, query);
+        if (batch->verdicts[i] == IST_DNS_QUERY_OK) {
+            names[expected++] = ist_dns_query_name(query);
+        }
+    }
+    if (expected > 1 && server->view != NULL) { // one alone has nothing to wait beside
+        ist_mesh_view_expect_names(server->view, names, expected);
+    }
+}
+
 // Serves one batch; returns how many queries there were.
 static unsigned serve_batch(ist_dns_listener *listener)
 {
@@ -99,6 +119,7 @@ static unsigned serve_batch(ist_dns_listener *listener)
     }
     int64_t started_us = ist_clock_now_us();
     int64_t now_ms = ist_loop_now_ms(server->args.loop);
+    parse_batch(server, (unsigned)count);
     client.listener = listener;
     client.connection = NULL;
     for (int i = 0; i < count; i++) {
@@ -111,7 +132,7 @@ static unsigned serve_batch(ist_dns_listener *listener)
         }
         fill_client(&client, in);
         ist_dns_served served =
-            ist_dns_serve_packet(server, batch->in_bytes[i], batch->in[i].msg_len, &client, &output);
+            ist_dns_serve_query(server, batch->verdicts[i], &batch->queries[i], &client, &output);
         if (served.length > 0) {
             batch->out_vectors[replies] = (struct iovec){.iov_base = output.buffer, .iov_len = served.length};
             batch->out[replies].msg_hdr = *in;
