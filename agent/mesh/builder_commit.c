@@ -280,12 +280,15 @@ static ist_status replace_plan(run *r, ist_strv name, const ist_mesh_plan *old, 
         return IST_OK;
     }
     r->changed = true;
+    uint32_t wildcard = ist_strv_starts_with(name, IST_STRV("*.")) ? 1 : 0;
     if (plan == NULL) {
+        r->view->wildcards -= wildcard;
         ist_status status = ist_mesh_ancestors_remove(&r->view->ancestors, name);
         return status != IST_OK ? status : ist_pmap_remove(&r->view->names, name, NULL);
     }
     ist_status status = ist_pmap_put(&r->view->names, plan);
     if (status == IST_OK && old == NULL) {
+        r->view->wildcards += wildcard;
         status = ist_mesh_ancestors_add(&r->view->ancestors, name);
     }
     return status;

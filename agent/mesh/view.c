@@ -156,6 +156,7 @@ ist_mesh_view *ist_mesh_view_new(const ist_mesh_view *previous, const ist_mesh_p
     view->ancestors = ist_pmap_ref(&previous->ancestors);
     view->counts = previous->counts;
     view->plain_ports = previous->plain_ports;
+    view->wildcards = previous->wildcards;
     return view;
 }
 
@@ -307,8 +308,8 @@ static const ist_mesh_name *find_short(const ist_mesh_view *view, ist_strv name)
 // RFC 4592: the wildcard that stands below the closest ancestor of `name` that exists.
 static const ist_mesh_name *find_wildcard(const ist_mesh_view *view, ist_strv name)
 {
-    if (ist_mesh_view_has_names_below(view, name)) {
-        return NULL; // `name` itself exists
+    if (view->wildcards == 0 || ist_mesh_view_has_names_below(view, name)) {
+        return NULL; // there is none, or `name` itself exists
     }
     for (ist_strv above = parent_of(name); above.n != 0; above = parent_of(above)) {
         const ist_mesh_name *wildcard = find_with_suffix(view, IST_STRV("*."), &above, 1);

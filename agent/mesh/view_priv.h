@@ -38,6 +38,7 @@ ist_status ist_mesh_ancestors_remove(ist_pmap *ancestors, ist_strv name) IST_NON
 struct ist_mesh_view {
     _Atomic uint32_t refs;
     uint32_t plain_ports;     // ports without a virtual host of their own
+    uint32_t wildcards;       // names that start with "*."
     uint64_t revision;
     const ist_mesh_policy *policy;
     ist_pmap services;        // ist_mesh_service_object
