@@ -126,17 +126,16 @@ def echo(names):
     return Server("UDP echo", [benchlib.program("dns_echo"), port], port)
 
 
-class Agent(Server):
-    """Ours. `door` False: without DNS, which memory is compared with."""
+class Agent(Server, harness.Agent):
+    """Ours, on a directory or another source; ready."""
 
-    def __init__(self, name, source, upstream, *options):
+    def __init__(self, name, directory, upstream, *options, source=None):
         self.name = name
-        command = [harness.binary(), "agent", "--source", f"dir:{source}", *benchlib.POD, "--admin-listen", "127.0.0.1:0",
+        command = [harness.binary(), "agent", "--source", source or f"dir:{directory}", *benchlib.POD, "--admin-listen", "127.0.0.1:0",
                    "--health-listen", "127.0.0.1:0", "--drain-time", "0s", "--dns-upstream", upstream, *options]
         harness.Process.__init__(self, ["taskset", "-c", str(SERVER_CORE), *command])
-        line = self.wait_line(self.stdout, r"^ready .*", START_S).group(0)
-        found = harness.re.search(r"dns=\S*?:(\d+)", line)
-        self.port = int(found[1]) if found else None
+        self.wait_ready(START_S)
+        self.port = self.ports.get("dns")
 
 
 def agent(kind):

@@ -10,6 +10,7 @@
 #   sync    CPU and time of a cold synchronisation, beside Envoy
 #   commit  cost of one changed service for meshes of growing size, in process
 #   dns     DNS answers beside a bare UDP echo and other servers; needs root (port 53 of a loopback address)
+#   update  DNS answers while 1,000 endpoints a second change
 #   answer  cost of one DNS answer without the sockets, in process
 #   select  cost of selection, in process
 #   lookup  cost of one look-up: selecting, /v1/resolve, /v1/explain, in process
@@ -19,7 +20,7 @@
 # Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-ALL=(memory push sync commit dns answer select lookup)
+ALL=(memory push sync commit dns update answer select lookup)
 long=
 commit_form=(--short)
 benches=()
@@ -27,7 +28,7 @@ for word in "$@"; do
   case $word in
   --long) long=--long commit_form=() ;;
   -h | --help)
-    sed -n '4,20s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '4,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   *)
