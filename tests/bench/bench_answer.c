@@ -8,14 +8,15 @@
 
 #include "base/cursor.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { ENDPOINTS = 3, NAMESPACES = 20, TEXT_BYTES = 128, PACKET_BYTES = 300, ASKED = 20000, ROUNDS = 15 };
+enum { ENDPOINTS = 3, ADDRESSES = 3, NAMESPACES = 20, TEXT_BYTES = 128, PACKET_BYTES = 300, ASKED = 20000, ROUNDS = 15 };
 enum { KINDS = 5, SIZES = 2, BATCH = 16 };
-static const char *const kind_names[KINDS] = {"virtual IP", "3 endpoints", "3 endpoints 1:2:7", "AAAA, no data", "unknown"};
+static const char *const kind_names[KINDS] = {"3 virtual IPs", "3 endpoints", "3 endpoints 1:2:7", "AAAA, no data", "unknown"};
 static const uint32_t weights[ENDPOINTS] = {1, 2, 7};
 
 typedef struct packet {
@@ -29,6 +30,7 @@ typedef struct bench {
     ist_dns_answerer *answerer;
     packet *packets;
     ist_err err;
+    size_t names_bytes; // heap that the virtual IPs take: names, plans, what finds them
     size_t sink;
 } bench;
 
@@ -49,9 +51,12 @@ static ist_strv text_of(char *buffer, const char *before, const char *kind, uint
 static ist_status put_name(bench *b, uint32_t i)
 {
     char host[TEXT_BYTES];
-    ist_mesh_addr vip = {.family = 4, .bytes = {172, 20, (uint8_t)(i >> 8), (uint8_t)i}};
+    ist_mesh_addr vips[ADDRESSES];
+    for (uint8_t a = 0; a < ADDRESSES; a++) {
+        vips[a] = (ist_mesh_addr){.family = 4, .bytes = {172, (uint8_t)(16 + a), (uint8_t)(i >> 8), (uint8_t)i}};
+    }
     ist_mesh_name_spec spec = {
-        .host = text_of(host, "", "vip", i), .addrs = &vip, .addr_count = 1, .kubernetes = true, .hash = i + 1};
+        .host = text_of(host, "", "vip", i), .addrs = vips, .addr_count = ADDRESSES, .kubernetes = true, .hash = i + 1};
     return ist_mesh_builder_put_name(b->builder, &spec, &b->err);
 }
 
@@ -95,10 +100,15 @@ static ist_status build(bench *b, uint32_t names)
     if (b->builder == NULL || b->answerer == NULL || b->packets == NULL) {
         return IST_ENOMEM;
     }
+    size_t before = mallinfo2().uordblks;
     ist_status status = IST_OK;
     for (uint32_t i = 0; status == IST_OK && i < names; i++) {
         status = put_name(b, i);
-        status = status == IST_OK ? put_endpoints(b, "even", false, i) : status;
+    }
+    status = status == IST_OK ? ist_mesh_builder_commit(b->builder, NULL, &b->err) : status;
+    b->names_bytes = mallinfo2().uordblks - before;
+    for (uint32_t i = 0; status == IST_OK && i < names; i++) {
+        status = put_endpoints(b, "even", false, i);
         status = status == IST_OK ? put_endpoints(b, "weighted", true, i) : status;
     }
     return status == IST_OK ? ist_mesh_builder_commit(b->builder, NULL, &b->err) : status;
@@ -196,7 +206,7 @@ static ist_status run(bench *b, uint32_t names)
         }
         printf(" %.0f, %.0f |", single, batched);
     }
-    printf("\n");
+    printf(" %.1f |\n", (double)b->names_bytes / 1e6);
     ist_mesh_store_release(b->store, view);
     return IST_OK;
 }
@@ -210,7 +220,7 @@ int main(void)
     for (size_t kind = 0; kind < KINDS; kind++) {
         printf(" %s |", kind_names[kind]);
     }
-    printf("\n| --- | --- | --- | --- | --- | --- |\n");
+    printf(" heap of the names with virtual IPs, MB |\n| --- | --- | --- | --- | --- | --- | --- |\n");
     for (size_t i = 0; status == IST_OK && i < SIZES; i++) {
         status = run(&b, sizes[i]);
         if (status != IST_OK) {

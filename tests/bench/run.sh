@@ -16,7 +16,7 @@
 #   lookup  cost of one look-up: selecting, /v1/resolve, /v1/explain, in process
 #
 # Short form (default): small sizes, checks that the benches work and that the figures are sane, no limits on time.
-# --long: the real sizes; about 40 minutes if nothing else runs, 30 of them for dns. What came out: docs/benchmarks.md.
+# --long: the real sizes; about 45 minutes if nothing else runs, 35 of them for dns. What came out: docs/benchmarks.md.
 # Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
