@@ -37,6 +37,8 @@ struct http_listener {
     unsigned connections;          // at the end of the last run
     bool loopback;
     http_listener *next;
+    int listen_fd;
+    bool quiet;                    // accepts nobody any more; listen_fd is ours then
 };
 
 // One request from its first line to the end of its response.

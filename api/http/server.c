@@ -5,9 +5,10 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "sockets/open.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -199,7 +200,29 @@ static void listener_free(http_listener *listener)
     if (listener->daemon != NULL) {
         MHD_stop_daemon(listener->daemon);
     }
+    if (listener->quiet) {
+        (void)close(listener->listen_fd); // libmicrohttpd has let go of it
+    }
     ist_free(listener);
+}
+
+size_t ist_http_server_sockets(const ist_http_server *server, int *fds, size_t max)
+{
+    size_t count = 0;
+    for (const http_listener *each = server->listeners; each != NULL && count < max; each = each->next) {
+        fds[count++] = each->listen_fd;
+    }
+    return count;
+}
+
+void ist_http_server_quiesce(ist_http_server *server)
+{
+    for (http_listener *each = server->listeners; each != NULL; each = each->next) {
+        if (!each->quiet) {
+            each->quiet = true;
+            (void)MHD_quiesce_daemon(each->daemon); // the descriptor is ours from here on
+        }
+    }
 }
 
 void ist_http_server_free(ist_http_server *server)
@@ -226,39 +249,6 @@ void ist_http_server_free(ist_http_server *server)
 
 // --- Listening ------------------------------------------------------------------------------------------------------
 
-static bool has_ipv6(void)
-{
-    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool has = fd >= 0 || errno != EAFNOSUPPORT;
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return has;
-}
-
-// "::" means every address, also where the kernel has IPv4 only.
-static bool fill_address(const ist_http_listener_args *args, struct sockaddr_storage *storage, socklen_t *length)
-{
-    char host[INET6_ADDRSTRLEN];
-    struct sockaddr_in *v4 = (struct sockaddr_in *)storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)storage;
-    memset(storage, 0, sizeof(*storage));
-    if (!ist_strv_copy(args->host, host, sizeof(host))) {
-        return false;
-    }
-    const char *text = strcmp(host, "::") == 0 && !has_ipv6() ? "0.0.0.0" : host;
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(args->port);
-        *length = sizeof(*v4);
-        return true;
-    }
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(args->port);
-    *length = sizeof(*v6);
-    return inet_pton(AF_INET6, text, &v6->sin6_addr) == 1;
-}
-
 static bool is_loopback(const struct sockaddr_storage *storage)
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
@@ -268,35 +258,15 @@ static bool is_loopback(const struct sockaddr_storage *storage)
 }
 
 // A listening socket, or -1 with *err filled.
-static int open_socket(const ist_http_listener_args *args, struct sockaddr_storage *address, socklen_t length,
-                       ist_err *err)
+static int open_socket(const ist_http_listener_args *args, ist_socket_address *address, ist_err *err)
 {
-    int fd = socket(address->ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    int on = 1;
-    int off = 0;
+    int fd = ist_socket_open(args->inherited, args->name != NULL ? args->name : "", IST_SOCKET_HTTP, address);
     if (fd < 0) {
-        (void)ist_err_errno(err, errno, "cannot open a socket for %.*s", IST_STRV_ARG(args->host));
-        return -1;
+        const char *remedy =
+            errno == EADDRINUSE ? " (another process has the port: choose another one, or 0 for any)" : "";
+        (void)ist_err_errno(err, errno, "cannot listen on %.*s port %u%s", IST_STRV_ARG(args->host), args->port, remedy);
     }
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)); // a convenience only
-    if (address->ss_family == AF_INET6) {
-        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off)); // then it serves IPv6 alone
-    }
-    if (bind(fd, (struct sockaddr *)address, length) == 0 && listen(fd, SOMAXCONN) == 0 &&
-        getsockname(fd, (struct sockaddr *)address, &length) == 0) {
-        return fd;
-    }
-    const char *remedy = errno == EADDRINUSE ? " (another process has the port: choose another one, or 0 for any)" : "";
-    (void)ist_err_errno(err, errno, "cannot listen on %.*s port %u%s", IST_STRV_ARG(args->host), args->port, remedy);
-    (void)close(fd);
-    return -1;
-}
-
-static uint16_t port_of(const struct sockaddr_storage *storage)
-{
-    const struct sockaddr_in *v4 = (const struct sockaddr_in *)storage;
-    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)storage;
-    return ntohs(storage->ss_family == AF_INET ? v4->sin_port : v6->sin6_port);
+    return fd;
 }
 
 static struct MHD_Daemon *start_daemon(http_listener *listener, int fd)
@@ -327,9 +297,8 @@ static ist_status attach(http_listener *listener, ist_err *err)
 ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port,
                                   ist_err *err)
 {
-    struct sockaddr_storage address;
-    socklen_t length = 0;
-    if (!fill_address(args, &address, &length)) {
+    ist_socket_address address;
+    if (!ist_socket_address_make(args->host, args->port, &address)) {
         return ist_err_set(err, IST_EINVAL, "\"%.*s\" is no IP address", IST_STRV_ARG(args->host));
     }
     http_listener *listener = IST_NEW(http_listener);
@@ -343,9 +312,10 @@ ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listen
         listener->set_refs[i] = &listener->sets[i];
         listener->watchers[i] = ist_metric_series(server->watchers, args->sets[i].api, NULL, NULL);
     }
-    listener->loopback = is_loopback(&address);
+    listener->loopback = is_loopback(&address.any);
     ist_status status = IST_EIO;
-    int fd = open_socket(args, &address, length, err);
+    ist_socket_address_adapt(&address);
+    int fd = open_socket(args, &address, err);
     if (fd < 0) {
         status = err != NULL ? err->code : IST_EIO;
         goto out;
@@ -357,14 +327,15 @@ ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listen
         status = ist_err_set(err, IST_ENOMEM, "cannot start the HTTP server on %.*s", IST_STRV_ARG(args->host));
         goto out;
     }
+    listener->listen_fd = fd;
     status = attach(listener, err);
     if (status != IST_OK) {
         goto out;
     }
     listener->next = server->listeners;
     server->listeners = listener;
-    http_listener_run(listener);
-    *ret_port = port_of(&address);
+    http_arm(server, &listener->timer, 0); // the loop runs it first: a held agent accepts nobody yet
+    *ret_port = ist_socket_address_port(&address);
     return IST_OK;
 out:
     listener_free(listener);

@@ -55,8 +55,10 @@ ist_status ist_dns_server_new(const ist_dns_server_args *args, ist_dns_server **
     server->refresh = (ist_loop_job){.run = run_refresh, .ctx = server};
     server->idle_timer = (ist_loop_timer){.fire = ist_dns_tcp_expire, .ctx = server};
     server->batch = IST_NEW(ist_dns_batch);
+    server->own_inbox = args->inbox == NULL;
+    server->inbox = server->own_inbox ? IST_NEW(ist_dns_inbox) : args->inbox;
     server->answerer = ist_dns_answerer_new(&args->answer);
-    if (server->batch == NULL || server->answerer == NULL) {
+    if (server->batch == NULL || server->inbox == NULL || server->answerer == NULL) {
         (void)ist_err_set(err, IST_ENOMEM, "out of memory");
         goto out;
     }
@@ -66,6 +68,7 @@ ist_status ist_dns_server_new(const ist_dns_server_args *args, ist_dns_server **
         goto out;
     }
     server->args.listen = NULL; // only for the call
+    server->args.inherited = NULL;
     size_t dropped = ist_dns_forwarder_refuse(args->forwarder, server->addresses, server->listener_count);
     if (dropped > 0) {
         IST_NOTICE(IST_LOG_DNS, "%zu upstream name servers are our own addresses and are not asked", dropped);
@@ -91,6 +94,16 @@ ist_status ist_dns_server_start(ist_dns_server *server, ist_err *err)
 {
     ist_mesh_reader_init(&server->reader, server->args.store, on_published, server);
     server->started = true;
+    return server->args.held ? IST_OK : ist_dns_server_go_on(server, err);
+}
+
+ist_status ist_dns_server_go_on(ist_dns_server *server, ist_err *err)
+{
+    if (server->reading || !server->started) {
+        return IST_OK;
+    }
+    server->reading = true;
+    ist_dns_udp_replay(server);
     for (size_t i = 0; i < server->listener_count; i++) {
         ist_status status = add_listener(server, &server->listeners[i], err);
         if (status != IST_OK) {
@@ -99,6 +112,45 @@ ist_status ist_dns_server_start(ist_dns_server *server, ist_err *err)
         }
     }
     return IST_OK;
+}
+
+static void forget_listeners(ist_dns_server *server)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        ist_dns_listener *listener = &server->listeners[i];
+        if (server->reading) {
+            ist_loop_remove(server->args.loop, &listener->udp);
+            ist_loop_remove(server->args.loop, &listener->tcp);
+        }
+        ist_loop_disarm(server->args.loop, &listener->accept_timer);
+    }
+    server->reading = false;
+}
+
+void ist_dns_server_quiesce(ist_dns_server *server)
+{
+    forget_listeners(server);
+    ist_dns_tcp_quiesce(server);
+}
+
+bool ist_dns_server_busy(const ist_dns_server *server)
+{
+    return server->pending_count != 0 || server->connection_count != 0;
+}
+
+size_t ist_dns_server_sockets(const ist_dns_server *server, int *fds, size_t max)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < server->listener_count && count + 2 <= max; i++) {
+        fds[count++] = server->listeners[i].udp.fd;
+        fds[count++] = server->listeners[i].tcp.fd;
+    }
+    return count;
+}
+
+size_t ist_dns_inbox_bytes(void)
+{
+    return sizeof(ist_dns_inbox);
 }
 
 const ist_dns_address *ist_dns_server_addresses(const ist_dns_server *server, size_t *ret_count)
@@ -114,12 +166,9 @@ void ist_dns_server_stop(ist_dns_server *server)
     }
     server->started = false;
     ist_dns_pending_done(server); // first: nothing answers any more
+    forget_listeners(server);
     for (size_t i = 0; i < server->listener_count; i++) {
-        ist_dns_listener *listener = &server->listeners[i];
-        ist_loop_remove(server->args.loop, &listener->udp);
-        ist_loop_remove(server->args.loop, &listener->tcp);
-        ist_loop_disarm(server->args.loop, &listener->accept_timer);
-        ist_dns_listen_close(listener);
+        ist_dns_listen_close(&server->listeners[i]);
     }
     ist_dns_tcp_done(server);
     server->view = NULL;
@@ -138,5 +187,8 @@ void ist_dns_server_free(ist_dns_server *server)
     ist_dns_answerer_free(server->answerer);
     ist_free(server->scratch);
     ist_free(server->batch);
+    if (server->own_inbox) {
+        ist_free(server->inbox);
+    }
     ist_free(server);
 }

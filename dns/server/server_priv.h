@@ -51,18 +51,26 @@ typedef struct ist_dns_listener {
     bool v6;
 } ist_dns_listener;
 
+// Queries of one batch as recvmmsg writes them. Lies in memory that outlives a crash where there is such: a query whose
+// msg_len is not 0 was read and is not answered yet, because msg_len is what the kernel writes last.
+typedef struct ist_dns_inbox {
+    uint64_t layout;         // of the process that wrote it; another one's content is not looked at
+    uint32_t replaying;      // set while it is read again: what kills us once more is not tried a third time
+    ist_dns_address address; // of the listener
+    struct mmsghdr in[UDP_BATCH];
+    struct sockaddr_storage peers[UDP_BATCH];
+    _Alignas(16) uint8_t controls[UDP_BATCH][CONTROL_BYTES];
+    uint8_t in_bytes[UDP_BATCH][UDP_QUERY_MAX];
+} ist_dns_inbox;
+
 // Buffers of one batch; one for the whole server.
 typedef struct ist_dns_batch {
-    const ist_dns_listener *prepared_for; // whose headers `in` has; NULL = none yet
-    struct mmsghdr in[UDP_BATCH];
+    const ist_dns_listener *prepared_for; // whose headers the inbox has; NULL = none yet
+    ist_dns_query queries[UDP_BATCH];
+    ist_dns_verdict verdicts[UDP_BATCH];
     struct mmsghdr out[UDP_BATCH];
     struct iovec in_vectors[UDP_BATCH];
     struct iovec out_vectors[UDP_BATCH];
-    struct sockaddr_storage peers[UDP_BATCH];
-    _Alignas(16) uint8_t controls[UDP_BATCH][CONTROL_BYTES];
-    ist_dns_query queries[UDP_BATCH];
-    ist_dns_verdict verdicts[UDP_BATCH];
-    uint8_t in_bytes[UDP_BATCH][UDP_QUERY_MAX];
     uint8_t out_bytes[UDP_BATCH][IST_DNS_UDP_MAX];
 } ist_dns_batch;
 
@@ -116,6 +124,9 @@ struct ist_dns_server {
     ist_dns_address addresses[IST_DNS_LISTEN_MAX];
     size_t listener_count;
     ist_dns_batch *batch;
+    ist_dns_inbox *inbox;
+    bool own_inbox; // made here: it does not outlive us
+    bool reading;   // listeners are in the loop
     uint8_t *scratch; // IST_DNS_TCP_MAX bytes, made on first use
     ist_dns_connection *connections_oldest;
     ist_dns_connection *connections_newest;
@@ -155,6 +166,8 @@ ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *quer
 void ist_dns_pending_done(ist_dns_server *server);
 
 // --- udp.c
+// Answers what a killed process has read and not answered.
+void ist_dns_udp_replay(ist_dns_server *server);
 void ist_dns_udp_ready(void *listener, uint32_t events);
 void ist_dns_udp_send(const ist_dns_client *client, const uint8_t *bytes, size_t length);
 
@@ -164,6 +177,7 @@ void ist_dns_tcp_resume(void *listener);
 void ist_dns_tcp_expire(void *server);
 void ist_dns_tcp_reply(const ist_dns_client *client, const uint8_t *bytes,
                        size_t length); // length 0: only counts it as answered
+void ist_dns_tcp_quiesce(ist_dns_server *server); // answers what has come, then closes
 void ist_dns_tcp_done(ist_dns_server *server);
 
 // --- stats.c

@@ -362,6 +362,20 @@ void ist_dns_tcp_accept(void *ctx, uint32_t events)
     }
 }
 
+// Answers what has arrived, then lets each one go: the client sees an orderly end and asks again elsewhere (RFC 7766 6.2.4).
+void ist_dns_tcp_quiesce(ist_dns_server *server)
+{
+    ist_dns_connection *next;
+
+    for (ist_dns_connection *each = server->connections_oldest; each != NULL; each = next) {
+        next = each->next; // the lists change below
+        ssize_t got = recv(each->io.fd, each->in + each->in_length, sizeof(each->in) - each->in_length, 0);
+        each->in_length += got > 0 ? (size_t)got : 0;
+        each->read_closed = true;
+        go_on(each);
+    }
+}
+
 void ist_dns_tcp_done(ist_dns_server *server)
 {
     while (server->connections_oldest != NULL) {

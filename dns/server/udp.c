@@ -6,25 +6,33 @@
 #include <errno.h>
 #include <string.h>
 
+// Changes with the layout of the inbox, as far as sizes tell.
+#define LAYOUT ((uint64_t)0x1570c01 << 32 | (uint64_t)sizeof(ist_dns_inbox))
+
 enum { ROUNDS_MAX = 8 }; // batches of one socket before others get their turn
 
 // Once, unless listeners take turns: what the kernel writes into the headers is set back after each batch.
-static void prepare_batch(ist_dns_batch *batch, const ist_dns_listener *listener)
+static void prepare_batch(const ist_dns_listener *listener)
 {
+    ist_dns_batch *batch = listener->server->batch;
+    ist_dns_inbox *inbox = listener->server->inbox;
     bool any_address = listener->any_address;
 
     if (batch->prepared_for == listener) {
         return;
     }
     batch->prepared_for = listener;
+    inbox->layout = LAYOUT;
+    inbox->address = listener->server->addresses[listener - listener->server->listeners];
     for (size_t i = 0; i < UDP_BATCH; i++) {
-        batch->in_vectors[i] = (struct iovec){.iov_base = batch->in_bytes[i], .iov_len = UDP_QUERY_MAX};
-        batch->in[i].msg_hdr = (struct msghdr){.msg_name = &batch->peers[i],
-                                               .msg_namelen = sizeof(batch->peers[i]),
+        batch->in_vectors[i] = (struct iovec){.iov_base = inbox->in_bytes[i], .iov_len = UDP_QUERY_MAX};
+        inbox->in[i].msg_hdr = (struct msghdr){.msg_name = &inbox->peers[i],
+                                               .msg_namelen = sizeof(inbox->peers[i]),
                                                .msg_iov = &batch->in_vectors[i],
                                                .msg_iovlen = 1,
-                                               .msg_control = any_address ? batch->controls[i] : NULL,
+                                               .msg_control = any_address ? inbox->controls[i] : NULL,
                                                .msg_controllen = any_address ? CONTROL_BYTES : 0};
+        inbox->in[i].msg_len = 0;
     }
 }
 
@@ -88,13 +96,14 @@ static uint64_t client_key(const struct sockaddr_storage *peer)
 static void parse_batch(ist_dns_server *server, unsigned count)
 {
     ist_dns_batch *batch = server->batch;
+    const ist_dns_inbox *inbox = server->inbox;
     ist_strv names[UDP_BATCH];
     size_t expected = 0;
     _Static_assert(UDP_BATCH <= IST_MESH_EXPECT_MAX, "the view must take a whole batch");
 
     for (unsigned i = 0; i < count; i++) {
         ist_dns_query *query = &batch->queries[i];
-        batch->verdicts[i] = ist_dns_query_parse(batch->in_bytes[i], batch->in[i].msg_len, query);
+        batch->verdicts[i] = ist_dns_query_parse(inbox->in_bytes[i], inbox->in[i].msg_len, query);
         if (batch->verdicts[i] == IST_DNS_QUERY_OK) {
             names[expected++] = ist_dns_query_name(query);
         }
@@ -104,28 +113,25 @@ static void parse_batch(ist_dns_server *server, unsigned count)
     }
 }
 
-// Serves one batch; returns how many queries there were.
-static unsigned serve_batch(ist_dns_listener *listener)
+// Answers the first `count` queries of the inbox.
+static void serve_received(ist_dns_listener *listener, unsigned count)
 {
     ist_dns_server *server = listener->server;
     ist_dns_batch *batch = server->batch;
+    ist_dns_inbox *inbox = server->inbox;
     unsigned replies = 0;
     unsigned from_mesh = 0;
     ist_dns_client client;
 
-    int count = recvmmsg(listener->udp.fd, batch->in, UDP_BATCH, MSG_DONTWAIT, NULL);
-    if (count <= 0) {
-        return 0;
-    }
     int64_t started_us = ist_clock_now_us();
     int64_t now_ms = ist_loop_now_ms(server->args.loop);
-    parse_batch(server, (unsigned)count);
+    parse_batch(server, count);
     client.listener = listener;
     client.connection = NULL;
-    for (int i = 0; i < count; i++) {
-        struct msghdr *in = &batch->in[i].msg_hdr;
+    for (unsigned i = 0; i < count; i++) {
+        struct msghdr *in = &inbox->in[i].msg_hdr;
         ist_dns_output output = {.buffer = batch->out_bytes[replies],
-                                 .asker = {.client = client_key(&batch->peers[i]), .now_ms = now_ms},
+                                 .asker = {.client = client_key(&inbox->peers[i]), .now_ms = now_ms},
                                  .limit = IST_DNS_UDP_MAX};
         if (listener->any_address) {
             keep_only_address(in);
@@ -141,14 +147,70 @@ static unsigned serve_batch(ist_dns_listener *listener)
             replies++;
             from_mesh += served.source == SOURCE_MESH ? 1 : 0;
         }
-        in->msg_namelen = sizeof(batch->peers[i]);
+        in->msg_namelen = sizeof(inbox->peers[i]);
         in->msg_controllen = listener->any_address ? CONTROL_BYTES : 0;
     }
     send_batch(listener->udp.fd, batch, replies);
+    for (unsigned i = 0; i < count; i++) {
+        inbox->in[i].msg_len = 0; // answered, or waiting for an upstream
+    }
     if (from_mesh > 0) {
         ist_dns_stats_duration(&server->stats, SOURCE_MESH, (double)(ist_clock_now_us() - started_us) / 1e6, from_mesh);
     }
+}
+
+// Serves one batch; returns how many queries there were.
+static unsigned serve_batch(ist_dns_listener *listener)
+{
+    int count = recvmmsg(listener->udp.fd, listener->server->inbox->in, UDP_BATCH, MSG_DONTWAIT, NULL);
+    if (count <= 0) {
+        return 0;
+    }
+    serve_received(listener, (unsigned)count);
     return (unsigned)count;
+}
+
+static ist_dns_listener *find_listener(ist_dns_server *server, const ist_dns_address *address)
+{
+    for (size_t i = 0; i < server->listener_count; i++) {
+        if (server->addresses[i].port == address->port && ist_dns_addr_equal(&server->addresses[i].ip, &address->ip)) {
+            return &server->listeners[i];
+        }
+    }
+    return NULL;
+}
+
+// Lengths as the kernel has written them, beside the pointers of this process.
+static void keep_lengths(ist_dns_inbox *inbox, const struct mmsghdr *left)
+{
+    for (size_t i = 0; i < UDP_BATCH; i++) {
+        const struct msghdr *was = &left[i].msg_hdr;
+        struct msghdr *now = &inbox->in[i].msg_hdr;
+        bool sane = left[i].msg_len <= UDP_QUERY_MAX && was->msg_namelen <= now->msg_namelen &&
+                    was->msg_controllen <= now->msg_controllen;
+        inbox->in[i].msg_len = sane ? left[i].msg_len : 0;
+        now->msg_namelen = sane ? was->msg_namelen : now->msg_namelen;
+        now->msg_controllen = sane ? was->msg_controllen : now->msg_controllen;
+    }
+}
+
+void ist_dns_udp_replay(ist_dns_server *server)
+{
+    ist_dns_inbox *inbox = server->inbox;
+    struct mmsghdr left[UDP_BATCH];
+    ist_dns_listener *listener = inbox->layout == LAYOUT ? find_listener(server, &inbox->address) : NULL;
+
+    if (listener != NULL && inbox->replaying == 0) {
+        inbox->replaying = 1;
+        memcpy(left, inbox->in, sizeof(left));
+        prepare_batch(listener);
+        keep_lengths(inbox, left);
+        ist_dns_serve_refresh_view(server);
+        serve_received(listener, UDP_BATCH); // those of length 0 are dropped as fragments
+    }
+    memset(inbox->in, 0, sizeof(inbox->in));
+    server->batch->prepared_for = NULL;
+    inbox->replaying = 0;
 }
 
 void ist_dns_udp_ready(void *ctx, uint32_t events)
@@ -157,7 +219,7 @@ void ist_dns_udp_ready(void *ctx, uint32_t events)
 
     (void)events; // an error is reported by recvmmsg and cleared
     ist_dns_serve_refresh_view(listener->server);
-    prepare_batch(listener->server->batch, listener);
+    prepare_batch(listener);
     for (int round = 0; round < ROUNDS_MAX && serve_batch(listener) == UDP_BATCH; round++) {
     }
 }

@@ -18,6 +18,7 @@
 #include "base/strv.h"
 #include "loop/loop.h"
 #include "mesh/store.h"
+#include "sockets/set.h"
 
 typedef struct ist_http_server ist_http_server;
 
@@ -35,6 +36,8 @@ typedef struct ist_http_listener_args {
     ist_api_routes sets[IST_HTTP_SETS_MAX];
     size_t set_count;
     uint32_t max_connections; // 0 = 512
+    ist_sockets *inherited;  // sockets that somebody holds for us; one that fits is taken instead of binding. NULL = none
+    const char *name;        // by which it is found there where the port is 0
 } ist_http_listener_args;
 
 ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server **ret_server, ist_err *err)
@@ -44,5 +47,9 @@ ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server
 ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port,
                                   ist_err *err)
     IST_NONNULL_ARGS(1, 2, 3) IST_MUSTCHECK;
+// What it listens with, borrowed; returns how many there are. Any thread, until free.
+size_t ist_http_server_sockets(const ist_http_server *server, int *fds, size_t max) IST_NONNULL;
+// Accepts nobody any more: others accept on these sockets now. Connections that are open go on.
+void ist_http_server_quiesce(ist_http_server *server) IST_NONNULL;
 // Ends every connection and listener. The loop has stopped.
 void ist_http_server_free(ist_http_server *server);

@@ -22,6 +22,7 @@
 #include "dns_wire/address.h"
 #include "loop/loop.h"
 #include "mesh/store.h"
+#include "sockets/set.h"
 
 typedef struct ist_dns_server ist_dns_server;
 
@@ -43,6 +44,11 @@ typedef struct ist_dns_server_args {
     size_t listen_count;           // 1 to IST_DNS_LISTEN_MAX
     ist_dns_mode mode;
     ist_dns_answerer_config answer;
+    ist_sockets *inherited; // sockets that somebody holds for us; those that fit are taken instead of binding. NULL = none
+    // ist_dns_inbox_bytes() of memory that outlives a crash, NULL = none: the queries that a killed process had read and
+    // not answered are answered by the next one. Outlives the server; its content is checked.
+    void *inbox;
+    bool held; // start does not read yet: ist_dns_server_go_on does
 } ist_dns_server_args;
 
 // IST_EBUSY and IST_EACCES name the address and what to do; IST_EINVAL, IST_EIO, IST_ENOMEM.
@@ -52,5 +58,14 @@ ist_status ist_dns_server_start(ist_dns_server *server, ist_err *err) IST_NONNUL
 // What it listens on, with the chosen ports; borrowed.
 const ist_dns_address *ist_dns_server_addresses(const ist_dns_server *server, size_t *ret_count) IST_NONNULL
     IST_RETURNS_NONNULL;
+// What it listens with, borrowed: two sockets an address. Returns how many there are. Any thread, until stop.
+size_t ist_dns_server_sockets(const ist_dns_server *server, int *fds, size_t max) IST_NONNULL;
+// Starts to read where it was held; after what a killed process has left in the inbox. No effect on one that reads.
+ist_status ist_dns_server_go_on(ist_dns_server *server, ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+// Reads nothing new: others read these sockets now. What was read is still answered.
+void ist_dns_server_quiesce(ist_dns_server *server) IST_NONNULL;
+// After quiesce: something is still to be answered.
+bool ist_dns_server_busy(const ist_dns_server *server) IST_NONNULL;
+size_t ist_dns_inbox_bytes(void);
 void ist_dns_server_stop(ist_dns_server *server) IST_NONNULL; // closes everything; queries under way stay unanswered
 void ist_dns_server_free(ist_dns_server *server);             // stops first where that was not done
