@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "config/agent.h"
 #include "runtime/agent.h"
+#include "supervise/supervise.h"
 #include "version.h"
 
 #include "base/buf.h"
@@ -16,6 +17,7 @@ static const char USAGE[] = "Isthmus: the service mesh for applications from bef
                             "\n"
                             "Usage:\n"
                             "  isthmus agent [flags]             run the agent\n"
+                            "  isthmus supervise agent [flags]   hold the sockets of an agent and keep it running\n"
                             "  isthmus check [flags]             check a source directory without serving it\n";
 
 static const char EXAMPLES[] =
@@ -89,6 +91,48 @@ static bool asks_for_help(int argc, const char *const *argv)
     return false;
 }
 
+static int print_supervise_help(FILE *out, int code)
+{
+    (void)fputs("Usage: isthmus supervise [--] agent [flags]\n\n"
+                "Holds the listening sockets that the agent's flags, environment and file name, and keeps an agent running on\n"
+                "them: after a crash the next one answers what waits in the sockets. SIGUSR2 starts the program again (a new\n"
+                "file in its place is an upgrade) and lets the old agent go when the new one serves. SIGTERM, SIGINT and\n"
+                "SIGHUP are passed on; the exit code is the agent's. `isthmus agent --help` lists the flags.\n",
+                out);
+    return code;
+}
+
+// `words`: what follows "supervise".
+static int run_supervise(int argc, const char *const *words, const char *const *env)
+{
+    ist_options *options = NULL;
+    ist_err err = IST_ERR_NULL;
+    int skip = argc > 0 && strcmp(words[0], "--") == 0 ? 1 : 0;
+    if (argc > 0 && (strcmp(words[0], "--help") == 0 || strcmp(words[0], "-h") == 0)) {
+        return print_supervise_help(stdout, IST_EXIT_OK);
+    }
+    if (argc <= skip || strcmp(words[skip], "agent") != 0) {
+        return print_supervise_help(stderr, IST_EXIT_USAGE);
+    }
+    ist_supervise_args args = {.argc = argc - skip - 1, .argv = words + skip + 1, .env = env};
+    if (asks_for_help(args.argc, args.argv)) {
+        return print_agent_help("agent");
+    }
+    ist_status status = ist_agent_options_load(args.argc, args.argv, env, &options, &err);
+    if (status == IST_OK) {
+        status = ist_agent_start_log(options, &err);
+    }
+    if (status != IST_OK) {
+        (void)fprintf(stderr, "isthmus supervise: %s\n", err.text);
+        ist_options_free(options);
+        return IST_EXIT_USAGE;
+    }
+    args.options = options;
+    int code = ist_supervise_run(&args);
+    ist_options_free(options);
+    return code;
+}
+
 static int run_agent_command(const char *command, int argc, const char *const *argv, const char *const *env)
 {
     ist_options *options = NULL;
@@ -126,6 +170,9 @@ int main(int argc, char **argv)
     }
     if (strcmp(command, "agent") == 0 || strcmp(command, "check") == 0) {
         return run_agent_command(command, argc - 2, words + 2, (const char *const *)environ);
+    }
+    if (strcmp(command, "supervise") == 0) {
+        return run_supervise(argc - 2, words + 2, (const char *const *)environ);
     }
     if (strcmp(command, "version") == 0 || strcmp(command, "--version") == 0) {
         return print_version();

@@ -29,7 +29,7 @@ static const cli_command *command_find(const char *name)
 // Names to suggest: ours, then those that the program itself has.
 static const char *name_at(void *ctx, size_t n)
 {
-    static const char *const OTHERS[] = {"agent", "check", "version", "help"};
+    static const char *const OTHERS[] = {"agent", "supervise", "check", "version", "help"};
     (void)ctx;
     if (n < IST_COUNT(COMMANDS)) {
         return COMMANDS[n]()->name;

@@ -95,7 +95,8 @@ static const ist_option_table TABLE = {
     .rows = ROWS,
     .count = IST_COUNT(ROWS),
     .has_rules = true,
-    .other_env = "ISTHMUS_ADMIN", // for the commands that talk to an agent; it may be set in the agent's own container
+    // For the commands that talk to an agent, which may be set in the agent's own container; from the supervisor.
+    .other_env = "ISTHMUS_ADMIN|ISTHMUS_STANDBY",
 };
 
 const ist_option_table *ist_agent_option_table(void)

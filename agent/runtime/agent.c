@@ -4,6 +4,7 @@
 #include "runtime/agent.h"
 
 #include "doors_priv.h"
+#include "handover_priv.h"
 #include "identity_priv.h"
 #include "policy_priv.h"
 #include "process_metrics_priv.h"
@@ -23,6 +24,11 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+enum {
+    LEAVE_MS = 5000, // for what still waits for an upstream
+    LEAVE_STEP_MS = 10,
+};
 
 typedef struct agent {
     ist_options *options;
@@ -44,6 +50,10 @@ typedef struct agent {
     resolve_bridge *bridge;
     source *source;
     doors *doors;
+    handover handover;
+    bool reading;       // main: DNS reads its sockets
+    bool told_ready;    // main: whoever holds or gives the sockets knows
+    atomic_bool synced; // the first complete view is there
     ist_api_status_source status;
     ist_loop_job reap_job;
     int64_t started_ms;
@@ -228,7 +238,8 @@ static ist_status init_doors(agent *self, ist_err *err)
                        .store = self->store,
                        .metrics = self->metrics,
                        .bridge = self->bridge,
-                       .status = &self->status};
+                       .status = &self->status,
+                       .handover = &self->handover};
     return doors_new(&args, &self->doors, err);
 }
 
@@ -258,7 +269,7 @@ static void log_findings(const agent *self)
 // The ready line on stdout, for people and scripts: once, when the first complete view is there. Writer thread.
 static void on_ready(void *ctx)
 {
-    const agent *self = ctx;
+    agent *self = ctx;
     ist_buf line = IST_BUF_INIT;
     ist_buf_printf(&line, "ready revision=%llu ", (unsigned long long)ist_mesh_store_revision(self->store));
     doors_write_line(self->doors, &line);
@@ -266,6 +277,8 @@ static void on_ready(void *ctx)
     (void)fflush(stdout); // a closed stdout is the reader's choice
     ist_buf_done(&line);
     log_findings(self);
+    atomic_store(&self->synced, true);
+    (void)kill(getpid(), SIGUSR2); // the main thread takes it from there
 }
 
 static ist_status init_source(agent *self, ist_err *err)
@@ -324,11 +337,14 @@ static ist_status start(agent *self, ist_err *err)
         status = init_source(self, err);
     }
     if (status == IST_OK) {
+        status = handover_init(&self->handover, self->options, self->env, err);
+    }
+    if (status == IST_OK) {
         status = init_doors(self, err);
     }
     if (status == IST_OK) {
         announce(self);
-        status = worker_start(&self->http, err);
+        status = self->handover.kind == HANDOVER_STANDBY ? IST_OK : worker_start(&self->http, err);
     }
     if (status == IST_OK) {
         status = worker_start(&self->dns, err);
@@ -434,6 +450,8 @@ static sigset_t our_signals(void)
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGUSR1);
+    (void)sigaddset(&set, SIGUSR2);
     return set;
 }
 
@@ -444,22 +462,111 @@ static void drain(agent *self, sigset_t signals)
     struct timespec time = {.tv_sec = (time_t)(drain_ms / 1000), .tv_nsec = (long)(drain_ms % 1000) * 1000000};
     atomic_store(&self->draining, true);
     IST_NOTICE(IST_LOG_AGENT, "draining for %llu ms: not ready, still answering", (unsigned long long)drain_ms);
-    (void)sigdelset(&signals, SIGHUP);         // a reload is no reason to hurry
+    (void)sigdelset(&signals, SIGHUP); // a reload is no reason to hurry, and so are the others
+    (void)sigdelset(&signals, SIGUSR1);
+    (void)sigdelset(&signals, SIGUSR2);
     (void)sigtimedwait(&signals, NULL, &time); // either way we stop now
 }
 
-static void wait_for_signals(agent *self)
+// --- Sockets from others, and to others ------------------------------------------------------------------------------
+
+// Begins to read and to accept, once.
+static void go_on(agent *self)
+{
+    ist_err err = IST_ERR_NULL;
+    if (self->reading) {
+        return;
+    }
+    self->reading = true;
+    if (self->handover.kind == HANDOVER_STANDBY && worker_start(&self->http, &err) != IST_OK) {
+        IST_ERROR(IST_LOG_AGENT, "%s; REST, admin and health stay closed", err.text);
+    }
+    doors_go_on(self->doors);
+}
+
+// SIGUSR2: our own, because the first view is there; or whoever held us back wants us to serve.
+static void on_go_on(agent *self)
+{
+    go_on(self);
+    if (atomic_load(&self->synced) && !self->told_ready) {
+        self->told_ready = true;
+        handover_tell_ready(&self->handover);
+    }
+}
+
+typedef struct leave_wait {
+    sigset_t signals;
+    int64_t until_ms;
+} leave_wait;
+
+static bool is_over(void *ctx)
+{
+    static const struct timespec STEP = {.tv_nsec = LEAVE_STEP_MS * 1000000L};
+    const leave_wait *wait = ctx;
+    return sigtimedwait(&wait->signals, NULL, &STEP) > 0 || ist_clock_now_ms(ist_clock_system()) >= wait->until_ms;
+}
+
+// SIGUSR1: another agent reads our sockets. What we have read is still answered.
+static void leave(agent *self, sigset_t signals)
+{
+    leave_wait wait = {.signals = signals, .until_ms = ist_clock_now_ms(ist_clock_system()) + LEAVE_MS};
+    IST_NOTICE(IST_LOG_AGENT, "another agent has our sockets: finishing what was asked");
+    (void)sigdelset(&wait.signals, SIGHUP);
+    (void)sigdelset(&wait.signals, SIGUSR1);
+    (void)sigdelset(&wait.signals, SIGUSR2);
+    doors_leave(self->doors, is_over, &wait);
+}
+
+// How long we wait for the next signal; false: for ever.
+static bool signal_timeout(const agent *self, struct timespec *ret_time)
+{
+    bool standby = self->handover.kind == HANDOVER_STANDBY;
+    int64_t limit_ms = self->started_ms + (standby ? HANDOVER_STANDBY_MS : HANDOVER_RESTART_MS);
+    int64_t left_ms = limit_ms - ist_clock_now_ms(ist_clock_system());
+    if (self->reading) {
+        return false;
+    }
+    left_ms = left_ms > 0 ? left_ms : 0;
+    *ret_time = (struct timespec){.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
+    return true;
+}
+
+// No view within the time that the sockets' buffers can bridge: other names are forwarded at least. False: we give up.
+static bool on_timeout(agent *self)
+{
+    if (self->handover.kind == HANDOVER_STANDBY) {
+        IST_ERROR(IST_LOG_AGENT, "no view after %d s: the agent that serves goes on, this one ends",
+                  HANDOVER_STANDBY_MS / 1000);
+        return false;
+    }
+    IST_WARN(IST_LOG_AGENT, "no view after %d ms: serving without one, names of the mesh are forwarded",
+             HANDOVER_RESTART_MS);
+    go_on(self);
+    return true;
+}
+
+// Returns the exit code.
+static int wait_for_signals(agent *self)
 {
     sigset_t signals = our_signals();
     for (;;) {
-        int signal = sigwaitinfo(&signals, NULL);
+        struct timespec time;
+        int signal = signal_timeout(self, &time) ? sigtimedwait(&signals, NULL, &time) : sigwaitinfo(&signals, NULL);
+        if (signal < 0 && errno == EAGAIN && !on_timeout(self)) {
+            return IST_EXIT_FAILED;
+        }
         if (signal == SIGHUP) {
             reload(self);
-        } else if (signal == SIGINT || signal == SIGTERM) {
-            if (signal == SIGTERM) {
-                drain(self, signals);
-            }
-            return;
+        } else if (signal == SIGUSR2) {
+            on_go_on(self);
+        } else if (signal == SIGINT) {
+            return IST_EXIT_OK;
+        } else if (signal == SIGTERM) {
+            drain(self, signals);
+            return IST_EXIT_OK;
+        } else if (signal == SIGUSR1) {
+            leave(self, signals);
+            return IST_EXIT_OK;
         }
     }
 }
@@ -485,6 +592,7 @@ static void stop(agent *self)
     worker_done(&self->writer);
     ist_metrics_free(self->metrics);
     identity_done(&self->identity);
+    handover_done(&self->handover);
     ist_options_free(self->reloaded);
     ist_options_free(self->options);
 }
@@ -503,7 +611,8 @@ int ist_agent_run_take(ist_options *options, int argc, const char *const *argv, 
     ist_status status = start(&self, &err);
     if (status == IST_OK) {
         record_reload(&self, true);
-        wait_for_signals(&self);
+        self.reading = self.handover.kind == HANDOVER_NONE;
+        code = wait_for_signals(&self);
         IST_NOTICE(IST_LOG_AGENT, "stopping");
     } else {
         IST_ERROR(IST_LOG_AGENT, "cannot start: %s", err.text);

@@ -133,7 +133,10 @@ static ist_status open_dns(doors *self, ist_err *err)
                                 .metrics = self->args.metrics,
                                 .listen = listen,
                                 .mode = (ist_dns_mode)ist_options_choice(self->args.options, IST_OPT_DNS_MODE),
-                                .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT};
+                                .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT,
+                                .inherited = &self->args.handover->sockets,
+                                .inbox = self->args.handover->inbox,
+                                .held = self->args.handover->kind != HANDOVER_NONE};
     address_list list = {.items = listen, .max = IST_DNS_LISTEN_MAX};
     ist_status status = read_addresses(self->args.options, IST_OPT_DNS_LISTEN, &list, err);
     args.listen_count = list.count;
@@ -165,6 +168,8 @@ static ist_status open_http(doors *self, http_door *door, ist_err *err)
         args.sets[args.set_count++] = ist_api_admin_private_routes(&self->admin);
     }
     door->host = args.host;
+    args.inherited = &self->args.handover->sockets;
+    args.name = door->name; // as IST_SOCKET_ADMIN and IST_SOCKET_HEALTH
     status = ist_http_server_listen(self->http, &args, &door->port, err);
     if (status != IST_OK) {
         ist_err_prefix(err, "--%s", ist_agent_option_table()->rows[door->option].name);
@@ -212,6 +217,7 @@ static ist_status open_all(doors *self, ist_err *err)
             open += open_door(self, self->https[i].name, open_http(self, &self->https[i], err), err) ? 1 : 0;
         }
     }
+    handover_close_rest(self->args.handover);
     if (wanted == 0) {
         return ist_err_set(err, IST_EINVAL, "every door is off: nobody could ask this agent anything");
     }
@@ -255,6 +261,61 @@ void doors_free(doors *self)
     ist_dns_resolver_free(self->resolver);
     ist_dns_forwarder_free(self->forwarder);
     ist_free(self);
+}
+
+// --- Beginning and leaving ------------------------------------------------------------------------------------------
+
+static void go_on(void *ctx)
+{
+    doors *self = ctx;
+    ist_err err = IST_ERR_NULL;
+    if (ist_dns_server_go_on(self->dns, &err) != IST_OK) {
+        record(self, "dns", false);
+        IST_ERROR(IST_LOG_DNS, "the dns door stays closed: %s", err.text);
+    }
+}
+
+void doors_go_on(doors *self)
+{
+    if (self->dns != NULL) {
+        worker_call(self->args.dns, go_on, self);
+    }
+}
+
+static void quiesce_dns(void *ctx)
+{
+    doors *self = ctx;
+    ist_dns_server_quiesce(self->dns);
+}
+
+static void quiesce_http(void *ctx)
+{
+    doors *self = ctx;
+    ist_http_server_quiesce(self->http);
+}
+
+typedef struct busy_call {
+    const doors *doors;
+    bool busy;
+} busy_call;
+
+static void ask_busy(void *ctx)
+{
+    busy_call *call = ctx;
+    call->busy = ist_dns_server_busy(call->doors->dns);
+}
+
+void doors_leave(doors *self, bool (*is_over)(void *ctx), void *ctx)
+{
+    busy_call call = {.doors = self, .busy = self->dns != NULL};
+    worker_call(self->args.http, quiesce_http, self);
+    if (self->dns != NULL) {
+        worker_call(self->args.dns, quiesce_dns, self);
+    }
+    while (call.busy) {
+        worker_call(self->args.dns, ask_busy, &call);
+        call.busy = call.busy && !is_over(ctx);
+    }
 }
 
 // --- Showing --------------------------------------------------------------------------------------------------------

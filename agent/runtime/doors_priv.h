@@ -4,6 +4,7 @@
 // left out; the others serve.
 #pragma once
 
+#include "handover_priv.h"
 #include "identity_priv.h"
 #include "resolve_bridge_priv.h"
 #include "worker_priv.h"
@@ -23,10 +24,16 @@ typedef struct doors_args {
     ist_metrics *metrics;
     resolve_bridge *bridge; // its resolver is made here and works with every door off
     const ist_api_status_source *status;
+    handover *handover; // where the sockets may come from
 } doors_args;
 
 // Opens all listeners; the threads do not run yet. IST_EBUSY: not one listener could be opened.
 ist_status doors_new(const doors_args *args, doors **ret_doors, ist_err *err);
+// DNS begins to read where it was held for the first view.
+void doors_go_on(doors *doors);
+// Others have the sockets now: nothing new is read or accepted; waits for what is still to be answered, until `is_over` says
+// that it has been long enough. Main thread.
+void doors_leave(doors *doors, bool (*is_over)(void *ctx), void *ctx);
 // The threads have ended.
 void doors_free(doors *doors);
 // "dns=127.0.0.1:53 admin=127.0.0.1:15180 ..." of what is open.

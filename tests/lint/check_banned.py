@@ -21,7 +21,8 @@ BANNED = {
 CONFINED = {  # calls that have their place: pattern -> (paths, reason)
     r"malloc|calloc|realloc|reallocarray|free|strdup|strndup|asprintf|vasprintf|getline":
         (("agent/base/",), "use base/alloc.h, whose failures are tested"),
-    r"exit|_exit|quick_exit|atexit": (("agent/main.c",), "return a status: only main ends the process"),
+    r"exit|_exit|quick_exit|atexit": (("agent/main.c", "agent/supervise/child.c"),
+                                     "return a status: only main ends the process, or a child whose exec has failed"),
     r"abort": (("agent/base/",), "an assertion, or a status"),
     r"getaddrinfo|getnameinfo": (("agent/cli/",), "would ask our own DNS server: use mesh/resolve.h"),
     r"setenv": (("agent/xds_grpc/",), "changes the whole process under other threads (gRPC's settings are made before)"),

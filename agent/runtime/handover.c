@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "handover_priv.h"
+
+#include "base/log.h"
+#include "dns_server/server.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static const char *env_text(const char *const *env, const char *name)
+{
+    size_t length = strlen(name);
+    for (; *env != NULL; env++) {
+        if (strncmp(*env, name, length) == 0 && (*env)[length] == '=') {
+            return *env + length + 1;
+        }
+    }
+    return NULL;
+}
+
+// Memory that the process before us may have left queries in. Without it the agent works as well.
+static void map_inbox(handover *self)
+{
+    int fd = ist_sockets_take_file(&self->sockets, IST_SOCKET_INBOX);
+    size_t bytes = ist_dns_inbox_bytes();
+    struct stat file;
+    if (fd < 0) {
+        return;
+    }
+    bool fits = fstat(fd, &file) == 0 && ((size_t)file.st_size == bytes ||
+                                          (ftruncate(fd, 0) == 0 && ftruncate(fd, (off_t)bytes) == 0));
+    void *memory = fits ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
+    (void)close(fd); // the mapping stays
+    if (memory == MAP_FAILED) {
+        IST_WARN(IST_LOG_DNS, "no memory that survives a crash: %s", strerror(errno));
+        return;
+    }
+    self->inbox = memory;
+    self->inbox_bytes = bytes;
+}
+
+ist_status handover_init(handover *self, const ist_options *options, const char *const *env, ist_err *err)
+{
+    (void)options;
+    ist_status status = ist_sockets_from_env(&self->sockets, env, getpid(), err);
+    if (status != IST_OK) {
+        return status;
+    }
+    self->notify = env_text(env, "NOTIFY_SOCKET");
+    if (self->sockets.count != 0) {
+        self->kind = env_text(env, "ISTHMUS_STANDBY") != NULL ? HANDOVER_STANDBY : HANDOVER_RESTART;
+    }
+    map_inbox(self);
+    return IST_OK;
+}
+
+void handover_close_rest(handover *self)
+{
+    for (size_t i = 0; i < self->sockets.count; i++) {
+        const ist_socket *one = &self->sockets.items[i];
+        ist_buf text = IST_BUF_INIT;
+        if (one->fd >= 0 && one->type != 0) {
+            ist_socket_address_append(&one->address, &text);
+            IST_WARN(IST_LOG_AGENT, "the %s socket %.*s (%s) was handed to us, but no option wants it; it is closed",
+                     one->type == SOCK_DGRAM ? "UDP" : "TCP", IST_STRV_ARG(ist_buf_view(&text)), one->name);
+        }
+        ist_buf_done(&text);
+    }
+    ist_sockets_close(&self->sockets);
+}
+
+void handover_tell_ready(const handover *self)
+{
+    static const char READY[] = "READY=1";
+    struct sockaddr_un name = {.sun_family = AF_UNIX};
+    size_t length = self->notify != NULL ? strlen(self->notify) : 0;
+    if (length == 0 || length >= sizeof(name.sun_path)) {
+        return;
+    }
+    memcpy(name.sun_path, self->notify, length);
+    if (name.sun_path[0] == '@') {
+        name.sun_path[0] = '\0'; // an abstract name
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length);
+    if (fd < 0 || sendto(fd, READY, sizeof(READY) - 1, MSG_NOSIGNAL, (struct sockaddr *)&name, size) < 0) {
+        IST_WARN(IST_LOG_AGENT, "cannot tell %s that we are ready: %s", self->notify, strerror(errno));
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+}
+
+void handover_done(handover *self)
+{
+    ist_sockets_close(&self->sockets);
+    if (self->inbox != NULL) {
+        (void)munmap(self->inbox, self->inbox_bytes); // it was mapped
+        self->inbox = NULL;
+    }
+}
