@@ -82,6 +82,10 @@ static const ist_option ROWS[] = {
                                "health and metrics only; [::] serves IPv4 too"},
     [IST_OPT_DRAIN_TIME] = {"drain-time", NULL, IST_OPTION_DURATION, "5s", NULL, "TIME", PROGRAM,
                             "how long to keep answering after SIGTERM, not ready any more"},
+    [IST_OPT_CONTROL_SOCKET] = {"control-socket", NULL, IST_OPTION_FILE, NULL, NULL, "PATH", PROGRAM,
+                                "unix socket on which the next agent takes over our listeners (--takeover)"},
+    [IST_OPT_TAKEOVER] = {"takeover", NULL, IST_OPTION_FLAG, "off", NULL, "on | off", PROGRAM,
+                          "take the listeners over from the agent at --control-socket, where there is one"},
     [IST_OPT_LOG_LEVEL] =
         {"log-level", NULL, IST_OPTION_TEXT, "notice", NULL, "LEVEL[,SCOPE:LEVEL]", PROGRAM,
          "none, error, warn, notice, info or debug; scopes agent, config, xds, files, mesh, dns, api"},
@@ -176,11 +180,22 @@ static ist_status check_log_level(const ist_options *options, ist_err *err)
     return IST_OK;
 }
 
+static ist_status check_takeover(const ist_options *options, ist_err *err)
+{
+    if (ist_options_flag(options, IST_OPT_TAKEOVER) && !ist_options_is_set(options, IST_OPT_CONTROL_SOCKET)) {
+        return ist_err_set(err, IST_EINVAL, "--takeover needs --control-socket PATH, where the agent that serves listens");
+    }
+    return IST_OK;
+}
+
 static ist_status check_together(const ist_options *options, ist_err *err)
 {
     ist_status status = check_source(options, err);
     if (status == IST_OK && ist_agent_source_directory(options).n == 0) {
         status = check_plaintext(options, err);
+    }
+    if (status == IST_OK) {
+        status = check_takeover(options, err);
     }
     if (status == IST_OK) {
         status = check_log_level(options, err);

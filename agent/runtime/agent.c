@@ -28,6 +28,7 @@
 enum {
     LEAVE_MS = 5000, // for what still waits for an upstream
     LEAVE_STEP_MS = 10,
+    LOOK_MS = 200, // how often one that takes over looks whether the other is still there
 };
 
 typedef struct agent {
@@ -51,6 +52,7 @@ typedef struct agent {
     source *source;
     doors *doors;
     handover handover;
+    ist_takeover_server *control; // on the HTTP loop
     bool reading;       // main: DNS reads its sockets
     bool told_ready;    // main: whoever holds or gives the sockets knows
     atomic_bool synced; // the first complete view is there
@@ -484,12 +486,41 @@ static void go_on(agent *self)
     doors_go_on(self->doors);
 }
 
+static void list_sockets(void *ctx, ist_sockets *out)
+{
+    const agent *self = ctx;
+    doors_list_sockets(self->doors, out);
+}
+
+static void on_taken_over(void *ctx)
+{
+    (void)ctx;
+    (void)kill(getpid(), SIGUSR1); // the main thread takes it from there
+}
+
+static void open_control(void *ctx)
+{
+    agent *self = ctx;
+    ist_err err = IST_ERR_NULL;
+    ist_takeover_server_args args = {.loop = self->http.loop,
+                                     .path = ist_options_string(self->options, IST_OPT_CONTROL_SOCKET),
+                                     .list = list_sockets,
+                                     .leave = on_taken_over,
+                                     .ctx = self};
+    if (ist_takeover_server_new(&args, &self->control, &err) != IST_OK) {
+        IST_ERROR(IST_LOG_AGENT, "%s; the next agent cannot take over from this one", err.text);
+    }
+}
+
 // SIGUSR2: our own, because the first view is there; or whoever held us back wants us to serve.
 static void on_go_on(agent *self)
 {
     go_on(self);
     if (atomic_load(&self->synced) && !self->told_ready) {
         self->told_ready = true;
+        if (ist_options_is_set(self->options, IST_OPT_CONTROL_SOCKET)) {
+            worker_call(&self->http, open_control, self); // before the old one goes: there is always one to take over from
+        }
         handover_tell_ready(&self->handover);
     }
 }
@@ -526,6 +557,7 @@ static bool signal_timeout(const agent *self, struct timespec *ret_time)
     if (self->reading) {
         return false;
     }
+    left_ms = left_ms > LOOK_MS && standby ? LOOK_MS : left_ms;
     left_ms = left_ms > 0 ? left_ms : 0;
     *ret_time = (struct timespec){.tv_sec = left_ms / 1000, .tv_nsec = left_ms % 1000 * 1000000};
     return true;
@@ -534,7 +566,18 @@ static bool signal_timeout(const agent *self, struct timespec *ret_time)
 // No view within the time that the sockets' buffers can bridge: other names are forwarded at least. False: we give up.
 static bool on_timeout(agent *self)
 {
-    if (self->handover.kind == HANDOVER_STANDBY) {
+    bool standby = self->handover.kind == HANDOVER_STANDBY;
+    int64_t waited_ms = ist_clock_now_ms(ist_clock_system()) - self->started_ms;
+    if (standby && handover_is_orphan(&self->handover)) {
+        IST_WARN(IST_LOG_AGENT, "the agent that served has gone: serving in its place, names of the mesh are forwarded until "
+                                "there is a view");
+        go_on(self);
+        return true;
+    }
+    if (standby && waited_ms < HANDOVER_STANDBY_MS) {
+        return true;
+    }
+    if (standby) {
         IST_ERROR(IST_LOG_AGENT, "no view after %d s: the agent that serves goes on, this one ends",
                   HANDOVER_STANDBY_MS / 1000);
         return false;
@@ -579,6 +622,7 @@ static void stop(agent *self)
     worker_stop(&self->http);
     worker_stop(&self->dns);
     worker_stop(&self->writer);
+    ist_takeover_server_free(self->control);
     doors_free(self->doors);
     source_free(self->source);
     ist_mesh_builder_free(self->builder);
@@ -599,7 +643,7 @@ static void stop(agent *self)
 
 int ist_agent_run_take(ist_options *options, int argc, const char *const *argv, const char *const *env)
 {
-    agent self = {.options = options, .argc = argc, .argv = argv, .env = env};
+    agent self = {.options = options, .argc = argc, .argv = argv, .env = env, .handover = {.from = {.fd = -1}}};
     ist_err err = IST_ERR_NULL;
     int code = IST_EXIT_OK;
     self.started_ms = ist_clock_now_ms(ist_clock_system());

@@ -11,6 +11,8 @@
 #include "dns_forward/forward.h"
 #include "dns_server/server.h"
 
+#include <stdio.h>
+
 #define DNS_PORT 53
 
 static const char RESOLV_CONF[] = "/etc/resolv.conf";
@@ -23,6 +25,7 @@ typedef struct http_door {
     bool private_routes; // REST and admin too, not just health and metrics
     ist_strv host;       // of the listener
     uint16_t port;       // 0 = not open
+    int fd;              // borrowed from the server
 } http_door;
 
 struct doors {
@@ -170,7 +173,7 @@ static ist_status open_http(doors *self, http_door *door, ist_err *err)
     door->host = args.host;
     args.inherited = &self->args.handover->sockets;
     args.name = door->name; // as IST_SOCKET_ADMIN and IST_SOCKET_HEALTH
-    status = ist_http_server_listen(self->http, &args, &door->port, err);
+    status = ist_http_server_listen(self->http, &args, &door->port, &door->fd, err);
     if (status != IST_OK) {
         ist_err_prefix(err, "--%s", ist_agent_option_table()->rows[door->option].name);
     }
@@ -315,6 +318,28 @@ void doors_leave(doors *self, bool (*is_over)(void *ctx), void *ctx)
     while (call.busy) {
         worker_call(self->args.dns, ask_busy, &call);
         call.busy = call.busy && !is_over(ctx);
+    }
+}
+
+static void list(ist_sockets *out, const char *name, const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count && out->count < IST_SOCKETS_MAX; i++) {
+        ist_socket *one = &out->items[out->count++];
+        *one = (ist_socket){.fd = fds[i]};
+        (void)snprintf(one->name, sizeof(one->name), "%s", name);
+    }
+}
+
+void doors_list_sockets(const doors *self, ist_sockets *out)
+{
+    int fds[IST_SOCKETS_MAX];
+    if (self->dns != NULL) {
+        list(out, IST_SOCKET_DNS, fds, ist_dns_server_sockets(self->dns, fds, IST_SOCKETS_MAX));
+    }
+    for (size_t i = 0; i < HTTP_DOORS; i++) {
+        if (self->https[i].port != 0) {
+            list(out, self->https[i].name, &self->https[i].fd, 1);
+        }
     }
 }
 

@@ -34,6 +34,8 @@ void doors_go_on(doors *doors);
 // Others have the sockets now: nothing new is read or accepted; waits for what is still to be answered, until `is_over` says
 // that it has been long enough. Main thread.
 void doors_leave(doors *doors, bool (*is_over)(void *ctx), void *ctx);
+// The sockets of all doors, borrowed. Any thread, until doors_free.
+void doors_list_sockets(const doors *doors, ist_sockets *out);
 // The threads have ended.
 void doors_free(doors *doors);
 // "dns=127.0.0.1:53 admin=127.0.0.1:15180 ..." of what is open.

@@ -44,19 +44,39 @@ static void map_inbox(handover *self)
     self->inbox_bytes = bytes;
 }
 
+// An agent that is not there is nobody to take over from: the flag may stand in a unit file for good.
+static ist_status take_over(handover *self, const char *path, ist_err *err)
+{
+    ist_status status = ist_takeover_connect(path, &self->from, &self->sockets, err);
+    if (status == IST_ENOTFOUND) {
+        IST_NOTICE(IST_LOG_AGENT, "no agent to take over from at %s: opening our own listeners", path);
+        return IST_OK;
+    }
+    if (status == IST_OK) {
+        self->kind = HANDOVER_STANDBY;
+        IST_NOTICE(IST_LOG_AGENT, "taking over %zu sockets from the agent at %s", self->sockets.count, path);
+    }
+    return status;
+}
+
+static ist_status find_in_environment(handover *self, const char *const *env, ist_err *err)
+{
+    ist_status status = ist_sockets_from_env(&self->sockets, env, getpid(), err);
+    if (status == IST_OK && self->sockets.count != 0) {
+        self->kind = env_text(env, "ISTHMUS_STANDBY") != NULL ? HANDOVER_STANDBY : HANDOVER_RESTART;
+        map_inbox(self);
+    }
+    return status;
+}
+
 ist_status handover_init(handover *self, const ist_options *options, const char *const *env, ist_err *err)
 {
-    (void)options;
-    ist_status status = ist_sockets_from_env(&self->sockets, env, getpid(), err);
-    if (status != IST_OK) {
-        return status;
-    }
+    ist_status status = find_in_environment(self, env, err);
     self->notify = env_text(env, "NOTIFY_SOCKET");
-    if (self->sockets.count != 0) {
-        self->kind = env_text(env, "ISTHMUS_STANDBY") != NULL ? HANDOVER_STANDBY : HANDOVER_RESTART;
+    if (status == IST_OK && ist_options_flag(options, IST_OPT_TAKEOVER)) {
+        status = take_over(self, ist_options_string(options, IST_OPT_CONTROL_SOCKET), err);
     }
-    map_inbox(self);
-    return IST_OK;
+    return status;
 }
 
 void handover_close_rest(handover *self)
@@ -74,7 +94,12 @@ void handover_close_rest(handover *self)
     ist_sockets_close(&self->sockets);
 }
 
-void handover_tell_ready(const handover *self)
+bool handover_is_orphan(const handover *self)
+{
+    return self->from.fd >= 0 && !ist_takeover_alive(&self->from);
+}
+
+static void notify(const handover *self)
 {
     static const char READY[] = "READY=1";
     struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -96,8 +121,18 @@ void handover_tell_ready(const handover *self)
     }
 }
 
+void handover_tell_ready(handover *self)
+{
+    ist_err err = IST_ERR_NULL;
+    notify(self);
+    if (self->from.fd >= 0 && ist_takeover_finish(&self->from, &err) != IST_OK) {
+        IST_WARN(IST_LOG_AGENT, "%s; we serve in any case", err.text);
+    }
+}
+
 void handover_done(handover *self)
 {
+    ist_takeover_abort(&self->from);
     ist_sockets_close(&self->sockets);
     if (self->inbox != NULL) {
         (void)munmap(self->inbox, self->inbox_bytes); // it was mapped

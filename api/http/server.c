@@ -206,15 +206,6 @@ static void listener_free(http_listener *listener)
     ist_free(listener);
 }
 
-size_t ist_http_server_sockets(const ist_http_server *server, int *fds, size_t max)
-{
-    size_t count = 0;
-    for (const http_listener *each = server->listeners; each != NULL && count < max; each = each->next) {
-        fds[count++] = each->listen_fd;
-    }
-    return count;
-}
-
 void ist_http_server_quiesce(ist_http_server *server)
 {
     for (http_listener *each = server->listeners; each != NULL; each = each->next) {
@@ -295,7 +286,7 @@ static ist_status attach(http_listener *listener, ist_err *err)
 }
 
 ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port,
-                                  ist_err *err)
+                                  int *ret_fd, ist_err *err)
 {
     ist_socket_address address;
     if (!ist_socket_address_make(args->host, args->port, &address)) {
@@ -336,6 +327,9 @@ ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listen
     server->listeners = listener;
     http_arm(server, &listener->timer, 0); // the loop runs it first: a held agent accepts nobody yet
     *ret_port = ist_socket_address_port(&address);
+    if (ret_fd != NULL) {
+        *ret_fd = fd;
+    }
     return IST_OK;
 out:
     listener_free(listener);

@@ -133,7 +133,7 @@ static ist_status listen_on(fixture *f, const char *host, uint16_t port, uint32_
                                    .sets = {{.api = "test", .rows = ROWS, .count = IST_COUNT(ROWS)}},
                                    .set_count = 1,
                                    .max_connections = max_connections};
-    return ist_http_server_listen(f->server, &args, &f->port, err);
+    return ist_http_server_listen(f->server, &args, &f->port, NULL, err);
 }
 
 static fixture open_server(void)

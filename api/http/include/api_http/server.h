@@ -43,12 +43,10 @@ typedef struct ist_http_listener_args {
 ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server **ret_server, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 // Opens a listener. On a loopback address only loopback Host headers are accepted (DNS rebinding). *ret_port: the port
-// in use. IST_EBUSY, IST_EACCES, IST_EINVAL: the text names the address and the remedy.
+// in use; *ret_fd (may be NULL): what it listens with, borrowed until the server is freed. IST_EBUSY, IST_EACCES, IST_EINVAL: the text names the address and the remedy.
 ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port,
-                                  ist_err *err)
+                                  int *ret_fd, ist_err *err)
     IST_NONNULL_ARGS(1, 2, 3) IST_MUSTCHECK;
-// What it listens with, borrowed; returns how many there are. Any thread, until free.
-size_t ist_http_server_sockets(const ist_http_server *server, int *fds, size_t max) IST_NONNULL;
 // Accepts nobody any more: others accept on these sockets now. Connections that are open go on.
 void ist_http_server_quiesce(ist_http_server *server) IST_NONNULL;
 // Ends every connection and listener. The loop has stopped.
