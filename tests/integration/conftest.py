@@ -29,6 +29,22 @@ def start_agent():
 
 
 @pytest.fixture
+def start_supervised():
+    """As start_agent, under a supervisor: its code is the agent's."""
+    supervisors = []
+
+    def start(*args, **kwargs):
+        supervisor = harness.Supervised(*args, **kwargs)
+        supervisors.append(supervisor)
+        return supervisor
+
+    yield start
+    codes = [(supervisor.stop(), supervisor.log()) for supervisor in supervisors]
+    for code, log in codes:
+        assert code == 0, f"the supervisor ended with {code}:\n{log}"
+
+
+@pytest.fixture
 def start_istiod():
     servers = []
 

@@ -55,7 +55,7 @@ def wait_for(condition, what, deadline_s=DEADLINE_S):
 class Process:
     """A child with its output collected line by line; ended by pid."""
 
-    def __init__(self, args, env=None, cwd=None):
+    def __init__(self, args, env=None, cwd=None, pass_fds=()):
         full_env = {k: v for k, v in os.environ.items() if not k.startswith("ISTHMUS_")}
         full_env.update(env or {})
         self.args = args
@@ -64,6 +64,7 @@ class Process:
             args,
             env=full_env,
             cwd=cwd,
+            pass_fds=pass_fds,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -127,6 +128,8 @@ class Answer:
 class Agent(Process):
     """The agent on free ports. `args` override the defaults of the tests."""
 
+    COMMAND = ("agent",)
+
     def __init__(self, *args, env=None, upstream="127.0.0.1:9", wait="ready"):
         defaults = [
             "--dns-listen",
@@ -142,7 +145,7 @@ class Agent(Process):
             "--dns-upstream",
             upstream,
         ]
-        super().__init__([binary(), "agent", *defaults, *args], env=env)
+        super().__init__([binary(), *self.COMMAND, *defaults, *args], env=env)
         if wait == "ready":
             self.wait_ready()
         elif wait == "listening":
@@ -219,6 +222,19 @@ class Agent(Process):
     def rss_kb(self):
         text = pathlib.Path(f"/proc/{self.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+)", text).group(1))
+
+
+class Supervised(Agent):
+    """The agent under `isthmus supervise`: `pid` is the supervisor's."""
+
+    COMMAND = ("supervise", "--", "agent")
+
+    def agents(self):
+        """Process ids of all agents so far, the newest last."""
+        return [int(pid) for pid in re.findall(r"agent started, pid (\d+)", self.log())]
+
+    def ready_count(self):
+        return sum(line.startswith("ready ") for line in self.stdout)
 
 
 def run(*args, env=None, timeout=60):
