@@ -13,7 +13,8 @@ static const char EXIT_CODES[] =
 // --- The commands ---------------------------------------------------------------------------------------------------
 
 static const cli_command *(*const COMMANDS[])(void) = {cli_services, cli_endpoints, cli_resolve, cli_explain,
-                                                     cli_routes,   cli_report,    cli_status,  cli_watch};
+                                                     cli_routes,   cli_report,    cli_status,  cli_watch,
+                                                     cli_dns_mode};
 
 // NULL: no such command.
 static const cli_command *command_find(const char *name)

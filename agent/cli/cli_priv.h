@@ -91,6 +91,7 @@ const cli_command *cli_routes(void) IST_RETURNS_NONNULL;
 const cli_command *cli_report(void) IST_RETURNS_NONNULL;
 const cli_command *cli_status(void) IST_RETURNS_NONNULL;
 const cli_command *cli_watch(void) IST_RETURNS_NONNULL;
+const cli_command *cli_dns_mode(void) IST_RETURNS_NONNULL;
 
 // Prints "isthmus COMMAND: TEXT" on err, without control characters, and returns `code`.
 int cli_fail(const cli_session *session, int code, const char *format, ...) IST_PRINTF(3, 4) IST_NONNULL_ARGS(1, 3);
@@ -99,6 +100,8 @@ int cli_fail(const cli_session *session, int code, const char *format, ...) IST_
 int cli_fetch(const cli_session *session, const char *target, int64_t timeout_ms, json_t **ret_json) IST_NONNULL
     IST_MUSTCHECK;
 #define CLI_TIMEOUT_MS 10000
+// POSTs to `target`, which changes something; results as cli_fetch.
+int cli_post(const cli_session *session, const char *target, json_t **ret_json) IST_NONNULL IST_MUSTCHECK;
 
 // Appends `text` percent-encoded (RFC 3986 unreserved characters stay).
 void cli_append_encoded(ist_buf *target, ist_strv text) IST_NONNULL;

@@ -114,9 +114,10 @@ static void write_request(const cli_http_request *request, ist_buf *out)
 {
     bool v6 = ist_strv_find(request->host, ':') < request->host.n;
     ist_buf_printf(out,
-                   "GET %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nAccept: application/json\r\nUser-Agent: isthmus\r\n"
-                   "Connection: close\r\n\r\n",
-                   request->target, v6 ? "[" : "", IST_STRV_ARG(request->host), v6 ? "]" : "", request->port);
+                   "%s %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nAccept: application/json\r\nUser-Agent: isthmus\r\n"
+                   "Connection: close\r\n%s\r\n",
+                   request->post ? "POST" : "GET", request->target, v6 ? "[" : "", IST_STRV_ARG(request->host), v6 ? "]" : "", request->port,
+                   request->post ? "Content-Length: 0\r\n" : "");
 }
 
 static ist_status exchange(const cli_http_request *request, ist_buf *in, ist_err *err)

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// One HTTP/1.1 GET over a plain socket (RFC 9112): connection closed after it, Content-Length, chunked or end of connection,
+// One HTTP/1.1 GET, or POST without a body, over a plain socket (RFC 9112): connection closed after it, Content-Length, chunked or end of connection,
 // a deadline for all of it, a maximum size. Enough for the agent's admin port, and nothing more.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/attr.h"
@@ -15,6 +16,7 @@ typedef struct cli_http_request {
     ist_strv host;      // numeric address or "localhost"
     uint16_t port;
     const char *target; // "/v1/status"
+    bool post;          // not GET: it changes something
     int64_t timeout_ms;
 } cli_http_request;
 

@@ -99,13 +99,11 @@ static int read_answer(const cli_session *session, const cli_http_answer *answer
     return IST_CLI_OK;
 }
 
-int cli_fetch(const cli_session *session, const char *target, int64_t timeout_ms, json_t **ret_json)
+static int exchange(const cli_session *session, const cli_http_request *request, json_t **ret_json)
 {
-    cli_http_request request = {
-        .host = session->host, .port = session->port, .target = target, .timeout_ms = timeout_ms};
     cli_http_answer answer;
     ist_err err = IST_ERR_NULL;
-    ist_status status = cli_http_get(&request, &answer, &err);
+    ist_status status = cli_http_get(request, &answer, &err);
     if (status == IST_EINVAL) {
         return cli_fail(session, IST_CLI_USAGE, "--admin: %s", err.text);
     }
@@ -118,6 +116,20 @@ int cli_fetch(const cli_session *session, const char *target, int64_t timeout_ms
     int code = read_answer(session, &answer, ret_json);
     ist_buf_done(&answer.body);
     return code;
+}
+
+int cli_fetch(const cli_session *session, const char *target, int64_t timeout_ms, json_t **ret_json)
+{
+    cli_http_request request = {
+        .host = session->host, .port = session->port, .target = target, .timeout_ms = timeout_ms};
+    return exchange(session, &request, ret_json);
+}
+
+int cli_post(const cli_session *session, const char *target, json_t **ret_json)
+{
+    cli_http_request request = {
+        .host = session->host, .port = session->port, .target = target, .post = true, .timeout_ms = CLI_TIMEOUT_MS};
+    return exchange(session, &request, ret_json);
 }
 
 int cli_fetch_target(const cli_session *session, ist_buf *target, json_t **ret_json)

@@ -121,6 +121,18 @@ static bool is_ready(void *ctx, ist_buf *why)
     return source_is_synced(self->source, why);
 }
 
+static const char *dns_mode(void *ctx)
+{
+    const agent *self = ctx;
+    return doors_dns_mode(self->doors);
+}
+
+static bool set_dns_mode(void *ctx, ist_strv mode)
+{
+    const agent *self = ctx;
+    return doors_set_dns_mode(self->doors, mode);
+}
+
 static void start_drain(void *ctx)
 {
     (void)ctx;
@@ -232,6 +244,8 @@ static ist_status init_doors(agent *self, ist_err *err)
                                            .ready = is_ready,
                                            .drain = start_drain,
                                            .refresh_metrics = refresh_metrics,
+                                           .dns_mode = dns_mode,
+                                           .set_dns_mode = set_dns_mode,
                                            .ctx = self};
     doors_args args = {.options = self->options,
                        .identity = &self->identity,
@@ -365,7 +379,7 @@ static ist_status start(agent *self, ist_err *err)
 
 static bool changes_at_run_time(size_t option)
 {
-    static const ist_agent_option LIVE[] = {IST_OPT_DNS_ANSWER,   IST_OPT_REGISTRY_ADDRESS, IST_OPT_UNMATCHED,
+    static const ist_agent_option LIVE[] = {IST_OPT_DNS_ANSWER,   IST_OPT_DNS_MODE,  IST_OPT_REGISTRY_ADDRESS, IST_OPT_UNMATCHED,
                                             IST_OPT_EMPTY_SUBSET, IST_OPT_MAX_SLOTS,        IST_OPT_LOG_LEVEL};
     for (size_t i = 0; i < IST_COUNT(LIVE); i++) {
         if (LIVE[i] == option) {
@@ -402,6 +416,14 @@ static void apply_policy(void *ctx)
     }
 }
 
+// Where the option has changed; a mode that was set by POST /dns survives reloads that are about something else.
+static void apply_dns_mode(const agent *self, const ist_options *before, const ist_options *fresh)
+{
+    if (ist_options_choice(before, IST_OPT_DNS_MODE) != ist_options_choice(fresh, IST_OPT_DNS_MODE)) {
+        (void)doors_set_dns_mode(self->doors, ist_options_text(fresh, IST_OPT_DNS_MODE)); // false: DNS is off
+    }
+}
+
 // What can change at run time is applied; nothing is where anything is refused.
 static ist_status apply(agent *self, const ist_options *fresh, ist_err *err)
 {
@@ -410,7 +432,9 @@ static ist_status apply(agent *self, const ist_options *fresh, ist_err *err)
     if (status != IST_OK) {
         return status;
     }
-    report_differences(self->reloaded != NULL ? self->reloaded : self->options, fresh);
+    const ist_options *before = self->reloaded != NULL ? self->reloaded : self->options;
+    report_differences(before, fresh);
+    apply_dns_mode(self, before, fresh);
     policy_change change = {.agent = self, .policy = &draft.policy};
     worker_call(&self->writer, apply_policy, &change);
     policy_draft_done(&draft);

@@ -266,6 +266,26 @@ void doors_free(doors *self)
     ist_free(self);
 }
 
+// --- Mode -----------------------------------------------------------------------------------------------------------
+
+const char *doors_dns_mode(const doors *self)
+{
+    return self->dns != NULL ? ist_dns_mode_name(ist_dns_server_mode(self->dns)) : NULL;
+}
+
+bool doors_set_dns_mode(doors *self, ist_strv name)
+{
+    ist_dns_mode mode;
+    if (self->dns == NULL || !ist_dns_mode_parse(name, &mode)) {
+        return false;
+    }
+    if (mode != ist_dns_server_mode(self->dns)) {
+        IST_NOTICE(IST_LOG_DNS, "mode %s instead of %s", ist_dns_mode_name(mode), doors_dns_mode(self));
+        ist_dns_server_set_mode(self->dns, mode);
+    }
+    return true;
+}
+
 // --- Beginning and leaving ------------------------------------------------------------------------------------------
 
 static void go_on(void *ctx)
@@ -408,5 +428,6 @@ void doors_write_status(const doors *self, ist_json *json)
         ist_buf_done(&text);
     }
     ist_json_end_object(json);
+    ist_json_strv_or_null(json, "dns_mode", ist_strv_from(doors_dns_mode(self)));
     write_addresses(json, "upstreams", self->upstreams, self->upstream_count);
 }

@@ -29,6 +29,10 @@ typedef struct doors_args {
 
 // Opens all listeners; the threads do not run yet. IST_EBUSY: not one listener could be opened.
 ist_status doors_new(const doors_args *args, doors **ret_doors, ist_err *err);
+// NULL where DNS is off. Any thread.
+const char *doors_dns_mode(const doors *doors);
+// False: no such mode, or DNS is off. Any thread.
+bool doors_set_dns_mode(doors *doors, ist_strv mode);
 // DNS begins to read where it was held for the first view.
 void doors_go_on(doors *doors);
 // Others have the sockets now: nothing new is read or accepted; waits for what is still to be answered, until `is_over` says

@@ -126,6 +126,37 @@ static void change_levels(void *ctx, const ist_api_request *request, ist_api_res
     ist_buf_done(&spec);
 }
 
+static void write_dns(const ist_api_admin *admin, ist_api_response *response)
+{
+    const char *mode = admin->status->dns_mode(admin->status->ctx);
+    ist_json json = ist_json_over(&response->body);
+    ist_json_begin_object(&json, NULL);
+    ist_json_strv_or_null(&json, "mode", ist_strv_from(mode));
+    ist_json_end_object(&json);
+}
+
+static void show_dns(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    (void)request;
+    write_dns(ctx, response);
+}
+
+// POST /dns?mode=forward: the kill switch, for as long as this process lives or until a reload brings another mode.
+static void change_dns(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    const ist_api_admin *admin = ctx;
+    ist_strv mode = IST_STRV_NULL;
+    if (!ist_api_query(request, "mode", &mode)) {
+        ist_api_problem(response, 400, "mode is missing: POST /dns?mode=serve, observe or forward");
+    } else if (admin->status->dns_mode(admin->status->ctx) == NULL) {
+        ist_api_problem(response, 409, "DNS is off; --dns-listen says where it is served");
+    } else if (!admin->status->set_dns_mode(admin->status->ctx, mode)) {
+        ist_api_problem(response, 400, "no mode \"%.*s\"; modes are serve, observe, forward", IST_STRV_ARG(mode));
+    } else {
+        write_dns(admin, response);
+    }
+}
+
 static void show_index(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     (void)ctx;
@@ -144,6 +175,7 @@ static void show_index(void *ctx, const ist_api_request *request, ist_api_respon
                                         "  /v1/openapi.json        the promise of all these\n"
                                         "  /healthz/live, /healthz/ready, /metrics\n"
                                         "  /logging                log levels; POST /logging?xds=debug changes them\n"
+                                        "  /dns                    how DNS answers; POST /dns?mode=forward switches it off\n"
                                         "  /debug/view             canonical dump of the whole view\n"
                                         "  POST /drain             not ready any more, then stop\n");
 }
@@ -158,6 +190,8 @@ static const ist_api_route PRIVATE[] = {
     {IST_API_GET, "/", "index", show_index},
     {IST_API_GET, "/logging", "logging", show_levels},
     {IST_API_POST, "/logging", "logging", change_levels},
+    {IST_API_GET, "/dns", "dns", show_dns},
+    {IST_API_POST, "/dns", "dns", change_dns},
     {IST_API_POST, "/drain", "drain", drain},
     {IST_API_GET, "/debug/view", "view", admin_view},
 };

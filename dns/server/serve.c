@@ -54,7 +54,7 @@ ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdi
         return (ist_dns_served){.length = ist_dns_reply_error(query, query->rcode, output->buffer, output->limit),
                                 .source = SOURCE_REFUSED};
     }
-    if (server->args.mode != IST_DNS_MODE_SERVE ||
+    if (atomic_load_explicit(&server->mode, memory_order_relaxed) != IST_DNS_MODE_SERVE ||
         ist_dns_answer(server->answerer, server->view, query, output) == IST_DNS_FORWARD) {
         return forward(server, query, client, output);
     }
@@ -96,13 +96,18 @@ static void observe(ist_dns_server *server, const ist_dns_pending *pending, ist_
 
     ist_dns_serve_refresh_view(server);
     if (ist_dns_answer(server->answerer, server->view, &pending->query, &output) == IST_DNS_FORWARD) {
-        ist_dns_stats_observed(&server->stats, 2);
+        ist_dns_stats_observed(&server->stats, OBSERVED_NOT_OURS);
         return;
     }
-    bool same = ist_dns_message_addresses(buffer, output.length, &ours) == IST_OK &&
-                ist_dns_message_addresses((const uint8_t *)packet.p, packet.n, &theirs) == IST_OK &&
-                ours.rcode == theirs.rcode && is_subset(&ours, &theirs);
-    ist_dns_stats_observed(&server->stats, same ? 0 : 1);
+    ist_dns_observed result = OBSERVED_NOT_COMPARED;
+    bool both = ist_dns_message_addresses(buffer, output.length, &ours) == IST_OK &&
+                ist_dns_message_addresses((const uint8_t *)packet.p, packet.n, &theirs) == IST_OK;
+    if (both && ours.rcode != theirs.rcode) {
+        result = OBSERVED_RCODE;
+    } else if (both && (pending->query.type == IST_DNS_TYPE_A || pending->query.type == IST_DNS_TYPE_AAAA)) {
+        result = is_subset(&ours, &theirs) ? OBSERVED_SAME : OBSERVED_ADDRESSES;
+    }
+    ist_dns_stats_observed(&server->stats, result);
 }
 
 size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pending, ist_status status,
@@ -114,8 +119,12 @@ size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pen
     if (status == IST_OK) {
         const uint8_t *bytes = (const uint8_t *)packet.p;
         length = ist_dns_message_fit(&pending->query, bytes, packet.n, output->buffer, output->limit);
-        if (server->args.mode == IST_DNS_MODE_OBSERVE) {
+    }
+    if (ist_dns_server_mode(server) == IST_DNS_MODE_OBSERVE) {
+        if (length > 0) {
             observe(server, pending, packet);
+        } else {
+            ist_dns_stats_observed(&server->stats, OBSERVED_FAILED);
         }
     }
     if (length > 0) {

@@ -8,6 +8,34 @@
 
 #include <string.h>
 
+static const char *const MODES[_IST_DNS_MODE_MAX] = {"serve", "observe", "forward"};
+
+const char *ist_dns_mode_name(ist_dns_mode mode)
+{
+    return MODES[mode];
+}
+
+bool ist_dns_mode_parse(ist_strv name, ist_dns_mode *ret_mode)
+{
+    for (ist_dns_mode mode = 0; mode < _IST_DNS_MODE_MAX; mode++) {
+        if (ist_strv_equal(name, ist_strv_from(MODES[mode]))) {
+            *ret_mode = mode;
+            return true;
+        }
+    }
+    return false;
+}
+
+ist_dns_mode ist_dns_server_mode(const ist_dns_server *server)
+{
+    return atomic_load_explicit(&server->mode, memory_order_relaxed);
+}
+
+void ist_dns_server_set_mode(ist_dns_server *server, ist_dns_mode mode)
+{
+    atomic_store_explicit(&server->mode, mode, memory_order_relaxed);
+}
+
 // A view was published (any thread): the loop's thread looks, and so lets the old one go.
 static void on_published(void *ctx)
 {
@@ -52,6 +80,7 @@ ist_status ist_dns_server_new(const ist_dns_server_args *args, ist_dns_server **
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     server->args = *args;
+    ist_dns_server_set_mode(server, args->mode);
     server->refresh = (ist_loop_job){.run = run_refresh, .ctx = server};
     server->idle_timer = (ist_loop_timer){.fire = ist_dns_tcp_expire, .ctx = server};
     server->batch = IST_NEW(ist_dns_batch);

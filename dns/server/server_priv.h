@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 #include <netinet/in.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 
 enum {
@@ -28,6 +29,16 @@ typedef enum ist_dns_answer_source {
     SOURCE_REFUSED,
     SOURCE_COUNT
 } ist_dns_answer_source;
+// Observe mode: what the upstream said and what we would have said.
+typedef enum ist_dns_observed {
+    OBSERVED_SAME = 0,     // our addresses are among the upstream's, or neither has any
+    OBSERVED_RCODE,        // one says that the name exists, the other does not
+    OBSERVED_ADDRESSES,    // other addresses
+    OBSERVED_NOT_COMPARED, // a type other than A and AAAA
+    OBSERVED_NOT_OURS,     // we would have asked the upstream too
+    OBSERVED_FAILED,       // the upstream did not answer
+    OBSERVED_COUNT
+} ist_dns_observed;
 enum { TYPE_COUNT = 9, RCODE_COUNT = 7 };
 
 // Series are made when they are first needed.
@@ -38,7 +49,7 @@ typedef struct ist_dns_stats {
     ist_metric_family *observed_family;
     ist_metric *requests[2][2][TYPE_COUNT]; // UDP, TCP; IPv4, IPv6; type
     ist_metric *responses[RCODE_COUNT][SOURCE_COUNT];
-    ist_metric *observed[3];
+    ist_metric *observed[OBSERVED_COUNT];
     ist_histogram *duration[SOURCE_COUNT];
 } ist_dns_stats;
 
@@ -125,6 +136,7 @@ struct ist_dns_server {
     size_t listener_count;
     ist_dns_batch *batch;
     ist_dns_inbox *inbox;
+    _Atomic ist_dns_mode mode; // relaxed: written by any thread, read with each query
     bool own_inbox; // made here: it does not outlive us
     bool reading;   // listeners are in the loop
     uint8_t *scratch; // IST_DNS_TCP_MAX bytes, made on first use
@@ -185,4 +197,4 @@ void ist_dns_stats_init(ist_dns_stats *stats, ist_metrics *metrics);
 void ist_dns_stats_request(ist_dns_stats *stats, bool tcp, bool v6, uint16_t type);
 void ist_dns_stats_response(ist_dns_stats *stats, uint16_t rcode, ist_dns_answer_source source);
 void ist_dns_stats_duration(ist_dns_stats *stats, ist_dns_answer_source source, double seconds, uint32_t times);
-void ist_dns_stats_observed(ist_dns_stats *stats, size_t result); // 0 same, 1 differs, 2 not ours
+void ist_dns_stats_observed(ist_dns_stats *stats, ist_dns_observed result);

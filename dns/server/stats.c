@@ -6,7 +6,8 @@ static const double duration_bounds[] = {0.00001, 0.000025, 0.00005, 0.0001, 0.0
 static const char *const source_names[SOURCE_COUNT] = {"mesh", "upstream", "refused"};
 static const char *const rcode_names[RCODE_COUNT] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
                                                      "NOTIMP",  "REFUSED", "other"};
-static const char *const observed_names[] = {"same", "differs", "not_ours"};
+static const char *const observed_names[OBSERVED_COUNT] = {"same",         "rcode",    "addresses",
+                                             "not_compared", "not_ours", "upstream_failed"};
 static const char *const type_names[TYPE_COUNT] = {"A", "AAAA", "SRV", "PTR", "TXT", "CNAME", "HTTPS", "ANY", "other"};
 
 static size_t type_index(uint16_t type)
@@ -88,7 +89,7 @@ void ist_dns_stats_duration(ist_dns_stats *stats, ist_dns_answer_source source, 
     }
 }
 
-void ist_dns_stats_observed(ist_dns_stats *stats, size_t result)
+void ist_dns_stats_observed(ist_dns_stats *stats, ist_dns_observed result)
 {
     ist_metric **series = &stats->observed[result];
 

@@ -17,6 +17,7 @@ typedef struct fixture {
     bool ready;
     int drains;
     int refreshes;
+    const char *dns_mode;
 } fixture;
 
 static bool is_ready(void *ctx, ist_buf *why)
@@ -37,8 +38,25 @@ static void refresh(void *ctx)
 }
 
 static fixture current;
-static const ist_api_status_source STATUS = {
-    .ready = is_ready, .drain = drain, .refresh_metrics = refresh, .ctx = &current};
+static const char *dns_mode(void *ctx)
+{
+    return ((fixture *)ctx)->dns_mode;
+}
+
+static bool set_dns_mode(void *ctx, ist_strv mode)
+{
+    fixture *f = ctx;
+    bool known = ist_strv_equal(mode, IST_STRV("forward"));
+    f->dns_mode = known ? "forward" : f->dns_mode;
+    return known;
+}
+
+static const ist_api_status_source STATUS = {.ready = is_ready,
+                                             .drain = drain,
+                                             .refresh_metrics = refresh,
+                                             .dns_mode = dns_mode,
+                                             .set_dns_mode = set_dns_mode,
+                                             .ctx = &current};
 
 static fixture *open_fixture(void)
 {
@@ -149,6 +167,25 @@ static void drain_needs_a_post(void **state)
     close_fixture(f);
 }
 
+static void dns_mode_changes_by_post_only(void **state)
+{
+    (void)state;
+    fixture *f = open_fixture();
+    question q = {.fixture = f, .method = IST_API_POST, .target = "/dns?mode=forward"};
+    assert_answer(&q, 409, "--dns-listen"); // DNS is off
+    f->dns_mode = "serve";
+    q.method = IST_API_GET;
+    assert_answer(&q, 200, "\"serve\"");
+    q.method = IST_API_POST;
+    assert_answer(&q, 200, "\"forward\"");
+    q.target = "/dns";
+    assert_answer(&q, 400, "mode is missing");
+    q.target = "/dns?mode=off";
+    assert_answer(&q, 400, "no mode \\\"off\\\"");
+    assert_string_equal(f->dns_mode, "forward");
+    close_fixture(f);
+}
+
 static void levels_change_by_post_only(void **state)
 {
     (void)state;
@@ -250,6 +287,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(health_follows_the_status_source), cmocka_unit_test(metrics_show_the_view),
         cmocka_unit_test(drain_needs_a_post),               cmocka_unit_test(levels_change_by_post_only),
+        cmocka_unit_test(dns_mode_changes_by_post_only),
         cmocka_unit_test(dump_is_whole_and_the_same_each_time),
         cmocka_unit_test(out_of_memory_is_reported),
     };

@@ -6,6 +6,7 @@
 #include "dns_packets.h"
 #include "dns_server/server.h"
 #include "dns_upstream.h"
+#include "server_priv.h"
 #include "mesh_world.h"
 
 typedef struct fixture {
@@ -308,6 +309,144 @@ static void mode_forward_asks_upstream_for_everything(void **state)
     assert_string_equal(f.reply.records[0].text, "c0000201");
 }
 
+static void mode_changes_with_the_next_query(void **state)
+{
+    (void)state;
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    assert_string_equal(f.reply.records[0].text, "0a600001");
+    ist_dns_server_set_mode(f.server, IST_DNS_MODE_FORWARD);
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    assert_string_equal(f.reply.records[0].text, "c0000201");
+    ist_dns_server_set_mode(f.server, IST_DNS_MODE_SERVE);
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    assert_string_equal(f.reply.records[0].text, "0a600001");
+}
+
+static uint64_t observed(const char *result)
+{
+    char line[96];
+    uint64_t count = 0;
+    ist_buf text = IST_BUF_INIT;
+    ist_metrics_render(f.metrics, IST_METRICS_PROMETHEUS_TEXT, &text);
+    (void)snprintf(line, sizeof(line), "isthmus_dns_observed_total{result=\"%s\"} ", result);
+    ist_buf_append(&text, "", 1);
+    const char *found = strstr(text.data, line);
+    if (found != NULL) {
+        ist_strv rest = ist_strv_from(found + strlen(line));
+        assert_int_equal(ist_strv_to_u64(ist_strv_cut(&rest, '\n', NULL), 1000, &count), IST_OK);
+    }
+    ist_buf_done(&text);
+    return count;
+}
+
+static void mode_observe_counts_what_differs(void **state)
+{
+    (void)state;
+    MUST(world_put_service(&f.world, "outbound|80||ok.ns.svc.cluster.local", "10.1.0.1-8080"));
+    MUST(world_put_name(&f.world, "ok.ns.svc.cluster.local", "192.0.2.1", true, 0)); // as the upstream says
+    MUST(world_put_service(&f.world, "outbound|80||nx.ns.svc.cluster.local", "10.1.0.1-8080"));
+    MUST(world_put_name(&f.world, "nx.ns.svc.cluster.local", "10.96.0.2", true, 0));
+    MUST(world_commit(&f.world));
+    assert_int_equal(open_server(&any_port, 1, IST_DNS_MODE_OBSERVE, NULL), IST_OK);
+    ask_udp("ok.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    ask_udp("nx.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    assert_int_equal(f.reply.rcode, IST_DNS_NXDOMAIN); // the upstream's word
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_AAAA);
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_SRV);
+    assert_int_equal(observed("same"), 1);
+    assert_int_equal(observed("rcode"), 1);
+    assert_int_equal(observed("addresses"), 1); // we have no IPv6 address, the upstream has
+    assert_int_equal(observed("not_compared"), 1);
+}
+
+static void held_server_answers_what_has_waited(void **state)
+{
+    (void)state;
+    ist_dns_server_args args = {.loop = f.loop,
+                                .store = f.world.store,
+                                .forwarder = f.forwarder,
+                                .listen = &any_port,
+                                .listen_count = 1,
+                                .held = true,
+                                .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT};
+    assert_int_equal(ist_dns_server_new(&args, &f.server, NULL), IST_OK);
+    size_t count;
+    f.address = ist_dns_server_addresses(f.server, &count)[0];
+    assert_int_equal(ist_dns_server_start(f.server, NULL), IST_OK);
+    int fd = connect_to(&f.address, SOCK_DGRAM);
+    size_t length = test_query_make("vip.ns.svc.cluster.local", IST_DNS_TYPE_A, 1232, f.packet);
+    assert_int_equal(send(fd, f.packet, length, 0), length);
+    test_loop_run(f.loop, 20);
+    assert_int_equal(recv(fd, f.reply_bytes, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(ist_dns_server_go_on(f.server, NULL), IST_OK);
+    assert_true(wait_readable(fd));
+    (void)close(fd);
+}
+
+// A process that is killed between reading and answering: the next one finds the query in the inbox.
+static void killed_between_reading_and_answering_is_answered_by_the_next(void **state)
+{
+    (void)state;
+    void *inbox = ist_calloc(1, ist_dns_inbox_bytes());
+    ist_dns_server_args args = {.loop = f.loop,
+                                .store = f.world.store,
+                                .forwarder = f.forwarder,
+                                .listen = &any_port,
+                                .listen_count = 1,
+                                .inbox = inbox,
+                                .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT};
+    assert_int_equal(ist_dns_server_new(&args, &f.server, NULL), IST_OK);
+    size_t count;
+    f.address = ist_dns_server_addresses(f.server, &count)[0];
+    assert_int_equal(ist_dns_server_start(f.server, NULL), IST_OK);
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A); // the inbox is in use now
+    int fd = connect_to(&f.address, SOCK_DGRAM);
+    uint32_t length = (uint32_t)test_query_make("vip.ns.svc.cluster.local", IST_DNS_TYPE_A, 1232, f.packet);
+    ist_dns_server_free(f.server);
+    ist_dns_inbox *left = inbox;
+    socklen_t peer = sizeof(left->peers[2]);
+    memcpy(left->in_bytes[2], f.packet, length); // the third of a batch; the others had been answered
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&left->peers[2], &peer), 0);
+    left->in[2].msg_hdr.msg_namelen = peer;
+    left->in[2].msg_len = length;
+    left->in[3].msg_len = UINT32_MAX; // and one that a wild pointer has written
+    args.listen = &f.address;
+    assert_int_equal(ist_dns_server_new(&args, &f.server, NULL), IST_OK);
+    assert_int_equal(ist_dns_server_start(f.server, NULL), IST_OK);
+    assert_true(recv(fd, f.reply_bytes, sizeof(f.reply_bytes), MSG_DONTWAIT) > (ssize_t)length);
+    assert_int_equal(recv(fd, f.reply_bytes, 1, MSG_DONTWAIT), -1);
+    ist_dns_server_free(f.server);
+    left->in[2].msg_len = length;
+    left->replaying = 1; // it was being answered a second time when the process ended again
+    assert_int_equal(ist_dns_server_new(&args, &f.server, NULL), IST_OK);
+    assert_int_equal(ist_dns_server_start(f.server, NULL), IST_OK);
+    assert_int_equal(recv(fd, f.reply_bytes, 1, MSG_DONTWAIT), -1);
+    assert_int_equal(left->replaying, 0);
+    ist_dns_server_free(f.server);
+    f.server = NULL;
+    (void)close(fd);
+    ist_free(inbox);
+}
+
+static void quiesced_server_reads_nothing_and_ends_its_connections(void **state)
+{
+    (void)state;
+    int tcp = connect_to(&f.address, SOCK_STREAM);
+    send_tcp(tcp, "vip.ns.svc.cluster.local");
+    read_tcp(tcp);
+    send_tcp(tcp, "vip.ns.svc.cluster.local"); // has arrived when the server is told to leave
+    ist_dns_server_quiesce(f.server);
+    read_tcp(tcp);
+    assert_false(ist_dns_server_busy(f.server));
+    assert_int_equal(recv(tcp, f.reply_bytes, 1, 0), 0);
+    int udp = connect_to(&f.address, SOCK_DGRAM);
+    assert_int_equal(send(udp, f.packet, 12, 0), 12);
+    test_loop_run(f.loop, 20);
+    assert_int_equal(recv(udp, f.reply_bytes, 1, MSG_DONTWAIT), -1);
+    (void)close(tcp);
+    (void)close(udp);
+}
+
 static void mode_observe_counts_differences(void **state)
 {
     ist_buf text = IST_BUF_INIT;
@@ -317,7 +456,7 @@ static void mode_observe_counts_differences(void **state)
     assert_string_equal(f.reply.records[0].text, "c0000201");
     ask_udp("ok.example", IST_DNS_TYPE_A);
     ist_metrics_render(f.metrics, IST_METRICS_PROMETHEUS_TEXT, &text);
-    assert_true(ist_strv_contains(ist_buf_view(&text), IST_STRV("isthmus_dns_observed_total{result=\"differs\"} 1")));
+    assert_true(ist_strv_contains(ist_buf_view(&text), IST_STRV("isthmus_dns_observed_total{result=\"addresses\"} 1")));
     assert_true(ist_strv_contains(ist_buf_view(&text), IST_STRV("isthmus_dns_observed_total{result=\"not_ours\"} 1")));
     ist_buf_done(&text);
 }
@@ -422,6 +561,11 @@ int main(void)
         TEST(udp_no_upstream_is_servfail),
         TEST_ALONE(mode_forward_asks_upstream_for_everything),
         TEST_ALONE(mode_observe_counts_differences),
+        TEST_ALONE(mode_observe_counts_what_differs),
+        TEST(mode_changes_with_the_next_query),
+        TEST_ALONE(held_server_answers_what_has_waited),
+        TEST_ALONE(killed_between_reading_and_answering_is_answered_by_the_next),
+        TEST(quiesced_server_reads_nothing_and_ends_its_connections),
         TEST(metrics_name_what_was_asked_and_answered),
         TEST_ALONE(listen_busy_port_names_address_and_remedy),
         TEST_ALONE(listen_foreign_address_and_no_address_are_refused),

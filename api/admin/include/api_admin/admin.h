@@ -32,5 +32,5 @@ ist_status ist_api_admin_init(ist_api_admin *admin, const ist_api_status_source 
     IST_NONNULL IST_MUSTCHECK;
 // /healthz/live, /healthz/ready, /metrics, with the names that Istio's and Kubernetes' people try first.
 ist_api_routes ist_api_admin_public_routes(ist_api_admin *admin) IST_NONNULL;
-// "/", /logging, POST /drain, /debug/view.
+// "/", /logging, /dns, POST /drain, /debug/view.
 ist_api_routes ist_api_admin_private_routes(ist_api_admin *admin) IST_NONNULL;

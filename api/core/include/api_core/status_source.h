@@ -23,5 +23,9 @@ typedef struct ist_api_status_source {
     void (*drain)(void *ctx);
     // Brings gauges up to date before metrics are rendered.
     void (*refresh_metrics)(void *ctx);
+    // How DNS answers: "serve", "observe", "forward"; NULL where it does not. Another mode from the next query on; false: there
+    // is none of that name, or no DNS.
+    const char *(*dns_mode)(void *ctx);
+    bool (*set_dns_mode)(void *ctx, ist_strv mode);
     void *ctx;
 } ist_api_status_source;

@@ -33,6 +33,10 @@ typedef enum ist_dns_mode {
     _IST_DNS_MODE_MAX
 } ist_dns_mode;
 
+// "serve", "observe", "forward".
+const char *ist_dns_mode_name(ist_dns_mode mode) IST_RETURNS_NONNULL;
+bool ist_dns_mode_parse(ist_strv name, ist_dns_mode *ret_mode) IST_NONNULL;
+
 #define IST_DNS_LISTEN_MAX 8
 
 typedef struct ist_dns_server_args {
@@ -58,6 +62,9 @@ ist_status ist_dns_server_start(ist_dns_server *server, ist_err *err) IST_NONNUL
 // What it listens on, with the chosen ports; borrowed.
 const ist_dns_address *ist_dns_server_addresses(const ist_dns_server *server, size_t *ret_count) IST_NONNULL
     IST_RETURNS_NONNULL;
+// The mode, and another one from the next query on. Any thread.
+ist_dns_mode ist_dns_server_mode(const ist_dns_server *server) IST_NONNULL;
+void ist_dns_server_set_mode(ist_dns_server *server, ist_dns_mode mode) IST_NONNULL;
 // What it listens with, borrowed: two sockets an address. Returns how many there are. Any thread, until stop.
 size_t ist_dns_server_sockets(const ist_dns_server *server, int *fds, size_t max) IST_NONNULL;
 // Starts to read where it was held; after what a killed process has left in the inbox. No effect on one that reads.
