@@ -39,9 +39,9 @@ const cli_command *cli_dns_mode(void)
         .name = "dns-mode",
         .arguments = "[serve|observe|forward]",
         .help = "how DNS answers; forward switches us off",
-        .text = "Shows how DNS answers, or changes it from the next query on: serve from the mesh, observe (the upstream answers,\n"
-                "differences are counted), forward (the upstream answers). It lasts until the agent ends, or a reload brings\n"
-                "another --dns-mode.\n\n"
+        .text = "Shows how DNS answers, or changes it from the next query on: serve from the mesh, observe (the upstream\n"
+                "answers, differences are counted), forward (the upstream answers). It lasts until the agent ends, or a reload\n"
+                "brings another --dns-mode.\n\n"
                 "Examples:\n"
                 "  isthmus dns-mode\n"
                 "  isthmus dns-mode forward\n",

@@ -116,8 +116,8 @@ static void write_request(const cli_http_request *request, ist_buf *out)
     ist_buf_printf(out,
                    "%s %s HTTP/1.1\r\nHost: %s%.*s%s:%u\r\nAccept: application/json\r\nUser-Agent: isthmus\r\n"
                    "Connection: close\r\n%s\r\n",
-                   request->post ? "POST" : "GET", request->target, v6 ? "[" : "", IST_STRV_ARG(request->host), v6 ? "]" : "", request->port,
-                   request->post ? "Content-Length: 0\r\n" : "");
+                   request->post ? "POST" : "GET", request->target, v6 ? "[" : "", IST_STRV_ARG(request->host),
+                   v6 ? "]" : "", request->port, request->post ? "Content-Length: 0\r\n" : "");
 }
 
 static ist_status exchange(const cli_http_request *request, ist_buf *in, ist_err *err)

@@ -352,7 +352,7 @@ static void list(ist_sockets *out, const char *name, const int *fds, size_t coun
 
 void doors_list_sockets(const doors *self, ist_sockets *out)
 {
-    int fds[IST_SOCKETS_MAX];
+    int fds[IST_SOCKETS_MAX] = {0};
     if (self->dns != NULL) {
         list(out, IST_SOCKET_DNS, fds, ist_dns_server_sockets(self->dns, fds, IST_SOCKETS_MAX));
     }

@@ -56,8 +56,9 @@ ist_status ist_sockets_add_take(ist_sockets *set, int fd, ist_strv name, ist_err
         return ist_err_set(err, IST_ELIMIT, "more than %d sockets are handed over", IST_SOCKETS_MAX);
     }
     if (!ist_strv_copy(ist_strv_first(name, IST_SOCKET_NAME_SIZE - 1), one.name, sizeof(one.name)) || !look_at(&one)) {
+        (void)ist_err_set(err, IST_EINVAL, "descriptor %d (\"%s\") is no UDP or TCP socket", fd, one.name);
         (void)close(fd);
-        return ist_err_set(err, IST_EINVAL, "descriptor %d (\"%s\") is no UDP or TCP socket", fd, one.name);
+        return IST_EINVAL;
     }
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC); // it is a descriptor, so this works
     if (one.type != 0) {

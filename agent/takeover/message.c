@@ -81,7 +81,7 @@ bool packet_send(int fd, const packet *what, const ist_sockets *set)
     struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
 
     if (set != NULL && set->count != 0) {
-        int fds[IST_SOCKETS_MAX];
+        int fds[IST_SOCKETS_MAX] = {0};
         message.msg_control = control;
         message.msg_controllen = CMSG_SPACE(sizeof(int) * set->count);
         struct cmsghdr *header = (void *)control; // aligned, and the first

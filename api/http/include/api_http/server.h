@@ -43,7 +43,8 @@ typedef struct ist_http_listener_args {
 ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server **ret_server, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 // Opens a listener. On a loopback address only loopback Host headers are accepted (DNS rebinding). *ret_port: the port
-// in use; *ret_fd (may be NULL): what it listens with, borrowed until the server is freed. IST_EBUSY, IST_EACCES, IST_EINVAL: the text names the address and the remedy.
+// in use; *ret_fd (may be NULL): what it listens with, borrowed until the server is freed.
+// IST_EBUSY, IST_EACCES, IST_EINVAL: the text names the address and the remedy.
 ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listener_args *args, uint16_t *ret_port,
                                   int *ret_fd, ist_err *err)
     IST_NONNULL_ARGS(1, 2, 3) IST_MUSTCHECK;
