@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One HTTP/1.1 GET, or POST without a body, over a plain socket (RFC 9112): connection closed after it,
-// Content-Length, chunked or end of connection, a deadline for all of it, a maximum size. Enough for the agent's admin port, and nothing more.
+// Content-Length, chunked or end of connection, a deadline for all of it, a maximum size. Enough for the agent's admin
+// port, and nothing more.
 #pragma once
 
 #include <stdbool.h>
