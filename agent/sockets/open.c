@@ -78,11 +78,14 @@ static void set_option(int fd, int level, int option, int value)
 }
 
 // Also for sockets of others: the kernel keeps what is already so.
-static void set_reply_options(int fd, ist_socket_kind kind, const ist_socket_address *address)
+static void set_own_options(int fd, ist_socket_kind kind, const ist_socket_address *address)
 {
     if (kind == IST_SOCKET_DNS_UDP && is_any(address)) {
         bool v6 = address->any.ss_family == AF_INET6;
         set_option(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_RECVPKTINFO : IP_PKTINFO, 1);
+    }
+    if (kind == IST_SOCKET_DNS_UDP) {
+        (void)ist_socket_hold(fd, IST_SOCKET_HOLD_QUERIES); // as far as we may
     }
 }
 
@@ -120,7 +123,7 @@ int ist_socket_open(ist_sockets *inherited, const char *name, ist_socket_kind ki
         fd = open_new(kind, address);
     }
     if (fd >= 0) {
-        set_reply_options(fd, kind, address);
+        set_own_options(fd, kind, address);
         address->length = sizeof(address->any);
         (void)getsockname(fd, (struct sockaddr *)&address->any, &address->length); // it is bound
     }

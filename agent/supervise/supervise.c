@@ -19,7 +19,6 @@
 
 enum {
     DNS_PORT = 53,
-    HOLD_QUERIES = 20000, // about a second of a pod that asks as much as a machine can
     SETTLED_MS = 1000,    // an agent that served as long did not crash at once
     BACKOFF_BASE_MS = 50,
     BACKOFF_CAP_MS = 3000,
@@ -45,11 +44,11 @@ static void keep(supervisor *self, int fd, const char *name)
 
 static void warn_small_buffer(size_t holds)
 {
-    if (holds < HOLD_QUERIES) {
+    if (holds < IST_SOCKET_HOLD_QUERIES) {
         IST_WARN(IST_LOG_DNS,
                  "a DNS socket holds %zu queries while the agent is restarted, which may be too few for a pod that asks "
                  "thousands a second; give the capability NET_ADMIN, or raise net.core.rmem_max to %d",
-                 holds, HOLD_QUERIES * IST_SOCKET_QUERY_BYTES / 2);
+                 holds, IST_SOCKET_HOLD_QUERIES * IST_SOCKET_QUERY_BYTES / 2);
     }
 }
 
@@ -67,7 +66,7 @@ static void open_one(supervisor *self, ist_sockets *inherited, const char *name,
         return; // the agent's own words are better
     }
     if (dns && ist_socket_open_dns(inherited, &address, fds, &kind)) {
-        warn_small_buffer(ist_socket_hold(fds[0], HOLD_QUERIES));
+        warn_small_buffer(ist_socket_hold(fds[0], IST_SOCKET_HOLD_QUERIES));
     } else if (!dns) {
         ist_socket_address_adapt(&address);
         fds[0] = ist_socket_open(inherited, name, IST_SOCKET_HTTP, &address);

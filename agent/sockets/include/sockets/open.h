@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 typedef enum ist_socket_kind {
-    IST_SOCKET_DNS_UDP = 0, // IPv6 alone on "::"; on all addresses replies can say which one was asked
+    IST_SOCKET_DNS_UDP = 0, // IPv6 alone on "::"; on all addresses replies can say which one was asked; a large buffer
     IST_SOCKET_DNS_TCP,     // IPv6 alone on "::"
     IST_SOCKET_HTTP,        // "::" serves IPv4 too
 } ist_socket_kind;
@@ -33,6 +33,9 @@ bool ist_socket_open_dns(ist_sockets *inherited, ist_socket_address *address, in
 
 // How many small queries a UDP socket of `bytes` buffer holds, and the other way round.
 #define IST_SOCKET_QUERY_BYTES 832 // what the kernel counts for one of up to 200 bytes (measured on Linux 6)
+// What every DNS socket is to hold while nobody reads it, be it that the reader is restarted or that it waits for a processor:
+// about a second of the busiest pod. Memory is used only while they wait.
+#define IST_SOCKET_HOLD_QUERIES 20000
 // Makes the receive buffer hold `queries`, as far as the kernel lets us: beyond net.core.rmem_max only with the capability
 // NET_ADMIN. Returns how many it holds.
 size_t ist_socket_hold(int fd, size_t queries);
