@@ -13,7 +13,7 @@
 #   integration  pytest: the program driven from outside, the release build and the one under ASan and UBSan
 #   istiod       pytest: both of them on the real control plane (tests/istiod, built with Go)
 #   envoy        pytest: the release build against a real Envoy on that control plane
-#   clients      pytest: unmodified Java clients in a pod with the release build and the real control plane (tests/clients)
+#   clients      pytest: unmodified Java clients and resolver libraries in pods with the release build (tests/clients)
 #   demo         agent/demo.sh --once
 #   bench        tests/bench/run.sh, short form
 #
@@ -270,7 +270,9 @@ build_istiod() {
   folder=$(bash tests/support/install.sh go) && env PATH="$folder:$PATH" bash tests/istiod/build.sh
 }
 
-build_demos() { bash tests/support/install.sh java && bash tests/clients/java/build.sh; }
+build_demos() {
+  bash tests/support/install.sh java && bash tests/support/install.sh resolvers && bash tests/clients/java/build.sh
+}
 
 start_build() { # start_build NAME: build_NAME prints the folder as its last line
   local folder

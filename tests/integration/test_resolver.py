@@ -5,28 +5,17 @@ server, so that the search path, the order of A and AAAA, and the library's sort
 Needs root (CI has it) and unshare(1)."""
 
 import collections
-import contextlib
 import json
-import os
-import re
-import shutil
-import subprocess
 import sys
 
 import pytest
 
 import harness
+import pod_network
 
-pytestmark = pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("unshare") is None, reason="needs root, to make a pod's network and resolv.conf"
-)
+pytestmark = pytest.mark.skipif(not pod_network.POSSIBLE, reason="needs root, to make a pod's network and resolv.conf")
 
 POD_V4, POD_V6 = "10.244.1.99", "fd00:244:1::99"
-RESOLV_CONF = """\
-nameserver 127.0.0.53
-search default.svc.cluster.local svc.cluster.local cluster.local
-options ndots:5
-"""
 LOOK_UPS = 300
 DUAL_STACK = """
 apiVersion: v1
@@ -87,46 +76,12 @@ for line in sys.stdin:
 """
 
 
-class Pod:
-    """The agent and a client that share a network, an /etc/resolv.conf and nothing else with this machine."""
-
+class Pod(pod_network.Pod):
     def __init__(self, folder, mesh):
-        resolv_conf = folder / "resolv.conf"
-        resolv_conf.write_text(RESOLV_CONF)
-        # glibc asks nsswitch.conf whom to ask: DNS, nobody else.
-        (folder / "nsswitch.conf").write_text("hosts: files dns\n")
+        super().__init__(folder, mesh, (f"{POD_V4}/24", f"{POD_V6}/64"), ("10.244.1.1", "fd00:244:1::1"),
+                         "--pod-ip", f"{POD_V4},{POD_V6}")
         (folder / "client.py").write_text(CLIENT)
-        setup = f"""
-            set -e
-            mount --make-rprivate /
-            for file in resolv.conf nsswitch.conf; do
-              mount --bind {folder}/$file "$(readlink -f /etc/$file)"
-            done
-            ip link set lo up
-            ip link add pod0 type veth peer name node0
-            ip link set node0 up
-            ip address add {POD_V4}/24 dev pod0
-            ip address add {POD_V6}/64 dev pod0 nodad
-            ip link set pod0 up
-            ip route add default via 10.244.1.1
-            ip -6 route add default via fd00:244:1::1
-            exec "$@"
-        """
-        self.holder = subprocess.Popen(
-            ["unshare", "--net", "--mount", "bash", "-c", setup, "pod", "sh", "-c", "echo up; exec cat"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )
-        assert self.holder.stdout.readline() == "up\n"
-        self.inside = ["nsenter", f"--target={self.holder.pid}", "--net", "--mount", f"--wd={folder}"]
-        self.agent = harness.Process(
-            [*self.inside, harness.binary(), "agent", "--source", f"dir:{mesh}", "--pod-name", "client",
-             "--pod-namespace", "default", "--pod-ip", f"{POD_V4},{POD_V6}", "--dns-listen", "127.0.0.53:53",
-             "--drain-time", "0s"]
-        )
-        self.agent.wait_line(self.agent.stdout, "^ready ")
-        self.client = subprocess.Popen(
-            [*self.inside, sys.executable, str(folder / "client.py")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self.client = self.start(sys.executable, str(folder / "client.py"))
 
     def look_up(self, name, family="AF_UNSPEC", times=1):
         self.client.stdin.write(json.dumps([name, family, times]) + "\n")
@@ -142,19 +97,6 @@ class Pod:
         answers = self.look_up(name, family, LOOK_UPS)
         return {a: 100 * n / LOOK_UPS for a, n in collections.Counter(each[0] for each in answers).items()}
 
-    def metric(self, pattern):
-        text = subprocess.run([*self.inside, "curl", "-s", "http://127.0.0.1:15180/metrics"], capture_output=True, text=True,
-                              check=True, timeout=10).stdout
-        return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if re.match(pattern, line))
-
-    def stop(self):
-        for child in (self.client, self.holder):
-            child.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(10)
-            child.stdout.close()
-        return self.agent.stop()
-
 
 @pytest.fixture(scope="module")
 def pod(tmp_path_factory):
@@ -164,8 +106,7 @@ def pod(tmp_path_factory):
     (mesh / "near.yaml").write_text(NEAR_AND_FAR)
     pod = Pod(folder, mesh)
     yield pod
-    code = pod.stop()
-    assert code == 0, pod.agent.log()
+    pod.stop()
 
 
 NAME_ERROR = -2  # EAI_NONAME

