@@ -57,23 +57,35 @@ static uint32_t leading_ones(const ist_mesh_addr *mask)
     return bits;
 }
 
-// Prefix of the interface that has this address; 32 where none has it.
-static uint32_t interface_prefix(const ist_mesh_addr *addr)
+// Adds the addresses of interfaces that are up: of the family of `main` that one (`others` false), or all but that one.
+// Returns how many.
+static size_t add_from_interfaces(const struct ifaddrs *list, ist_dns_source *source, const ist_mesh_addr *main,
+                                  bool others)
 {
-    struct ifaddrs *list = NULL;
-    uint32_t bits = 32;
-    if (getifaddrs(&list) != 0) {
-        return bits;
-    }
+    size_t count = 0;
     for (const struct ifaddrs *at = list; at != NULL; at = at->ifa_next) {
         ist_mesh_addr own = addr_from_socket(at->ifa_addr);
-        if (own.family == addr->family && ist_mesh_addr_equal(&own, addr)) {
-            ist_mesh_addr mask = addr_from_socket(at->ifa_netmask);
-            bits = leading_ones(&mask);
+        if (own.family != main->family || (at->ifa_flags & IFF_UP) == 0 || ist_mesh_addr_equal(&own, main) == others) {
+            continue;
         }
+        ist_mesh_addr mask = addr_from_socket(at->ifa_netmask);
+        ist_dns_source_add(source, &own, leading_ones(&mask));
+        count++;
     }
-    freeifaddrs(list);
-    return bits;
+    return count;
+}
+
+// One family: the main address first, then the others. A pod's address that no interface has is not in this network: then
+// the interfaces say nothing about it.
+static void add_family(const struct ifaddrs *list, ist_dns_source *source, ist_mesh_addr pod_ip, uint8_t family)
+{
+    ist_mesh_addr main = pod_ip.family != 0 ? pod_ip : sending_address(family == 4 ? AF_INET : AF_INET6);
+    main.family = family; // where there is no way out, the unspecified address, which no interface has
+    if (add_from_interfaces(list, source, &main, false) == 0 && pod_ip.family != 0) {
+        ist_dns_source_add(source, &pod_ip, family == 4 ? 32 : 128);
+    } else {
+        (void)add_from_interfaces(list, source, &main, true);
+    }
 }
 
 static ist_status read_prefix(ist_strv text, ist_dns_source *source, ist_err *err)
@@ -91,23 +103,38 @@ static ist_status read_prefix(ist_strv text, ist_dns_source *source, ist_err *er
     if (!slash || ist_strv_to_u64(bits_text, addr.family == 4 ? 32 : 128, &bits) != IST_OK) {
         return ist_err_set(err, IST_EINVAL, "--dns-prefix: \"%.*s\" is not ADDRESS/BITS", IST_STRV_ARG(text));
     }
-    if (addr.family == 4) {
-        source->v4 = addr;
-        source->v4_prefix_bits = (uint32_t)bits;
-    } else {
-        source->v6 = addr;
-    }
+    ist_dns_source_add(source, &addr, (uint32_t)bits);
     return IST_OK;
 }
 
-static void read_pod_ip(const ist_options *options, ist_dns_source *source)
+// The last one of a family, 4 or 6; none where none is given.
+static ist_mesh_addr pod_ip(const ist_options *options, uint8_t family)
 {
+    ist_mesh_addr found = IST_MESH_ADDR_NONE;
     ist_strv part;
     for (size_t i = 0; ist_options_part(options, IST_OPT_POD_IP, i, &part); i++) {
         ist_mesh_addr addr;
-        if (ist_mesh_addr_parse(part, &addr, NULL) == IST_OK) {
-            *(addr.family == 4 ? &source->v4 : &source->v6) = addr;
+        if (ist_mesh_addr_parse(part, &addr, NULL) == IST_OK && addr.family == family) {
+            found = addr;
         }
+    }
+    return found;
+}
+
+void dns_source_write(const ist_dns_source *source, ist_buf *out)
+{
+    char text[INET6_ADDRSTRLEN];
+    for (uint32_t i = 0; i < source->v4_count; i++) {
+        struct in_addr addr = {.s_addr = htonl(source->v4[i].addr)};
+        ist_buf_printf(out, "%s%s/%d", out->length != 0 ? ", " : "", inet_ntop(AF_INET, &addr, text, sizeof(text)),
+                       __builtin_popcount(source->v4[i].mask));
+    }
+    for (uint32_t i = 0; i < source->v6_count; i++) {
+        ist_buf_printf(out, "%s%s/%u", out->length != 0 ? ", " : "",
+                       inet_ntop(AF_INET6, source->v6[i].bytes, text, sizeof(text)), source->v6[i].bits);
+    }
+    if (out->length == 0) {
+        ist_buf_append_str(out, "none, answers of endpoints have one address");
     }
 }
 
@@ -122,10 +149,15 @@ ist_status dns_source_find(const ist_options *options, ist_dns_source *ret_sourc
         }
     }
     if (!ist_options_is_set(options, IST_OPT_DNS_PREFIX)) {
-        read_pod_ip(options, &source);
-        source.v4 = source.v4.family != 0 ? source.v4 : sending_address(AF_INET);
-        source.v6 = source.v6.family != 0 ? source.v6 : sending_address(AF_INET6);
-        source.v4_prefix_bits = source.v4.family != 0 ? interface_prefix(&source.v4) : 0;
+        struct ifaddrs *list = NULL;
+        if (getifaddrs(&list) != 0) {
+            list = NULL; // then only --pod-ip is known
+        }
+        add_family(list, &source, pod_ip(options, 4), 4);
+        add_family(list, &source, pod_ip(options, 6), 6);
+        if (list != NULL) {
+            freeifaddrs(list);
+        }
     }
     *ret_source = source;
     return IST_OK;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "doors_priv.h"
 
+#include "address_watch_priv.h"
 #include "dns_source_priv.h"
 
 #include "api_admin/admin.h"
@@ -34,6 +35,8 @@ struct doors {
     ist_dns_forwarder *forwarder;
     ist_dns_resolver *resolver;
     ist_dns_server *dns;
+    ist_dns_source source; // the pod's addresses, as the DNS server has them
+    address_watch addresses;
     ist_http_server *http;
     ist_api_rest rest;
     ist_api_admin admin;
@@ -127,6 +130,44 @@ static ist_status new_forwarder(doors *self, ist_err *err)
     return IST_OK;
 }
 
+static void log_source(const char *what, const ist_dns_source *source)
+{
+    ist_buf line = IST_BUF_INIT;
+    dns_source_write(source, &line);
+    IST_NOTICE(IST_LOG_DNS, "%s: %.*s", what, IST_STRV_ARG(ist_buf_view(&line)));
+    ist_buf_done(&line);
+}
+
+// DNS thread: an address of the pod has come or gone, or something else of an interface.
+static void on_addresses_changed(void *ctx)
+{
+    doors *self = ctx;
+    ist_dns_source fresh;
+    if (dns_source_find(self->args.options, &fresh, NULL) == IST_OK && !ist_dns_source_equal(&fresh, &self->source)) {
+        self->source = fresh;
+        ist_dns_server_set_source(self->dns, &fresh);
+        log_source("the pod's addresses have changed", &fresh);
+    }
+}
+
+// An address that comes between reading and watching is not missed: the watch begins first.
+static ist_status find_source(doors *self, ist_err *err)
+{
+    ist_err why = IST_ERR_NULL;
+    self->addresses.changed = on_addresses_changed;
+    self->addresses.ctx = self;
+    if (!ist_options_is_set(self->args.options, IST_OPT_DNS_PREFIX) &&
+        address_watch_start(&self->addresses, self->args.dns->loop, &why) != IST_OK) {
+        IST_WARN(IST_LOG_DNS, "%s: changes of the pod's addresses are not followed, going on with those of the start",
+                 why.text);
+    }
+    ist_status status = dns_source_find(self->args.options, &self->source, err);
+    if (status == IST_OK) {
+        log_source("answers are made for the addresses", &self->source);
+    }
+    return status;
+}
+
 static ist_status open_dns(doors *self, ist_err *err)
 {
     ist_dns_address listen[IST_DNS_LISTEN_MAX];
@@ -144,12 +185,17 @@ static ist_status open_dns(doors *self, ist_err *err)
     ist_status status = read_addresses(self->args.options, IST_OPT_DNS_LISTEN, &list, err);
     args.listen_count = list.count;
     if (status == IST_OK) {
-        status = dns_source_find(self->args.options, &args.answer.source, err);
+        status = find_source(self, err);
+        args.answer.source = self->source;
     }
     if (status == IST_OK) {
         status = ist_dns_server_new(&args, &self->dns, err);
     }
-    return status == IST_OK ? ist_dns_server_start(self->dns, err) : status;
+    status = status == IST_OK ? ist_dns_server_start(self->dns, err) : status;
+    if (status != IST_OK) {
+        address_watch_stop(&self->addresses); // nobody there to be told
+    }
+    return status;
 }
 
 // --- HTTP -----------------------------------------------------------------------------------------------------------
@@ -260,6 +306,7 @@ void doors_free(doors *self)
         return;
     }
     ist_http_server_free(self->http);
+    address_watch_stop(&self->addresses);
     ist_dns_server_free(self->dns);
     ist_dns_resolver_free(self->resolver);
     ist_dns_forwarder_free(self->forwarder);

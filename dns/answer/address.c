@@ -14,7 +14,9 @@ typedef struct address_choice {
     uint32_t count;
     uint32_t limit; // most addresses in the answer
     uint32_t scan;  // most addresses looked at
-    uint32_t max_key;
+    ist_dns_rank first; // of the address that was dealt
+    bool sorted;        // what follows must not rank before it
+    bool mixed;         // the name has addresses of both families
     uint32_t ttl_s;
     uint16_t owner;
     ist_dns_section section;
@@ -48,7 +50,10 @@ static void take(address_choice *choice, uint32_t index)
 // Takes the address unless it would be sorted in front of the one we dealt.
 static void offer(address_choice *choice, uint32_t index)
 {
-    if (ist_dns_sort_key(&choice->turn->answerer->config.source, &choice->name->addrs[index].addr) <= choice->max_key) {
+    const ist_dns_source *source = &choice->turn->answerer->config.source;
+
+    if (!choice->sorted ||
+        ist_dns_rank_may_follow(ist_dns_sort_rank(source, &choice->name->addrs[index].addr, choice->mixed), choice->first)) {
         take(choice, index);
     }
 }
@@ -73,12 +78,13 @@ static bool set_bounds(address_choice *choice, uint8_t family, uint32_t dealt, u
     if (available > 1 && must_be_whole(choice->name, family)) {
         choice->limit = available;
         choice->scan = available;
-        choice->max_key = UINT32_MAX;
         return true;
     }
     choice->limit = IST_DNS_ANSWER_ADDRESSES_MAX;
     choice->scan = available < SCAN_MAX ? available : SCAN_MAX;
-    choice->max_key = ist_dns_sort_key(source, &choice->name->addrs[dealt].addr);
+    choice->sorted = true;
+    choice->mixed = choice->name->v4_count > 0 && choice->name->v6_count > 0;
+    choice->first = ist_dns_sort_rank(source, &choice->name->addrs[dealt].addr, choice->mixed);
     return available > 1 && ist_dns_sort_known(source, family);
 }
 

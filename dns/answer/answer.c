@@ -25,6 +25,11 @@ void ist_dns_answerer_free(ist_dns_answerer *answerer)
     }
 }
 
+void ist_dns_answerer_set_source(ist_dns_answerer *answerer, const ist_dns_source *source)
+{
+    answerer->config.source = *source;
+}
+
 void ist_dns_turn_begin(ist_dns_turn *turn)
 {
     ist_dns_reply_begin(&turn->reply, turn->query, turn->output->buffer, turn->output->limit);

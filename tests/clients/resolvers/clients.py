@@ -2,6 +2,7 @@
 """The resolver libraries under test, each in a small program that prints what one look-up gives."""
 
 import functools
+import ipaddress
 import os
 import pathlib
 import re
@@ -63,6 +64,12 @@ def versions():
     }
 
 
+@functools.cache
+def _plain(word):
+    """Java writes IPv6 addresses at full length."""
+    return str(ipaddress.ip_address(word)) if word.count(":") > 1 else word
+
+
 class Clients:
     """The clients of one pod, each started when it is first asked."""
 
@@ -78,4 +85,4 @@ class Clients:
         full = f"{name}.default.svc.cluster.local" if client == "node resolve" else name
         child.stdin.write(f"{full} {family} {times}\n")
         child.stdin.flush()
-        return [child.stdout.readline().split() for _ in range(times)]
+        return [[_plain(word) for word in child.stdout.readline().split()] for _ in range(times)]

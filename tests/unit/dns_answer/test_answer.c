@@ -38,7 +38,10 @@ static int setup(void **state)
     world *w = &f.world;
     ist_dns_answerer_config config = IST_DNS_ANSWERER_CONFIG_DEFAULT;
     (void)state;
-    config.source = (ist_dns_source){.v4 = world_addr("10.9.0.5"), .v4_prefix_bits = 24, .v6 = world_addr("fd00:9::5")};
+    ist_mesh_addr v4 = world_addr("10.9.0.5");
+    ist_mesh_addr v6 = world_addr("fd00:9::5");
+    ist_dns_source_add(&config.source, &v4, 24);
+    ist_dns_source_add(&config.source, &v6, 64);
     f.answerer = ist_dns_answerer_new(&config);
     assert_non_null(f.answerer);
     MUST(world_open(w, NULL));

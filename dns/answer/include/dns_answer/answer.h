@@ -42,6 +42,8 @@ typedef struct ist_dns_answerer_config {
 // NULL on ENOMEM.
 ist_dns_answerer *ist_dns_answerer_new(const ist_dns_answerer_config *config) IST_NONNULL IST_MUSTCHECK;
 void ist_dns_answerer_free(ist_dns_answerer *answerer);
+// The pod's addresses have changed.
+void ist_dns_answerer_set_source(ist_dns_answerer *answerer, const ist_dns_source *source) IST_NONNULL;
 
 typedef enum ist_dns_outcome {
     IST_DNS_ANSWERED = 0,

@@ -74,5 +74,7 @@ void ist_dns_server_quiesce(ist_dns_server *server) IST_NONNULL;
 // After quiesce: something is still to be answered.
 bool ist_dns_server_busy(const ist_dns_server *server) IST_NONNULL;
 size_t ist_dns_inbox_bytes(void);
+// The pod's addresses have changed. The loop's thread.
+void ist_dns_server_set_source(ist_dns_server *server, const ist_dns_source *source) IST_NONNULL;
 void ist_dns_server_stop(ist_dns_server *server) IST_NONNULL; // closes everything; queries under way stay unanswered
 void ist_dns_server_free(ist_dns_server *server);             // stops first where that was not done
