@@ -91,7 +91,8 @@ static ist_status build(bench *b, uint32_t names)
     ist_mesh_policy policy = {.namespace_ = IST_STRV("ns-0"), .domain = IST_STRV("cluster.local")};
     ist_mesh_builder_args args = {.policy = &policy};
     ist_dns_answerer_config config = IST_DNS_ANSWERER_CONFIG_DEFAULT;
-    config.source = (ist_dns_source){.v4 = {.family = 4, .bytes = {10, 250, 0, 1}}, .v4_prefix_bits = 24};
+    const ist_mesh_addr pod = {.family = 4, .bytes = {10, 250, 0, 1}};
+    ist_dns_source_add(&config.source, &pod, 24);
     b->store = ist_mesh_store_new();
     args.store = b->store;
     b->builder = b->store != NULL ? ist_mesh_builder_new(&args) : NULL;

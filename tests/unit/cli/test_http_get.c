@@ -84,7 +84,7 @@ static void request_is_plain_and_answer_may_come_in_pieces(void **state)
     fake_agent agent = {
         .answers = {OK "Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n"}, .count = 1, .piece_bytes = 1};
     fake_agent_start(&agent);
-    cli_http_request request = {IST_STRV("localhost"), agent.port, "/v1/x?y=z", 10000};
+    cli_http_request request = {.host = IST_STRV("localhost"), .port = agent.port, .target = "/v1/x?y=z", .timeout_ms = 10000};
     cli_http_answer answer;
     ist_err err = IST_ERR_NULL;
     assert_int_equal(cli_http_get(&request, &answer, &err), IST_OK);
@@ -103,7 +103,7 @@ static void failures_of_the_network_are_told_apart(void **state)
     (void)state;
     ist_err err = IST_ERR_NULL;
     cli_http_answer answer;
-    cli_http_request request = {IST_STRV("127.0.0.1"), fake_agent_dead_port(), "/", 10000};
+    cli_http_request request = {.host = IST_STRV("127.0.0.1"), .port = fake_agent_dead_port(), .target = "/", .timeout_ms = 10000};
     assert_int_equal(cli_http_get(&request, &answer, &err), IST_EIO);
     assert_non_null(strstr(err.text, "cannot connect: Connection refused"));
 
@@ -113,7 +113,7 @@ static void failures_of_the_network_are_told_apart(void **state)
 
     fake_agent silent = {.answers = {NULL}, .count = 1};
     fake_agent_start(&silent);
-    request = (cli_http_request){IST_STRV("127.0.0.1"), silent.port, "/", 10000};
+    request = (cli_http_request){.host = IST_STRV("127.0.0.1"), .port = silent.port, .target = "/", .timeout_ms = 10000};
     assert_int_equal(cli_http_get(&request, &answer, &err), IST_ECLOSED);
     fake_agent_join(&silent);
 
@@ -122,7 +122,7 @@ static void failures_of_the_network_are_told_apart(void **state)
                        .count = 1,
                        .piece_bytes = 1};
     fake_agent_start(&slow);
-    request = (cli_http_request){IST_STRV("127.0.0.1"), slow.port, "/", 30};
+    request = (cli_http_request){.host = IST_STRV("127.0.0.1"), .port = slow.port, .target = "/", .timeout_ms = 30};
     assert_int_equal(cli_http_get(&request, &answer, &err), IST_ETIMEOUT);
     assert_non_null(strstr(err.text, "no answer in time"));
     fake_agent_join(&slow);
