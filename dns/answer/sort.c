@@ -128,8 +128,8 @@ void ist_dns_source_add(ist_dns_source *source, const ist_mesh_addr *addr, uint3
     if (addr->family == 6 && source->v6_count < IST_DNS_SOURCE_ADDRESSES_MAX) {
         add_v6(source, addr->bytes, prefix_bits);
     } else if (addr->family == 4 && source->v4_count < IST_DNS_SOURCE_ADDRESSES_MAX) {
-        uint32_t mask = prefix_bits == 0 ? 0 : UINT32_MAX << (32 - (prefix_bits < 32 ? prefix_bits : 32));
-        add_v4(source, v4_value(addr->bytes), mask);
+        uint32_t below = prefix_bits < 32 ? UINT32_MAX >> prefix_bits : 0;
+        add_v4(source, v4_value(addr->bytes), ~below);
     }
 }
 

@@ -185,7 +185,8 @@ def v6_pod(request, tmp_path_factory, programs):
     folder = tmp_path_factory.mktemp("six")
     dual = entry("dual", SIX["dual-four"] + SIX["dual-six"], WEIGHTS + WEIGHTS)
     dual_gua = entry("dual-gua", SIX["dual-four"] + SIX["dual-gua"], WEIGHTS + WEIGHTS)
-    mesh = write_mesh(folder / "mesh", [dual, dual_gua, *(entry(name, SIX[name]) for name in ("six-near", "six-mixed", "six-labels"))])
+    others = [entry(name, SIX[name]) for name in ("six-near", "six-mixed", "six-labels")]
+    mesh = write_mesh(folder / "mesh", [dual, dual_gua, *others])
     pod = pod_network.Pod(folder, mesh, (f"{POD}/24", *SIX_PODS[request.param]), ("10.244.1.1", "fd00:244:1::1"))
     pod.kind, pod.clients = request.param, resolvers.Clients(pod, programs)
     yield pod
