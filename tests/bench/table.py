@@ -112,13 +112,13 @@ def dns_goals(run):
 
 def update(f):
     head(f"DNS while endpoints change, {f['services']:,} x 3", "", "changes/s", "revisions/s", "load, 1000/s",
-         "to quiet (lowest to highest)", "CPU, us", "20,000/s, us", "goal")
+         "to quiet (lowest to highest)", "CPU, us", "20,000/s, us", "lost", "goal")
     for form, name in (("quiet", "nothing is pushed"), ("same", "pushed, nothing changes"), ("changes", "pushed, all changes")):
         row = f[form]
         ratio = f["rate_ratio"].get(form)
         line(name, f"{row['pushed_per_s']:,.0f}", f"{row['revisions_per_s']:.0f}", f"{row['rate'] / 1000:.0f}",
              f"{ratio['median']:.2f} ({ratio['least']:.2f} to {ratio['most']:.2f})" if ratio else "", f"{row['cpu_us']:.2f}",
-             f"{row['p50_us']:.0f} / {row['p99_us']:.0f}", "0.95, p99 200" if form == "changes" else "")
+             f"{row['p50_us']:.0f} / {row['p99_us']:.0f}", f"{row['lost']:.0f}", "0.95, p99 200" if form == "changes" else "")
 
 
 def main():
