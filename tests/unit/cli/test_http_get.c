@@ -103,8 +103,8 @@ static void failures_of_the_network_are_told_apart(void **state)
     (void)state;
     ist_err err = IST_ERR_NULL;
     cli_http_answer answer;
-    cli_http_request request = {.host = IST_STRV("127.0.0.1"),
-                                .port = fake_agent_dead_port(), .target = "/", .timeout_ms = 10000};
+    uint16_t nobody = fake_agent_dead_port();
+    cli_http_request request = {.host = IST_STRV("127.0.0.1"), .port = nobody, .target = "/", .timeout_ms = 10000};
     assert_int_equal(cli_http_get(&request, &answer, &err), IST_EIO);
     assert_non_null(strstr(err.text, "cannot connect: Connection refused"));
 
