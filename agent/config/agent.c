@@ -65,7 +65,7 @@ static const ist_option ROWS[] = {
                           "observe answers from upstream and counts differences; forward only forwards"},
     [IST_OPT_DNS_PREFIX] =
         {"dns-prefix", NULL, IST_OPTION_TEXT, NULL, NULL, "ADDR/BITS[,...]", DNS,
-         "the pod's on-link prefix, which resolvers sort by; default: from the interface of --pod-ip"},
+         "the pod's on-link prefix, which resolvers sort by; default: all addresses of the interfaces, followed"},
     [IST_OPT_REGISTRY_ADDRESS] = {"registry-address", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip",
                                   "auto | endpoint | vip", RULES, "what registry doors hand out"},
     [IST_OPT_UNMATCHED] = {"unmatched", NULL, IST_OPTION_CHOICE, "service", "service|strict", "service | strict", RULES,
