@@ -172,6 +172,25 @@ static bool is_cluster_parent(const ist_dns_turn *turn, ist_strv name)
     return ist_strv_equal(dot < rest.n ? ist_strv_skip(rest, dot + 1) : rest, IST_STRV("svc"));
 }
 
+// dns-version.DOMAIN: which version of Kubernetes' DNS specification is followed (its section 2.2).
+static bool is_version_name(const ist_dns_turn *turn, ist_strv name)
+{
+    static const ist_strv label = IST_STRV_INIT("dns-version.");
+
+    return ist_strv_starts_with(name, label) &&
+           ist_strv_equal(ist_strv_skip(name, label.n), ist_mesh_view_policy(turn->view)->domain);
+}
+
+static ist_dns_outcome answer_version(ist_dns_turn *turn)
+{
+    if (turn->query->type != IST_DNS_TYPE_TXT) {
+        return ist_dns_turn_other_type(turn);
+    }
+    ist_dns_turn_begin(turn);
+    (void)ist_dns_reply_txt(&turn->reply, turn->answerer->config.ttl_vip_s, IST_STRV("1.1.0")); // there is room for it
+    return ist_dns_turn_end(turn);
+}
+
 static ist_dns_outcome answer_unplanned(ist_dns_turn *turn)
 {
     ist_strv name = ist_dns_query_name(turn->query);
@@ -179,6 +198,9 @@ static ist_dns_outcome answer_unplanned(ist_dns_turn *turn)
 
     if (ist_dns_reverse_parse(name, &addr)) {
         return ist_dns_answer_reverse(turn, &addr);
+    }
+    if (is_version_name(turn, name)) {
+        return answer_version(turn);
     }
     if (is_cluster_parent(turn, name) && ist_mesh_view_has_names_below(turn->view, name)) {
         return ist_dns_turn_nodata(turn);

@@ -284,6 +284,16 @@ def test_unknown_name_in_the_cluster_is_asked_upstream(agent, upstream):
     assert upstream.asked[-1] == ("nobody.else.svc.cluster.local.", "A")
 
 
+def test_version_of_the_kubernetes_specification(agent, upstream):
+    """Kubernetes DNS specification 2.2; the name is ours in the pod's cluster domain alone."""
+    (rrset,) = ask(agent, "DNS-Version.cluster.local", "TXT").answer
+    assert rrset[0].strings == (b"1.1.0",) and rrset.ttl == TTL_VIP
+    for rdtype in ("A", "AAAA", "SRV"):
+        check_negative(ask(agent, "dns-version.cluster.local", rdtype), dns.rcode.NOERROR)
+    ask(agent, "dns-version.other.example", "TXT")
+    assert upstream.asked[-1] == ("dns-version.other.example.", "TXT")
+
+
 @pytest.mark.parametrize("name", ["svc.cluster.local", "default.svc.cluster.local", f"_tcp.{HOST}"])
 def test_empty_non_terminals_are_no_data(agent, name):
     for rdtype in ("A", "AAAA", "TXT", "ANY"):
