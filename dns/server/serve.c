@@ -62,12 +62,15 @@ ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdi
     return (ist_dns_served){.length = output->length, .source = SOURCE_MESH};
 }
 
-ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packet, size_t length,
-                                    const ist_dns_client *client, ist_dns_output *output)
+ist_dns_served ist_dns_serve_message(ist_dns_server *server, const uint8_t *packet, size_t length,
+                                     const ist_dns_client *client, ist_dns_output *output)
 {
     ist_dns_query query;
     ist_dns_verdict verdict = ist_dns_query_parse(packet, length, &query);
 
+    if (verdict != IST_DNS_QUERY_DROP && query.asks_keepalive) {
+        query.keepalive_ds = TCP_IDLE_MS / 100;
+    }
     return ist_dns_serve_query(server, verdict, &query, client, output);
 }
 

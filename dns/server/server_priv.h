@@ -162,9 +162,10 @@ typedef struct ist_dns_served {
 } ist_dns_served;
 ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdict, const ist_dns_query *query,
                                    const ist_dns_client *client, ist_dns_output *output);
-// The same from the bytes. `client` says where a later reply would go; it is copied only where the query is forwarded.
-ist_dns_served ist_dns_serve_packet(ist_dns_server *server, const uint8_t *packet, size_t length,
-                                    const ist_dns_client *client, ist_dns_output *output);
+// The same from the bytes of a TCP message. `client` says where a later reply would go; it is copied only where the query
+// is forwarded.
+ist_dns_served ist_dns_serve_message(ist_dns_server *server, const uint8_t *packet, size_t length,
+                                     const ist_dns_client *client, ist_dns_output *output);
 // An upstream's reply, or the lack of one, turned into the reply to the client. Returns its length.
 size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pending, ist_status status,
                               ist_strv packet, ist_dns_output *output);

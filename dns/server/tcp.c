@@ -142,7 +142,7 @@ static bool serve_messages(ist_dns_connection *connection)
             break;
         }
         int64_t started_us = ist_clock_now_us();
-        ist_dns_served served = ist_dns_serve_packet(server, connection->in + at + 2, length, &client, &output);
+        ist_dns_served served = ist_dns_serve_message(server, connection->in + at + 2, length, &client, &output);
         if (served.length > 0) {
             put_reply(connection, output.buffer, served.length);
         }

@@ -4,7 +4,8 @@
 #include "base/cursor.h"
 #include "name_priv.h"
 
-enum { OPTION_COOKIE = 10, COOKIE_CLIENT_BYTES = 8, COOKIE_MIN_BYTES = 16, COOKIE_MAX_BYTES = 40 };
+enum { OPTION_COOKIE = 10, OPTION_KEEPALIVE = 11 };
+enum { COOKIE_CLIENT_BYTES = 8, COOKIE_MIN_BYTES = 16, COOKIE_MAX_BYTES = 40 };
 enum { LABEL_MAX = 63, WIRE_NAME_MAX = 255 };
 
 // Lower-case byte of a host label; 0 = not one.
@@ -65,8 +66,9 @@ static bool parse_name(ist_cursor *in, ist_dns_query *query)
     return true;
 }
 
-// Options are ignored, but they must fill the record exactly, and a cookie must have a legal length (RFC 7873 5.2.2).
-static bool options_valid(const uint8_t *bytes, size_t length)
+// Options must fill the record exactly, and a cookie must have a legal length (RFC 7873 5.2.2). All are ignored but the wish
+// to know how long a connection may idle (RFC 7828 3.3.2, which gives the client's own figure no meaning).
+static bool take_options(const uint8_t *bytes, size_t length, ist_dns_query *query)
 {
     ist_cursor in = ist_cursor_over(bytes, length);
 
@@ -81,6 +83,7 @@ static bool options_valid(const uint8_t *bytes, size_t length)
             (size < COOKIE_MIN_BYTES || size > COOKIE_MAX_BYTES)) {
             return false;
         }
+        query->asks_keepalive = query->asks_keepalive || code == OPTION_KEEPALIVE;
     }
     return true;
 }
@@ -88,7 +91,7 @@ static bool options_valid(const uint8_t *bytes, size_t length)
 // RFC 6891 6.1.2: class is the size, ttl is extended rcode, version and flags.
 static bool take_opt(const ist_dns_record *record, ist_dns_query *query, uint8_t *ret_version)
 {
-    if (!record->root || query->has_edns || !options_valid(record->data, record->length)) {
+    if (!record->root || query->has_edns || !take_options(record->data, record->length, query)) {
         return false;
     }
     query->has_edns = true;
@@ -168,6 +171,8 @@ ist_dns_verdict ist_dns_query_parse(const uint8_t *packet, size_t length, ist_dn
     query->udp_size = IST_DNS_UDP_MIN;
     query->has_edns = false;
     query->dnssec_ok = false;
+    query->asks_keepalive = false;
+    query->keepalive_ds = 0;
     query->is_host = false;
     query->has_underscore = false;
     query->name_length = 0;

@@ -5,6 +5,7 @@
 
 #include "name_priv.h"
 
+enum { OPTION_KEEPALIVE = 11, KEEPALIVE_BYTES = 6 };
 enum { HEAD_BYTES = 12, TXT_STRING_MAX = 255, POINTER = 0xC000, POINTER_MAX = 0x3FFF };
 enum { SOA_REFRESH_S = 7200, SOA_RETRY_S = 1800, SOA_EXPIRE_S = 86400 };
 
@@ -14,12 +15,18 @@ static void put_u16(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)value;
 }
 
+static size_t opt_bytes(const ist_dns_query *query)
+{
+    size_t options = query->keepalive_ds != 0 ? KEEPALIVE_BYTES : 0;
+    return query->has_edns ? IST_DNS_OPT_BYTES + options : 0;
+}
+
 void ist_dns_reply_begin(ist_dns_reply *reply, const ist_dns_query *query, uint8_t *buffer, size_t limit)
 {
     static const uint8_t header[IST_DNS_HEADER_BYTES];
 
     reply->query = query;
-    reply->reserved = query->has_edns ? IST_DNS_OPT_BYTES : 0;
+    reply->reserved = opt_bytes(query);
     reply->out = ist_writer_over(buffer, limit - reply->reserved);
     reply->flags = (uint16_t)(IST_DNS_FLAG_QR | IST_DNS_FLAG_RA |
                               (query->flags & (IST_DNS_FLAG_OPCODE | IST_DNS_FLAG_RD | IST_DNS_FLAG_CD)));
@@ -32,18 +39,26 @@ void ist_dns_reply_begin(ist_dns_reply *reply, const ist_dns_query *query, uint8
     ist_writer_bytes(&reply->out, query->packet + IST_DNS_HEADER_BYTES, query->question_length);
 }
 
-// RFC 6891 6.1.2: root, type, our size, extended rcode, version 0, DO as the client sent it, no options.
+// RFC 6891 6.1.2: root, type, our size, extended rcode, version 0, DO as the client sent it; no option but the
+// time that an idle connection has (RFC 7828).
 static void write_opt(ist_dns_reply *reply)
 {
-    uint8_t opt[IST_DNS_OPT_BYTES] = {0};
+    uint8_t opt[IST_DNS_OPT_BYTES + KEEPALIVE_BYTES] = {0};
+    size_t length = opt_bytes(reply->query);
 
     put_u16(opt + 1, IST_DNS_TYPE_OPT);
     put_u16(opt + 3, IST_DNS_UDP_MAX);
     opt[5] = (uint8_t)(reply->rcode >> 4);
     opt[7] = reply->query->dnssec_ok ? 0x80 : 0;
+    if (length > IST_DNS_OPT_BYTES) {
+        put_u16(opt + 9, KEEPALIVE_BYTES);
+        put_u16(opt + 11, OPTION_KEEPALIVE);
+        put_u16(opt + 13, 2);
+        put_u16(opt + 15, reply->query->keepalive_ds);
+    }
     reply->out.capacity += reply->reserved;
     reply->reserved = 0;
-    ist_writer_bytes(&reply->out, opt, sizeof(opt));
+    ist_writer_bytes(&reply->out, opt, length);
     reply->counts[IST_DNS_ADDITIONAL]++;
 }
 

@@ -446,6 +446,23 @@ def test_pipelined_large_answers_are_all_sent(agent):
             assert len(read_message(client)) > 4000
 
 
+@pytest.mark.parametrize("body", [b"", b"\0\1"], ids=["empty", "client's own figure"])
+def test_connection_says_how_long_it_may_idle(agent, upstream, body):
+    """RFC 7828: asked for by the option, in answers of ours, of the upstream and errors; over UDP it is ignored."""
+    upstream.records["idle.example.net."] = ["192.0.2.79"]
+    wish = opt(options=option(11, body))
+    told = opt(options=option(11, struct.pack(">H", 300)))
+    foreign = wire_name("idle.example.net") + TYPE_A
+    chaos = wire_name("version.bind") + struct.pack(">HH", 16, 3)
+    with connect(agent) as client:
+        for question in (None, foreign, chaos):
+            client.sendall(framed(packet(question, counts=(1, 0, 0, 1), rest=wish)))
+            assert read_message(client).endswith(told)
+        client.sendall(framed(packet(counts=(1, 0, 0, 1), rest=opt())))
+        assert opt_of(read_message(client)) == opt()
+    assert opt_of(raw(agent, packet(counts=(1, 0, 0, 1), rest=wish))) == opt()
+
+
 def test_half_closed_connection_gets_its_answers(agent, upstream):
     upstream.records["half.example.net."] = ["192.0.2.78"]
     with connect(agent) as client:

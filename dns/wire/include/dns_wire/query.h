@@ -39,6 +39,8 @@ typedef struct ist_dns_query {
     uint16_t udp_size;        // what the client takes by UDP: 512 to 1232, whatever it said
     bool has_edns;
     bool dnssec_ok;           // the DO bit
+    bool asks_keepalive;      // edns-tcp-keepalive (RFC 7828) stood in the query
+    uint16_t keepalive_ds;    // the answer to that in units of 100 ms; 0 = none. Set by the owner of a TCP connection
     bool is_host;             // `name` is usable: labels of letters, digits, '-' and '_' only; else the name is not ours
     bool has_underscore;      // some label starts with '_'
     uint16_t name_length;
