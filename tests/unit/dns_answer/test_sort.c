@@ -135,7 +135,7 @@ typedef struct model {
 
 static uint32_t bit_at(const ist_mesh_addr *value, uint32_t i)
 {
-    return value->bytes[i / 8] >> (7 - i % 8) & 1U;
+    return (uint32_t)value->bytes[i / 8] >> (7 - i % 8) & 1U;
 }
 
 static uint32_t same_bits(const ist_mesh_addr *a, const ist_mesh_addr *b, uint32_t limit)
