@@ -61,7 +61,8 @@ FRESH = int(os.environ.get("DNS_DIFFERENTIAL_SEED", random.SystemRandom().randra
 # questions of each kind, seed
 SHORT = (5000, 20250)
 LONG = (100000, FRESH)
-FORMS = [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=pytest.mark.long)]
+LONG_MARKS = [pytest.mark.long, pytest.mark.timeout(1800)]  # minutes, more of them under ASan
+FORMS = [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=LONG_MARKS)]
 
 
 class Upstream(harness.Upstream):
