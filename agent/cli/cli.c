@@ -8,13 +8,14 @@
 
 static const char EXIT_CODES[] =
     "\n"
-    "Exit codes: 0 fine, 1 not found, 2 wrong usage, 3 no agent answers, 4 agent not ready or without a view.\n";
+    "Exit codes: 0 fine, 1 not found, 2 wrong usage, 3 no agent answers, 4 agent not ready or without a view, or\n"
+    "something is FAIL (doctor).\n";
 
 // --- The commands ---------------------------------------------------------------------------------------------------
 
 static const cli_command *(*const COMMANDS[])(void) = {cli_services, cli_endpoints, cli_resolve, cli_explain,
                                                      cli_routes,   cli_report,    cli_status,  cli_watch,
-                                                     cli_dns_mode};
+                                                     cli_dns_mode, cli_doctor};
 
 // NULL: no such command.
 static const cli_command *command_find(const char *name)

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The command: what may be wrong between the application and the mesh, each with what to do. It only looks.
+#include "doctor_priv.h"
+
+#include "version.h"
+
+enum { RESOLV_CONF = CLI_OWN };
+
+static const ist_option ROWS[] = {
+    CLI_COMMON_ROWS,
+    [RESOLV_CONF] = {"resolv-conf", NULL, IST_OPTION_TEXT, "/etc/resolv.conf", NULL, "FILE", "Flags",
+                     "the file that the application's resolver reads"},
+};
+static const ist_option_short SHORTS[] = {CLI_COMMON_SHORTS};
+static const char *const RESULTS[] = {[DOCTOR_OK] = "OK", [DOCTOR_WARN] = "WARN", [DOCTOR_FAIL] = "FAIL"};
+
+void doctor_add(doctor *self, doctor_result result, const char *check, const char *format, ...)
+{
+    ist_buf text = IST_BUF_INIT;
+    va_list args;
+    va_start(args, format);
+    ist_buf_vprintf(&text, format, args);
+    va_end(args);
+    json_t *finding = json_pack("{s:s, s:s, s:s%}", "result", RESULTS[result], "check", check, "text",
+                                text.data != NULL ? text.data : "", text.length);
+    if (ist_buf_status(&text) != IST_OK || json_array_append_new(self->checks, finding) != 0) {
+        (void)cli_fail(self->session, IST_CLI_UNREACHABLE, "a finding of %s cannot be shown: no memory, or no UTF-8", check);
+    }
+    self->counts[result]++; // decides the exit code, whether or not it can be shown
+    ist_buf_done(&text);
+}
+
+json_t *doctor_fetch(const doctor *self, const char *target)
+{
+    json_t *json = NULL;
+    cli_session quiet = *self->session;
+    quiet.quiet = true;
+    return cli_fetch(&quiet, target, DOCTOR_TIMEOUT_MS, &json) == IST_CLI_OK ? json : NULL;
+}
+
+// --- The agent ------------------------------------------------------------------------------------------------------
+
+static void check_version(doctor *self)
+{
+    ist_strv version = cli_text(self->status, "version");
+    if (ist_strv_equal(version, IST_STRV(IST_VERSION))) {
+        doctor_add(self, DOCTOR_OK, "agent", "answers, version %s", IST_VERSION);
+    } else {
+        doctor_add(self, DOCTOR_WARN, "agent",
+                   "has version %.*s and this command %s; restart the agent, or use its own program", IST_STRV_ARG(version),
+                   IST_VERSION);
+    }
+}
+
+static void check_view(doctor *self)
+{
+    ist_strv reason = cli_text(self->status, "ready_reason");
+    if (cli_number(self->status, "revision") == 0) {
+        doctor_add(self, DOCTOR_FAIL, "view", "has never been synchronised: %.*s; see --source", IST_STRV_ARG(reason));
+    } else if (!json_is_true(json_object_get(self->status, "ready"))) {
+        doctor_add(self, DOCTOR_FAIL, "view", "the agent is not ready: %.*s", IST_STRV_ARG(reason));
+    } else if (json_is_true(json_object_get(self->status, "stale"))) {
+        doctor_add(self, DOCTOR_WARN, "view", "is stale: the source is away, and its last good state is served");
+    } else {
+        doctor_add(self, DOCTOR_OK, "view", "ready, revision %lld", cli_number(self->status, "revision"));
+    }
+}
+
+// What istiod's stream and what each type complained of last.
+static void check_source(doctor *self)
+{
+    const json_t *source = json_object_get(self->status, "source");
+    ist_strv last = cli_text(source, "last_error");
+    const char *name;
+    json_t *type;
+    if (last.n != 0) {
+        doctor_add(self, DOCTOR_WARN, "source", "the last error of the stream: %.*s", IST_STRV_ARG(last));
+    }
+    json_object_foreach(json_object_get(source, "types"), name, type)
+    {
+        ist_strv error = cli_text(type, "last_error");
+        if (error.n != 0) {
+            doctor_add(self, DOCTOR_WARN, "source", "%s: refused last: %.*s", name, IST_STRV_ARG(error));
+        }
+    }
+}
+
+static void check_report(doctor *self)
+{
+    json_t *report = doctor_fetch(self, "/v1/report");
+    long long total = 0;
+    const char *name;
+    json_t *count;
+    json_object_foreach(json_object_get(json_object_get(report, "summary"), "findings"), name, count)
+    {
+        total += (long long)json_integer_value(count);
+    }
+    if (report == NULL) {
+        doctor_add(self, DOCTOR_WARN, "report", "cannot be had; `isthmus report` says why");
+    } else {
+        doctor_add(self, DOCTOR_OK, "report", "%lld finding%s%s", total, total == 1 ? "" : "s",
+                   total != 0 ? "; `isthmus report` lists what a door cannot honour" : "");
+    }
+    json_decref(report);
+}
+
+// --- The command ----------------------------------------------------------------------------------------------------
+
+static void fill(const cli_session *session, const json_t *json, cli_table *table)
+{
+    static const char *const HEADERS[] = {"RESULT", "CHECK", "FINDING", NULL};
+    size_t i;
+    json_t *finding;
+    (void)session;
+    cli_table_headers(table, HEADERS);
+    json_array_foreach(json_object_get(json, "checks"), i, finding)
+    {
+        bool fine = cli_is(finding, "result", "OK");
+        cli_style style = fine ? CLI_GOOD : cli_is(finding, "result", "FAIL") ? CLI_BAD : CLI_STRONG;
+        cli_table_styled(table, cli_text(finding, "result"), style);
+        cli_table_cell(table, cli_text(finding, "check"));
+        cli_table_cell(table, cli_text(finding, "text"));
+    }
+}
+
+static int print(doctor *self)
+{
+    json_t *json = json_pack("{s:I, s:I, s:I, s:O}", "ok", (json_int_t)self->counts[DOCTOR_OK], "warn",
+                             (json_int_t)self->counts[DOCTOR_WARN], "fail", (json_int_t)self->counts[DOCTOR_FAIL], "checks",
+                             self->checks);
+    int code = json != NULL ? cli_print(self->session, json, fill)
+                            : cli_fail(self->session, IST_CLI_UNREACHABLE, "out of memory");
+    json_decref(json);
+    return code;
+}
+
+static int run(cli_session *session)
+{
+    doctor self = {.session = session, .checks = json_array()};
+    ist_buf path = IST_BUF_INIT;
+    ist_buf_append_strv(&path, ist_options_text(session->options, RESOLV_CONF));
+    ist_buf_append(&path, "", 1);
+    self.resolv_conf = path.data != NULL ? path.data : "";
+    int asked = cli_fetch(session, "/v1/status", DOCTOR_TIMEOUT_MS, &self.status);
+    if (asked == IST_CLI_OK) {
+        check_version(&self);
+        check_view(&self);
+        check_source(&self);
+    } else {
+        doctor_add(&self, DOCTOR_FAIL, "agent", "none answers; start it, or name its address with --admin");
+    }
+    doctor_check_dns(&self);
+    if (asked == IST_CLI_OK) {
+        check_report(&self);
+    }
+    int code = print(&self);
+    json_decref(self.status);
+    json_decref(self.checks);
+    ist_buf_done(&path);
+    if (code == IST_CLI_OK) {
+        code = asked != IST_CLI_OK ? asked : self.counts[DOCTOR_FAIL] != 0 ? IST_CLI_UNHEALTHY : IST_CLI_OK;
+    }
+    return code;
+}
+
+const cli_command *cli_doctor(void)
+{
+    static const cli_command COMMAND = {
+        .name = "doctor",
+        .arguments = "",
+        .help = "what may be wrong around DNS, and what to do",
+        .text = "Looks at the agent, its DNS address, resolv.conf, capture of DNS by Istio and the upstreams, and says of each\n"
+                "OK, WARN or FAIL with what to do. It changes nothing and waits at most 2 s for each answer. Exits with 4\n"
+                "where something is FAIL. Run it where the application runs: in its pod.\n\n"
+                "Examples:\n"
+                "  isthmus doctor\n"
+                "  isthmus doctor --resolv-conf resolv.conf       # of another container\n"
+                "  isthmus doctor -o json | jq '.checks[] | select(.result != \"OK\")'\n",
+        .options = {.rows = ROWS, .count = IST_COUNT(ROWS), .shorts = SHORTS, .short_count = IST_COUNT(SHORTS)},
+        .run = run};
+    return &COMMAND;
+}
