@@ -14,7 +14,7 @@
 typedef struct doctor_answer {
     uint16_t rcode;
     double ms;
-    bool is_ours; // a text that begins with "revision=", as only _why answers
+    bool is_ours; // "revision=" stands behind the question, as only _why answers
 } doctor_answer;
 
 // One question by UDP to `server`; 0.0.0.0 and :: are asked on loopback. IST_ETIMEOUT, IST_EIO and others: *err says why.
