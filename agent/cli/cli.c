@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/cli.h"
 
+#include "base/env.h"
 #include "cli_priv.h"
 
 #include <string.h>
@@ -14,8 +15,8 @@ static const char EXIT_CODES[] =
 // --- The commands ---------------------------------------------------------------------------------------------------
 
 static const cli_command *(*const COMMANDS[])(void) = {cli_services, cli_endpoints, cli_resolve, cli_explain,
-                                                     cli_routes,   cli_report,    cli_status,  cli_watch,
-                                                     cli_dns_mode, cli_doctor};
+                                                       cli_routes,   cli_report,    cli_status,  cli_watch,
+                                                       cli_dns_mode, cli_doctor};
 
 // NULL: no such command.
 static const cli_command *command_find(const char *name)
@@ -69,13 +70,7 @@ static int print_help(const cli_command *command, FILE *out)
 // The value of an environment variable, or the empty view.
 static ist_strv env_value(const char *const *env, const char *name)
 {
-    for (; *env != NULL; env++) {
-        ist_strv value = ist_strv_from(*env);
-        if (ist_strv_equal(ist_strv_cut(&value, '=', NULL), ist_strv_from(name))) {
-            return value;
-        }
-    }
-    return IST_STRV_NULL;
+    return ist_strv_from(ist_env_find(env, name));
 }
 
 static ist_status read_options(const cli_command *command, int argc, const char *const *argv, const char *const *env,

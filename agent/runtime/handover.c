@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "handover_priv.h"
 
+#include "base/env.h"
 #include "base/log.h"
 #include "dns_server/server.h"
 
@@ -12,17 +13,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-static const char *env_text(const char *const *env, const char *name)
-{
-    size_t length = strlen(name);
-    for (; *env != NULL; env++) {
-        if (strncmp(*env, name, length) == 0 && (*env)[length] == '=') {
-            return *env + length + 1;
-        }
-    }
-    return NULL;
-}
-
 // Memory that the process before us may have left queries in. Without it the agent works as well.
 static void map_inbox(handover *self)
 {
@@ -32,8 +22,8 @@ static void map_inbox(handover *self)
     if (fd < 0) {
         return;
     }
-    bool fits = fstat(fd, &file) == 0 && ((size_t)file.st_size == bytes ||
-                                          (ftruncate(fd, 0) == 0 && ftruncate(fd, (off_t)bytes) == 0));
+    bool fits = fstat(fd, &file) == 0 &&
+                ((size_t)file.st_size == bytes || (ftruncate(fd, 0) == 0 && ftruncate(fd, (off_t)bytes) == 0));
     void *memory = fits ? mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : MAP_FAILED;
     (void)close(fd); // the mapping stays
     if (memory == MAP_FAILED) {
@@ -63,7 +53,7 @@ static ist_status find_in_environment(handover *self, const char *const *env, is
 {
     ist_status status = ist_sockets_from_env(&self->sockets, env, getpid(), err);
     if (status == IST_OK && self->sockets.count != 0) {
-        self->kind = env_text(env, "ISTHMUS_STANDBY") != NULL ? HANDOVER_STANDBY : HANDOVER_RESTART;
+        self->kind = ist_env_find(env, "ISTHMUS_STANDBY") != NULL ? HANDOVER_STANDBY : HANDOVER_RESTART;
         map_inbox(self);
     }
     return status;
@@ -72,7 +62,7 @@ static ist_status find_in_environment(handover *self, const char *const *env, is
 ist_status handover_init(handover *self, const ist_options *options, const char *const *env, ist_err *err)
 {
     ist_status status = find_in_environment(self, env, err);
-    self->notify = env_text(env, "NOTIFY_SOCKET");
+    self->notify = ist_env_find(env, "NOTIFY_SOCKET");
     if (status == IST_OK && ist_options_flag(options, IST_OPT_TAKEOVER)) {
         status = take_over(self, ist_options_string(options, IST_OPT_CONTROL_SOCKET), err);
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sockets/set.h"
 
+#include "base/env.h"
 #include "sockets/open.h"
 
 #include <arpa/inet.h>
@@ -68,30 +69,21 @@ ist_status ist_sockets_add_take(ist_sockets *set, int fd, ist_strv name, ist_err
     return IST_OK;
 }
 
-static ist_strv env_value(const char *const *env, const char *name)
-{
-    for (; *env != NULL; env++) {
-        ist_strv value = ist_strv_from(*env);
-        if (ist_strv_equal(ist_strv_cut(&value, '=', NULL), ist_strv_from(name))) {
-            return value;
-        }
-    }
-    return IST_STRV_NULL;
-}
-
 ist_status ist_sockets_from_env(ist_sockets *set, const char *const *env, pid_t pid, ist_err *err)
 {
-    ist_strv names = env_value(env, "LISTEN_FDNAMES");
+    ist_strv names = ist_strv_from(ist_env_find(env, "LISTEN_FDNAMES"));
+    ist_strv fds = ist_strv_from(ist_env_find(env, "LISTEN_FDS"));
+    ist_strv for_whom = ist_strv_from(ist_env_find(env, "LISTEN_PID"));
     ist_status first = IST_OK;
     uint64_t owner = 0;
     uint64_t count = 0;
 
-    if (ist_strv_to_u64(env_value(env, "LISTEN_PID"), INT32_MAX, &owner) != IST_OK || (pid_t)owner != pid) {
+    if (ist_strv_to_u64(for_whom, INT32_MAX, &owner) != IST_OK || (pid_t)owner != pid) {
         return IST_OK; // none, or meant for the process that has started us
     }
-    if (ist_strv_to_u64(env_value(env, "LISTEN_FDS"), IST_SOCKETS_MAX, &count) != IST_OK) {
+    if (ist_strv_to_u64(fds, IST_SOCKETS_MAX, &count) != IST_OK) {
         return ist_err_set(err, IST_EINVAL, "LISTEN_FDS must be a number up to %d, is \"%.*s\"", IST_SOCKETS_MAX,
-                           IST_STRV_ARG(env_value(env, "LISTEN_FDS")));
+                           IST_STRV_ARG(fds));
     }
     for (uint64_t i = 0; i < count; i++) {
         ist_status status = ist_sockets_add_take(set, FIRST_FD + (int)i, ist_strv_cut(&names, ':', NULL), err);
