@@ -137,11 +137,8 @@ static int print(doctor *self)
 
 static int run(cli_session *session)
 {
-    doctor self = {.session = session, .checks = json_array()};
-    ist_buf path = IST_BUF_INIT;
-    ist_buf_append_strv(&path, ist_options_text(session->options, RESOLV_CONF));
-    ist_buf_append(&path, "", 1);
-    self.resolv_conf = path.data != NULL ? path.data : "";
+    doctor self = {
+        .session = session, .resolv_conf = ist_options_string(session->options, RESOLV_CONF), .checks = json_array()};
     int asked = cli_fetch(session, "/v1/status", DOCTOR_TIMEOUT_MS, &self.status);
     if (asked == IST_CLI_OK) {
         check_version(&self);
@@ -157,7 +154,6 @@ static int run(cli_session *session)
     int code = print(&self);
     json_decref(self.status);
     json_decref(self.checks);
-    ist_buf_done(&path);
     if (code == IST_CLI_OK) {
         code = asked != IST_CLI_OK ? asked : self.counts[DOCTOR_FAIL] != 0 ? IST_CLI_UNHEALTHY : IST_CLI_OK;
     }

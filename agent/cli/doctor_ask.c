@@ -12,30 +12,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static bool to_socket_address(const ist_dns_address *from, ist_socket_address *ret_address)
+ist_dns_addr doctor_asked_at(const ist_dns_addr *listener)
 {
-    char text[IST_DNS_ADDRESS_TEXT_SIZE];
-    ist_strv host = ist_strv_from(ist_dns_address_format(from, text));
-    host = ist_strv_first(host, ist_strv_rfind(host, ':'));
-    if (ist_strv_starts_with(host, IST_STRV("["))) {
-        host = ist_strv_first(ist_strv_skip(host, 1), host.n - 2);
-    }
-    return ist_socket_address_make(host, from->port, ret_address);
+    static const ist_dns_addr V4 = {.family = 4, .bytes = {127, 0, 0, 1}};
+    static const ist_dns_addr V6 = {.family = 6, .bytes = {[15] = 1}};
+    return !ist_dns_addr_is_any(listener) ? *listener : listener->family == 4 ? V4 : V6;
 }
 
 bool doctor_reaches(const ist_dns_addr *listener, const ist_dns_addr *server)
 {
-    ist_dns_address any_port = {.ip = *server};
-    ist_socket_address address;
     if (!ist_dns_addr_is_any(listener)) {
         return ist_dns_addr_equal(listener, server);
     }
     if (listener->family == 4 && server->family == 6) {
         return false;
     }
-    int fd = to_socket_address(&any_port, &address)
-                 ? socket(address.any.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0)
-                 : -1;
+    ist_socket_address address = ist_socket_address_of(server->family, server->bytes, 0);
+    int fd = socket(address.any.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     // Only an address of this machine can be bound.
     bool local = fd >= 0 && bind(fd, (const struct sockaddr *)&address.any, address.length) == 0;
     if (fd >= 0) {
@@ -101,13 +94,9 @@ static ist_status exchange(int fd, const ist_socket_address *to, const ist_dns_a
 ist_status doctor_ask(const ist_dns_address *server, ist_strv name, uint16_t type, doctor_answer *ret_answer, ist_err *err)
 {
     ist_dns_ask ask;
-    ist_socket_address address;
-    ist_dns_address to = *server;
-    if (ist_dns_addr_is_any(&to.ip)) {
-        to.ip.bytes[to.ip.family == 4 ? 0 : 15] = to.ip.family == 4 ? 127 : 1;
-        to.ip.bytes[3] = to.ip.family == 4 ? 1 : 0;
-    }
-    if (ist_dns_ask_make(&ask, name, type) != IST_OK || !to_socket_address(&to, &address)) {
+    ist_dns_addr to = doctor_asked_at(&server->ip);
+    ist_socket_address address = ist_socket_address_of(to.family, to.bytes, server->port);
+    if (ist_dns_ask_make(&ask, name, type) != IST_OK) {
         return ist_err_set(err, IST_EINVAL, "\"%.*s\" cannot be asked", IST_STRV_ARG(name));
     }
     int fd = socket(address.any.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);

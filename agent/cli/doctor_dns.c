@@ -88,38 +88,23 @@ static void write_settings(const ist_dns_resolv_conf *conf, ist_buf *out)
     ist_buf_append_str(out, conf->search_count == 0 ? " nothing" : "");
 }
 
-// The address that resolv.conf should name: the first of the door, loopback where that is every address.
-static void write_wanted(const addresses *door, ist_buf *out)
-{
-    char text[IST_DNS_ADDRESS_TEXT_SIZE];
-    bool any = ist_dns_addr_is_any(&door->items[0].ip);
-    ist_strv address = ist_strv_from(ist_dns_address_format(&door->items[0], text));
-    address = ist_strv_first(address, ist_strv_rfind(address, ':'));
-    if (ist_strv_starts_with(address, IST_STRV("["))) {
-        address = ist_strv_first(ist_strv_skip(address, 1), address.n - 2);
-    }
-    ist_buf_append_strv(out, !any                                ? address
-                             : door->items[0].ip.family == 4     ? IST_STRV("127.0.0.1")
-                                                                 : IST_STRV("::1"));
-}
-
 static void judge_order(doctor *self, const addresses *door, const ist_dns_resolv_conf *conf)
 {
     size_t at = 0;
-    ist_buf wanted = IST_BUF_INIT;
+    char text[IST_DNS_ADDRESS_TEXT_SIZE];
+    ist_dns_addr asked_at = doctor_asked_at(&door->items[0].ip); // what resolv.conf should name
+    const char *wanted = ist_dns_addr_format(&asked_at, text);
     while (at < conf->server_count && !is_agent(door, &conf->servers[at].ip)) {
         at++;
     }
-    write_wanted(door, &wanted);
-    ist_strv address = ist_buf_view(&wanted);
     if (at == conf->server_count) {
         doctor_add(self, DOCTOR_FAIL, "resolv-conf",
-                   "%s does not name the agent, so nobody asks it; write `nameserver %.*s` as its first name server",
-                   self->resolv_conf, IST_STRV_ARG(address));
+                   "%s does not name the agent, so nobody asks it; write `nameserver %s` as its first name server",
+                   self->resolv_conf, wanted);
     } else if (at != 0) {
         doctor_add(self, DOCTOR_FAIL, "resolv-conf",
-                   "%s names the agent behind others, which answer before it; make `nameserver %.*s` the first",
-                   self->resolv_conf, IST_STRV_ARG(address));
+                   "%s names the agent behind others, which answer before it; make `nameserver %s` the first",
+                   self->resolv_conf, wanted);
     } else if (conf->server_count > 1) {
         doctor_add(self, DOCTOR_WARN, "resolv-conf",
                    "%s names the agent first and %zu more; musl (Alpine) asks all at once and takes the first answer: leave "
@@ -128,7 +113,6 @@ static void judge_order(doctor *self, const addresses *door, const ist_dns_resol
     } else {
         doctor_add(self, DOCTOR_OK, "resolv-conf", "%s names the agent alone", self->resolv_conf);
     }
-    ist_buf_done(&wanted);
 }
 
 static void check_resolv_conf(doctor *self, const addresses *door)

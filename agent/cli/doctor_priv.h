@@ -17,7 +17,9 @@ typedef struct doctor_answer {
     bool is_ours; // "revision=" stands behind the question, as only _why answers
 } doctor_answer;
 
-// One question by UDP to `server`; 0.0.0.0 and :: are asked on loopback. IST_ETIMEOUT, IST_EIO and others: *err says why.
+// Where a listener is asked: at its address, on loopback where that is every address.
+ist_dns_addr doctor_asked_at(const ist_dns_addr *listener) IST_NONNULL;
+// One question by UDP to `server`, at doctor_asked_at. IST_ETIMEOUT, IST_EIO and others: *err says why.
 ist_status doctor_ask(const ist_dns_address *server, ist_strv name, uint16_t type, doctor_answer *ret_answer, ist_err *err)
     IST_NONNULL IST_MUSTCHECK;
 // Whether a packet is an answer to the question with this id and these bytes, and what it says (all but `ms`).

@@ -2,8 +2,8 @@
 #include "http_get_priv.h"
 
 #include "base/clock.h"
+#include "sockets/open.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -16,26 +16,10 @@
 
 // --- The socket -----------------------------------------------------------------------------------------------------
 
-static bool fill_address(const cli_http_request *request, struct sockaddr_storage *storage, socklen_t *length)
+static bool fill_address(const cli_http_request *request, ist_socket_address *ret_address)
 {
-    char host[INET6_ADDRSTRLEN];
-    struct sockaddr_in *v4 = (struct sockaddr_in *)storage;
-    struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)storage;
-    ist_strv name = ist_strv_equal(request->host, IST_STRV("localhost")) ? IST_STRV("127.0.0.1") : request->host;
-    memset(storage, 0, sizeof(*storage));
-    if (!ist_strv_copy(name, host, sizeof(host))) {
-        return false;
-    }
-    if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(request->port);
-        *length = sizeof(*v4);
-        return true;
-    }
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(request->port);
-    *length = sizeof(*v6);
-    return inet_pton(AF_INET6, host, &v6->sin6_addr) == 1;
+    bool local = ist_strv_equal(request->host, IST_STRV("localhost"));
+    return ist_socket_address_make(local ? IST_STRV("127.0.0.1") : request->host, request->port, ret_address);
 }
 
 // Waits for `events` until the deadline (monotonic).
@@ -122,22 +106,21 @@ static void write_request(const cli_http_request *request, ist_buf *out)
 
 static ist_status exchange(const cli_http_request *request, ist_buf *in, ist_err *err)
 {
-    struct sockaddr_storage address;
-    socklen_t length = 0;
+    ist_socket_address address;
     int64_t deadline_ms = ist_clock_now_ms(ist_clock_system()) + request->timeout_ms;
-    if (!fill_address(request, &address, &length)) {
+    if (!fill_address(request, &address)) {
         return ist_err_set(err, IST_EINVAL, "\"%.*s\" is neither an IP address nor localhost", IST_STRV_ARG(request->host));
     }
     ist_buf out = IST_BUF_INIT;
     write_request(request, &out);
     ist_status status = ist_buf_status(&out);
-    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int fd = socket(address.any.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (status != IST_OK) {
         status = ist_err_set(err, status, "out of memory");
     } else if (fd < 0) {
         status = ist_err_errno(err, errno, "cannot open a socket");
     } else {
-        status = connect_to(fd, (const struct sockaddr *)&address, length, deadline_ms, err);
+        status = connect_to(fd, (const struct sockaddr *)&address.any, address.length, deadline_ms, err);
     }
     if (status == IST_OK) {
         status = send_all(fd, ist_buf_view(&out), deadline_ms, err);

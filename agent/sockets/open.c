@@ -11,28 +11,39 @@ enum { PORT_TRIES = 16, DNS_BACKLOG = 128 };
 
 // --- Addresses ------------------------------------------------------------------------------------------------------
 
-bool ist_socket_address_make(ist_strv host, uint16_t port, ist_socket_address *ret_address)
+ist_socket_address ist_socket_address_of(uint8_t family, const uint8_t *bytes, uint16_t port)
 {
-    char text[INET6_ADDRSTRLEN];
     ist_socket_address address = {0};
     struct sockaddr_in *v4 = (struct sockaddr_in *)&address.any;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&address.any;
 
+    if (family == 6) {
+        v6->sin6_family = AF_INET6;
+        v6->sin6_port = htons(port);
+        memcpy(&v6->sin6_addr, bytes, sizeof(v6->sin6_addr));
+        address.length = sizeof(*v6);
+    } else {
+        v4->sin_family = AF_INET;
+        v4->sin_port = htons(port);
+        memcpy(&v4->sin_addr, bytes, sizeof(v4->sin_addr));
+        address.length = sizeof(*v4);
+    }
+    return address;
+}
+
+bool ist_socket_address_make(ist_strv host, uint16_t port, ist_socket_address *ret_address)
+{
+    char text[INET6_ADDRSTRLEN];
+    uint8_t bytes[sizeof(struct in6_addr)];
+
     if (!ist_strv_copy(host, text, sizeof(text))) {
         return false;
     }
-    if (inet_pton(AF_INET, text, &v4->sin_addr) == 1) {
-        v4->sin_family = AF_INET;
-        v4->sin_port = htons(port);
-        address.length = sizeof(*v4);
-    } else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1) {
-        v6->sin6_family = AF_INET6;
-        v6->sin6_port = htons(port);
-        address.length = sizeof(*v6);
-    } else {
+    bool v4 = inet_pton(AF_INET, text, bytes) == 1;
+    if (!v4 && inet_pton(AF_INET6, text, bytes) != 1) {
         return false;
     }
-    *ret_address = address;
+    *ret_address = ist_socket_address_of(v4 ? 4 : 6, bytes, port);
     return true;
 }
 

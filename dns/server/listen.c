@@ -8,26 +8,6 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-static ist_socket_address to_socket_address(const ist_dns_address *address)
-{
-    ist_socket_address made = {0};
-    struct sockaddr_in *in = (struct sockaddr_in *)&made.any;
-    struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&made.any;
-
-    if (address->ip.family == 6) {
-        in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons(address->port);
-        memcpy(&in6->sin6_addr, address->ip.bytes, 16);
-        made.length = sizeof(*in6);
-    } else {
-        in->sin_family = AF_INET;
-        in->sin_port = htons(address->port);
-        memcpy(&in->sin_addr, address->ip.bytes, 4);
-        made.length = sizeof(*in);
-    }
-    return made;
-}
-
 static ist_status explain(ist_err *err, int reason, const ist_dns_address *address, const char *protocol)
 {
     char text[IST_DNS_ADDRESS_TEXT_SIZE];
@@ -58,7 +38,7 @@ static ist_status explain(ist_err *err, int reason, const ist_dns_address *addre
 
 static ist_status open_pair(ist_dns_listener *listener, ist_dns_address *address, ist_err *err)
 {
-    ist_socket_address local = to_socket_address(address);
+    ist_socket_address local = ist_socket_address_of(address->ip.family, address->ip.bytes, address->port);
     ist_socket_kind kind;
     int fds[2];
 

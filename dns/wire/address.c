@@ -79,16 +79,21 @@ ist_status ist_dns_address_parse(ist_strv text, uint16_t default_port, ist_dns_a
     return IST_OK;
 }
 
+const char *ist_dns_addr_format(const ist_dns_addr *addr, char *buffer)
+{
+    if (inet_ntop(addr->family == 6 ? AF_INET6 : AF_INET, addr->bytes, buffer, IST_DNS_ADDRESS_TEXT_SIZE) == NULL) {
+        buffer[0] = '\0';
+    }
+    return buffer;
+}
+
 const char *ist_dns_address_format(const ist_dns_address *address, char *buffer)
 {
-    char ip[INET6_ADDRSTRLEN];
+    char ip[IST_DNS_ADDRESS_TEXT_SIZE];
     bool v6 = address->ip.family == 6;
 
-    if (inet_ntop(v6 ? AF_INET6 : AF_INET, address->ip.bytes, ip, sizeof(ip)) == NULL) {
-        ip[0] = '\0';
-    }
-    (void)snprintf(buffer, IST_DNS_ADDRESS_TEXT_SIZE, "%s%s%s:%u", v6 ? "[" : "", ip, v6 ? "]" : "",
-                   (unsigned)address->port);
+    (void)snprintf(buffer, IST_DNS_ADDRESS_TEXT_SIZE, "%s%.*s%s:%u", v6 ? "[" : "", INET6_ADDRSTRLEN,
+                   ist_dns_addr_format(&address->ip, ip), v6 ? "]" : "", (unsigned)address->port);
     return buffer;
 }
 

@@ -16,6 +16,8 @@ typedef enum ist_socket_kind {
     IST_SOCKET_HTTP,        // "::" serves IPv4 too
 } ist_socket_kind;
 
+// family: 4 or 6; bytes: 4 or 16 in network order; port: host order.
+ist_socket_address ist_socket_address_of(uint8_t family, const uint8_t *bytes, uint16_t port) IST_NONNULL;
 // A numeric IPv4 or IPv6 address. False: it is none.
 bool ist_socket_address_make(ist_strv host, uint16_t port, ist_socket_address *ret_address) IST_NONNULL;
 // The address that means all of them: "::", or "0.0.0.0" where the kernel has no IPv6, where the argument is "::".

@@ -31,6 +31,8 @@ ist_status ist_dns_addr_parse(ist_strv text, ist_dns_addr *ret_addr) IST_NONNULL
 // IST_EINVAL with a text that quotes the input and shows the form that is expected.
 ist_status ist_dns_address_parse(ist_strv text, uint16_t default_port, ist_dns_address *ret_address, ist_err *err)
     IST_NONNULL_ARGS(3) IST_MUSTCHECK;
+// "1.2.3.4" or "::1" into a buffer of IST_DNS_ADDRESS_TEXT_SIZE; returns it.
+const char *ist_dns_addr_format(const ist_dns_addr *addr, char *buffer) IST_NONNULL IST_RETURNS_NONNULL;
 // "1.2.3.4:53" or "[::1]:53" into a buffer of IST_DNS_ADDRESS_TEXT_SIZE; returns it.
 const char *ist_dns_address_format(const ist_dns_address *address, char *buffer) IST_NONNULL IST_RETURNS_NONNULL;
 bool ist_dns_addr_equal(const ist_dns_addr *a, const ist_dns_addr *b) IST_NONNULL;
