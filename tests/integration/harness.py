@@ -36,6 +36,12 @@ def binary():
     return path
 
 
+def compile_c(source, target, *flags):
+    """Builds a support program of one file (its path from the root) as `target`, and returns that."""
+    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", str(target), str(ROOT / source), *flags], check=True)
+    return target
+
+
 def wait_for(condition, what, deadline_s=DEADLINE_S):
     """Calls condition until it returns something true, and returns that."""
     end = time.monotonic() + deadline_s

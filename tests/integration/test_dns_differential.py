@@ -117,10 +117,7 @@ def agent(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def ldns_program(tmp_path_factory):
-    path = tmp_path_factory.mktemp("ldns") / "dns_parse"
-    source = harness.ROOT / "tests/support/dns_parse.c"
-    subprocess.run(["cc", "-O2", "-o", str(path), str(source), "-lldns"], check=True)
-    return str(path)
+    return harness.compile_c("tests/support/dns_parse.c", tmp_path_factory.mktemp("ldns") / "dns_parse", "-lldns")
 
 
 # --- The two parsers: for each message the lines that dns_parse.c describes ----------------------------------------------

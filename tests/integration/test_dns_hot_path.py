@@ -23,16 +23,11 @@ WINDOW_S = 10
 POD = ("--pod-namespace", "default", "--pod-ip", "10.250.0.1")
 
 
-def compile_c(source, target, *flags):
-    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", *flags, "-o", str(target), str(harness.ROOT / source)], check=True)
-    return target
-
-
 @pytest.fixture(scope="module")
 def ask_many(tmp_path_factory):
     """ask_many(agent, count): plain questions, all answered."""
     folder = tmp_path_factory.mktemp("load")
-    program = compile_c("tests/bench/dnsload.c", folder / "dnsload")
+    program = harness.compile_c("tests/bench/dnsload.c", folder / "dnsload")
     questions = folder / "questions"
     questions.write_text("\n".join(QUESTIONS) + "\n")
 
@@ -65,7 +60,7 @@ def move_an_endpoint(mesh):
 def counted_agent(start_agent, tmp_path, bookinfo):
     if b"__asan_init" in pathlib.Path(harness.binary()).read_bytes():
         pytest.skip("the sanitizer has an allocator of its own: counted in the release build")
-    library = compile_c("tests/support/hot_calls.c", tmp_path / "hot_calls.so", "-shared", "-fPIC")
+    library = harness.compile_c("tests/support/hot_calls.c", tmp_path / "hot_calls.so", "-shared", "-fPIC")
     table = tmp_path / "counts"
     agent = start_agent("--source", f"dir:{bookinfo}", *POD,
                         env={"LD_PRELOAD": str(library), "HOT_CALLS_FILE": str(table)})

@@ -26,10 +26,7 @@ FORMS = [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=py
 
 @pytest.fixture(scope="session")
 def load_program(tmp_path_factory):
-    path = tmp_path_factory.mktemp("load") / "dns_load"
-    source = harness.ROOT / "tests/support/dns_load.c"
-    subprocess.run(["cc", "-O2", "-D_GNU_SOURCE", "-o", str(path), str(source)], check=True)
-    return str(path)
+    return harness.compile_c("tests/support/dns_load.c", tmp_path_factory.mktemp("load") / "dns_load")
 
 
 def under_load(program, port, form, event):

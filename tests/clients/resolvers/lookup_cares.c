@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// ares_getaddrinfo: the same lines as lookup.c. One channel for all, as programs use it.
+// ares_getaddrinfo; lines in and out as lookup.h says. One channel for all, as programs use it.
+#include "lookup.h"
+
 #include <ares.h>
-#include <arpa/inet.h>
-#include <netdb.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/select.h>
-#include <sys/socket.h>
 
 static void on_done(void *ctx, int status, int timeouts, struct ares_addrinfo *result)
 {
@@ -18,17 +15,7 @@ static void on_done(void *ctx, int status, int timeouts, struct ares_addrinfo *r
         return;
     }
     for (const struct ares_addrinfo_node *at = result->nodes; at != NULL; at = at->ai_next) {
-        char text[INET6_ADDRSTRLEN] = "";
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        if (at->ai_family == AF_INET) {
-            memcpy(&v4, at->ai_addr, sizeof(v4));
-            (void)inet_ntop(AF_INET, &v4.sin_addr, text, sizeof(text));
-        } else {
-            memcpy(&v6, at->ai_addr, sizeof(v6));
-            (void)inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof(text));
-        }
-        (void)printf("%s%s", at == result->nodes ? "" : " ", text);
+        print_address(at->ai_addr, at == result->nodes);
     }
     (void)printf("\n");
     ares_freeaddrinfo(result);
@@ -51,25 +38,23 @@ static void wait_for(ares_channel channel)
     }
 }
 
+static void look_up(void *ctx, const char *name, int family)
+{
+    ares_channel *channel = ctx;
+    struct ares_addrinfo_hints hints = {.ai_family = family, .ai_socktype = SOCK_STREAM};
+
+    ares_getaddrinfo(*channel, name, "80", &hints, on_done, NULL);
+    wait_for(*channel);
+}
+
 int main(void)
 {
-    char name[256];
-    int family = 0;
-    int times = 0;
     ares_channel channel;
 
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS || ares_init(&channel) != ARES_SUCCESS) {
         return 1;
     }
-    while (scanf("%255s %d %d", name, &family, &times) == 3) {
-        struct ares_addrinfo_hints hints = {.ai_family = family == 4 ? AF_INET : family == 6 ? AF_INET6 : AF_UNSPEC,
-                                            .ai_socktype = SOCK_STREAM};
-        for (int i = 0; i < times; i++) {
-            ares_getaddrinfo(channel, name, "80", &hints, on_done, NULL);
-            wait_for(channel);
-        }
-        (void)fflush(stdout);
-    }
+    look_up_all(look_up, &channel);
     ares_destroy(channel);
     return 0;
 }
