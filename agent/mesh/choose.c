@@ -84,8 +84,9 @@ static ist_status apply_hash(const ist_mesh_selection *selection, ist_arena *are
     if (choice->hash != IST_MESH_HASH_HASHED) {
         return IST_OK;
     }
-    ist_status status =
-        ist_mesh_hash_pick(destination->cluster, destination->endpoints, hash, arena, &choice->hash, &index);
+    const ist_mesh_hash_hosts hosts = {
+        .cluster = destination->cluster, .endpoints = destination->endpoints, .place = selection->place};
+    ist_status status = ist_mesh_hash_pick(&hosts, hash, arena, &choice->hash, &index);
     if (status == IST_OK && choice->hash == IST_MESH_HASH_HASHED) {
         choice->pick = pick_of(selection, destination, index);
     }

@@ -32,6 +32,7 @@ typedef struct host {
 typedef struct pick_ctx {
     const ist_mesh_cluster *cluster;
     const ist_mesh_endpoints *endpoints;
+    const ist_mesh_place *place; // the pod's
     uint32_t priority;
     bool panic;
     host *hosts;
@@ -108,12 +109,33 @@ static int compare_localities(const void *a, const void *b)
     return order != 0 ? order : ist_strv_compare(left->subzone, right->subzone);
 }
 
-// With locality weights: in the order of the localities' names, each with its weight as it is; unlike the other balancers
-// these do not lower it with the health inside, and keep to it in panic. All weights zero: nobody takes part.
+static bool is_at(const ist_mesh_locality *locality, const ist_mesh_place *place)
+{
+    return ist_strv_equal(locality->region, place->region) && ist_strv_equal(locality->zone, place->zone) &&
+           ist_strv_equal(locality->subzone, place->subzone);
+}
+
+// In the order of their names, but our own one first (Envoy: PriorityStateManager::updateClusterPrioritySet).
+static void sort_localities(const pick_ctx *ctx, const ist_mesh_locality **localities, uint32_t count)
+{
+    uint32_t own = 0;
+    qsort(localities, count, sizeof(*localities), compare_localities);
+    while (own < count && !is_at(localities[own], ctx->place)) {
+        own++;
+    }
+    if (own < count) {
+        const ist_mesh_locality *first = localities[own];
+        memmove(localities + 1, localities, own * sizeof(*localities));
+        localities[0] = first;
+    }
+}
+
+// With locality weights: in that order, each with its weight as it is; unlike the other balancers these do not lower it with
+// the health inside, and keep to it in panic. All weights zero: nobody takes part.
 static void add_weighted(pick_ctx *ctx, const ist_mesh_locality **localities, uint32_t count)
 {
     uint64_t total = 0;
-    qsort(localities, count, sizeof(*localities), compare_localities);
+    sort_localities(ctx, localities, count);
     for (uint32_t i = 0; i < count; i++) {
         total += localities[i]->weight;
     }
@@ -364,9 +386,10 @@ static ist_status pick_in_table(const pick_ctx *ctx, uint64_t hash, ist_arena *a
 
 // --- Pick -----------------------------------------------------------------------------------------------------------
 
-ist_status ist_mesh_hash_pick(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints, uint64_t hash,
-                              ist_arena *arena, ist_mesh_hash_result *ret_result, uint32_t *ret_index)
+ist_status ist_mesh_hash_pick(const ist_mesh_hash_hosts *hosts, uint64_t hash, ist_arena *arena,
+                              ist_mesh_hash_result *ret_result, uint32_t *ret_index)
 {
+    const ist_mesh_cluster *cluster = hosts->cluster;
     bool ring = cluster->lb == IST_MESH_LB_RING_HASH;
     if ((!ring && cluster->lb != IST_MESH_LB_MAGLEV) || cluster->hash_unsupported) {
         *ret_result = cluster->hash_unsupported ? IST_MESH_HASH_UNSUPPORTED : IST_MESH_HASH_NOT_HASHED;
@@ -374,10 +397,13 @@ ist_status ist_mesh_hash_pick(const ist_mesh_cluster *cluster, const ist_mesh_en
     }
     ist_mesh_priority_load *loads = NULL;
     uint32_t priorities = 0;
-    if (ist_mesh_priority_loads(cluster, endpoints, arena, &loads, &priorities) != IST_OK) {
+    if (ist_mesh_priority_loads(cluster, hosts->endpoints, arena, &loads, &priorities) != IST_OK) {
         return IST_ENOMEM;
     }
-    pick_ctx ctx = {.cluster = cluster, .endpoints = endpoints, .priority = priority_at(loads, priorities, hash)};
+    pick_ctx ctx = {.cluster = cluster,
+                    .endpoints = hosts->endpoints,
+                    .place = hosts->place,
+                    .priority = priority_at(loads, priorities, hash)};
     ctx.panic = loads[ctx.priority].panic;
     if (collect(&ctx, arena) != IST_OK) {
         return IST_ENOMEM;

@@ -86,6 +86,9 @@ static policy_object *pack_policy(ist_mesh_pack *pack, const ist_mesh_policy *po
     body.domain = ist_mesh_pack_strv(pack, policy->domain.n != 0 ? policy->domain : IST_STRV("cluster.local"));
     body.identity = ist_mesh_pack_strv(pack, policy->identity);
     body.source = ist_mesh_pack_strv(pack, policy->source);
+    body.place.region = ist_mesh_pack_strv(pack, policy->place.region);
+    body.place.zone = ist_mesh_pack_strv(pack, policy->place.zone);
+    body.place.subzone = ist_mesh_pack_strv(pack, policy->place.subzone);
     body.services = pack_services(pack, policy);
     body.contexts = pack_contexts(pack, policy);
     body.names = pack_names(pack, policy);

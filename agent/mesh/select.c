@@ -138,6 +138,7 @@ static ist_status choose_targets(chooser *c, const ist_mesh_query *query)
     if (status != IST_OK) {
         return status;
     }
+    c->made.place = &ist_mesh_view_policy(c->view)->place;
     if (c->made.request.source.n == 0) {
         c->made.request.source = ist_mesh_view_policy(c->view)->source;
     }

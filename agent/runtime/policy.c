@@ -177,6 +177,7 @@ static ist_mesh_policy policy_for_all(const ist_options *options, const identity
         .domain = who->node.domain,
         .identity = who->pod_dot_namespace,
         .source = ist_strv_trim(ist_strv_cut(&addresses, ',', NULL)),
+        .place = {.region = who->node.region, .zone = who->node.zone, .subzone = who->node.subzone},
         .unmatched = (ist_mesh_unmatched)(1 + ist_options_choice(options, IST_OPT_UNMATCHED)),
         .empty_subset = (ist_mesh_empty_subset)(1 + ist_options_choice(options, IST_OPT_EMPTY_SUBSET)),
         .dns = (ist_mesh_addresses)ist_options_choice(options, IST_OPT_DNS_ANSWER),

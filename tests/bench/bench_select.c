@@ -94,6 +94,8 @@ static void run_pick(bench *b, const char *what, const ist_mesh_cluster *cluster
     }
     const ist_mesh_endpoints endpoints = {
         .items = b->endpoints, .localities = &all, .count = count, .locality_count = 1};
+    const ist_mesh_place place = {.region = IST_STRV_INIT("r1")};
+    const ist_mesh_hash_hosts hosts = {.cluster = cluster, .endpoints = &endpoints, .place = &place};
     uint64_t rounds = 0;
     int64_t start_us = ist_clock_now_us();
     int64_t spent_us = 0;
@@ -101,7 +103,7 @@ static void run_pick(bench *b, const char *what, const ist_mesh_cluster *cluster
         ist_mesh_hash_result result = _IST_MESH_HASH_RESULT_MAX;
         uint32_t index = 0;
         ist_arena_clear(b->arena);
-        if (ist_mesh_hash_pick(cluster, &endpoints, ist_hash_u64(rounds), b->arena, &result, &index) != IST_OK ||
+        if (ist_mesh_hash_pick(&hosts, ist_hash_u64(rounds), b->arena, &result, &index) != IST_OK ||
             result != IST_MESH_HASH_HASHED) {
             printf("%s: %s\n", what, ist_mesh_hash_result_name(result));
             return;

@@ -47,6 +47,7 @@ static void check_pick(input *in, uint64_t hash)
     static const uint32_t sizes[] = {0, 1, 2, 3, 7, 11, 100, 257}; // Maglev takes the primes above 2
     ist_mesh_endpoint items[MAX_ENDPOINTS] = {{0}};
     ist_mesh_locality places[2] = {{.weight = 0}};
+    const ist_mesh_place nowhere = {.region = IST_STRV_INIT("")};
     ist_mesh_endpoints endpoints = {.items = items, .localities = places, .locality_count = 2};
     uint8_t flags = take_byte(in);
     ist_mesh_cluster cluster = {.lb = (flags & 1) != 0 ? IST_MESH_LB_RING_HASH : IST_MESH_LB_MAGLEV};
@@ -70,7 +71,8 @@ static void check_pick(input *in, uint64_t hash)
     require(arena != NULL);
     ist_mesh_hash_result result = _IST_MESH_HASH_RESULT_MAX;
     uint32_t index = UINT32_MAX;
-    require(ist_mesh_hash_pick(&cluster, &endpoints, hash, arena, &result, &index) == IST_OK);
+    const ist_mesh_hash_hosts hosts = {.cluster = &cluster, .endpoints = &endpoints, .place = &nowhere};
+    require(ist_mesh_hash_pick(&hosts, hash, arena, &result, &index) == IST_OK);
     if (result == IST_MESH_HASH_HASHED) {
         require(index < endpoints.count && items[index].weight != 0 && items[index].flags == 0);
     } else {

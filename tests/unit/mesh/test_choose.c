@@ -24,10 +24,12 @@ static const ist_mesh_port PORT = {.number = 80};
 static const ist_mesh_hash_policy BY_USER = {.kind = IST_MESH_HASH_HEADER, .name = S("user")};
 static const ist_mesh_route ROUTE = {.hash_policies = &BY_USER, .hash_policy_count = 1};
 
+static const ist_mesh_place NOWHERE;
+
 static ist_mesh_selection selection_of(const ist_mesh_pick *picks, uint32_t count)
 {
     return (ist_mesh_selection){
-        .service = &SERVICE, .port = &PORT, .route = &ROUTE, .picks = picks, .pick_count = count};
+        .service = &SERVICE, .port = &PORT, .place = &NOWHERE, .route = &ROUTE, .picks = picks, .pick_count = count};
 }
 
 static void two_decks_give_each_endpoint_twice_its_slots(void **state)

@@ -12,6 +12,7 @@ typedef struct mesh {
     ist_mesh_endpoints endpoints;
     ist_mesh_endpoint items[MAX_ENDPOINTS];
     ist_mesh_locality localities[MAX_LOCALITIES];
+    ist_mesh_place place;
     ist_arena *arena;
 } mesh;
 
@@ -88,13 +89,19 @@ static void build(mesh *m, const ist_mesh_cluster *cluster, const char *text, is
     }
 }
 
+static ist_status pick_in(const mesh *m, uint64_t hash, ist_mesh_hash_result *ret_result, uint32_t *ret_index)
+{
+    const ist_mesh_hash_hosts hosts = {.cluster = &m->cluster, .endpoints = &m->endpoints, .place = &m->place};
+    return ist_mesh_hash_pick(&hosts, hash, m->arena, ret_result, ret_index);
+}
+
 // The pick as a letter: 'a' is the first endpoint, '-' nobody.
 static char pick(mesh *m, uint64_t hash)
 {
     ist_mesh_hash_result result = _IST_MESH_HASH_RESULT_MAX;
     uint32_t index = UINT32_MAX;
     ist_arena_clear(m->arena);
-    assert_int_equal(ist_mesh_hash_pick(&m->cluster, &m->endpoints, hash, m->arena, &result, &index), IST_OK);
+    assert_int_equal(pick_in(m, hash, &result, &index), IST_OK);
     if (result == IST_MESH_HASH_NO_HOST) {
         return '-';
     }
@@ -517,7 +524,7 @@ static ist_mesh_hash_result pick_result(ist_arena *arena, const ist_mesh_cluster
     ist_mesh_hash_result result = _IST_MESH_HASH_RESULT_MAX;
     uint32_t index = 0;
     build(&m, cluster, endpoints, arena);
-    assert_int_equal(ist_mesh_hash_pick(&m.cluster, &m.endpoints, 1, arena, &result, &index), IST_OK);
+    assert_int_equal(pick_in(&m, 1, &result, &index), IST_OK);
     return result;
 }
 
@@ -551,6 +558,28 @@ static void cluster_that_cannot_be_followed_says_so(void **state)
     }
 }
 
+// Which host has the entry that does not divide is decided by the order, in which the own locality is the first.
+static void own_locality_is_first_in_a_ring(void **state)
+{
+    static const char LAST[] = "a/0/37 127.0.0.1=3 127.0.0.2=7 | z/0/63 127.0.0.3=5 127.0.0.4=11 127.0.0.5=13";
+    static const char FIRST[] = "a/0/37 127.0.0.1=3 127.0.0.2=7 | 0/0/63 127.0.0.3=5 127.0.0.4=11 127.0.0.5=13";
+    ist_mesh_cluster cluster = {.lb = IST_MESH_LB_RING_HASH, .ring_size = 16, .locality_weighted = true};
+    mesh foreign;
+    mesh own;
+    mesh renamed;
+    uint32_t moved = 0;
+    build(&foreign, &cluster, LAST, *state);
+    build(&own, &cluster, LAST, *state);
+    build(&renamed, &cluster, FIRST, *state);
+    own.place.region = IST_STRV("z");
+    for (uint64_t i = 0; i < 1024; i++) {
+        uint64_t hash = ist_hash_u64(i);
+        assert_int_equal(pick(&own, hash), pick(&renamed, hash));
+        moved += pick(&own, hash) != pick(&foreign, hash) ? 1 : 0;
+    }
+    assert_int_not_equal(moved, 0);
+}
+
 static void gateways_are_in_no_ring_and_no_table(void **state)
 {
     static const ist_mesh_lb lbs[] = {IST_MESH_LB_RING_HASH, IST_MESH_LB_MAGLEV};
@@ -581,7 +610,7 @@ static ist_status pick_once(void *ctx)
     build(&m, cluster, "/0/0 127.1.0.1=1 127.1.0.2=2 127.1.0.3=3", arena);
     ist_mesh_hash_result result = _IST_MESH_HASH_RESULT_MAX;
     uint32_t index = UINT32_MAX;
-    ist_status status = ist_mesh_hash_pick(&m.cluster, &m.endpoints, 77, arena, &result, &index);
+    ist_status status = pick_in(&m, 77, &result, &index);
     assert_int_equal(result, status == IST_OK ? IST_MESH_HASH_HASHED : _IST_MESH_HASH_RESULT_MAX);
     assert_true(status == IST_OK ? index < 3 : index == UINT32_MAX);
     ist_arena_free(arena);
@@ -609,6 +638,7 @@ int main(void)
         cmocka_unit_test(joined_header_that_is_too_long_is_not_hashed),
         cmocka_unit_test(results_have_names),
         cmocka_unit_test(cluster_that_cannot_be_followed_says_so),
+        cmocka_unit_test(own_locality_is_first_in_a_ring),
         cmocka_unit_test(gateways_are_in_no_ring_and_no_table),
         cmocka_unit_test(lack_of_memory_leaves_the_results_untouched),
     };

@@ -29,6 +29,13 @@ typedef struct ist_mesh_endpoint {
     uint8_t address[16];
 } ist_mesh_endpoint;
 
+// Where somebody is; empty parts are not known.
+typedef struct ist_mesh_place {
+    ist_strv region;
+    ist_strv zone;
+    ist_strv subzone;
+} ist_mesh_place;
+
 // Endpoints of one locality stand together: [first, first + count).
 typedef struct ist_mesh_locality {
     ist_strv region;

@@ -37,8 +37,14 @@ const char *ist_mesh_hash_result_name(ist_mesh_hash_result result) IST_RETURNS_N
 ist_mesh_hash_result ist_mesh_request_hash(const ist_mesh_hash_policy *policies, uint32_t policy_count,
                                            const ist_mesh_request *request, uint64_t *ret_hash) IST_NONNULL_ARGS(3, 4);
 
+// The hosts among which a hash picks, and where the proxy stands that would do it (its own locality comes first).
+typedef struct ist_mesh_hash_hosts {
+    const ist_mesh_cluster *cluster;
+    const ist_mesh_endpoints *endpoints;
+    const ist_mesh_place *place;
+} ist_mesh_hash_hosts;
+
 // The endpoint of this hash: *ret_index is an index into endpoints->items, set with HASHED only. IST_ENOMEM: the arena is
 // full, neither result is set.
-ist_status ist_mesh_hash_pick(const ist_mesh_cluster *cluster, const ist_mesh_endpoints *endpoints, uint64_t hash,
-                              ist_arena *arena, ist_mesh_hash_result *ret_result,
-                              uint32_t *ret_index) IST_NONNULL IST_MUSTCHECK;
+ist_status ist_mesh_hash_pick(const ist_mesh_hash_hosts *hosts, uint64_t hash, ist_arena *arena,
+                              ist_mesh_hash_result *ret_result, uint32_t *ret_index) IST_NONNULL IST_MUSTCHECK;

@@ -5,6 +5,7 @@
 // and a new revision. Immutable once given to the builder; reference-counted by the views (writer thread only).
 #pragma once
 
+#include "mesh/endpoint.h"
 #include "mesh/request.h"
 #include "mesh/types.h"
 
@@ -62,6 +63,7 @@ typedef struct ist_mesh_policy {
     ist_strv domain;     // "cluster.local"
     ist_strv identity;   // this pod's stable identity (POD.NS): seeds rendezvous choices and decks
     ist_strv source;     // the pod's address as text, for consistent hashing by source IP; empty = not known
+    ist_mesh_place place; // the pod's locality, which Envoy puts first in a ring
     ist_mesh_unmatched unmatched;
     ist_mesh_empty_subset empty_subset;
     ist_mesh_addresses dns;

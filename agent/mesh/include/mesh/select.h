@@ -58,6 +58,7 @@ typedef struct ist_mesh_selection {
     ist_mesh_basis basis;
     const ist_mesh_context *context; // that was used
     ist_mesh_rules rules;            // that hold for the service
+    const ist_mesh_place *place;     // the pod's; lives as long as the view
     ist_mesh_request request;        // question and context together; what neither gives is empty, but authority
     const ist_mesh_virtual_host *virtual_host; // NULL unless basis is ROUTE, RESPONSE or UNMATCHED
     const ist_mesh_route *route;               // NULL where nothing matched
