@@ -5,6 +5,8 @@
 #include "base/log.h"
 #include "dns_wire/reply.h"
 
+#include <string.h>
+
 void ist_dns_serve_refresh_view(ist_dns_server *server)
 {
     server->view = ist_mesh_reader_view(&server->reader);
@@ -38,7 +40,32 @@ static ist_dns_served forward(ist_dns_server *server, const ist_dns_query *query
     return (ist_dns_served){.length = output->length, .source = SOURCE_UPSTREAM};
 }
 
-ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdict, const ist_dns_query *query,
+ist_dns_addr ist_dns_serve_peer(const struct sockaddr_storage *peer)
+{
+    const void *any = peer;
+    const struct sockaddr_in *v4 = any;
+    const struct sockaddr_in6 *v6 = any;
+    ist_dns_addr addr = {.family = peer->ss_family == AF_INET6 ? 6 : 4};
+
+    if (addr.family == 6) {
+        memcpy(addr.bytes, &v6->sin6_addr, 16);
+    } else {
+        memcpy(addr.bytes, &v4->sin_addr, 4);
+    }
+    return addr;
+}
+
+static void complete_cookie(const ist_dns_server *server, ist_dns_query *query, const ist_dns_client *client)
+{
+    if (query->cookie_sent > 0) {
+        ist_dns_addr peer =
+            client->connection != NULL ? client->connection->peer : ist_dns_serve_peer(&client->peer);
+        uint32_t now_s = (uint32_t)(ist_clock_wall_ms(ist_clock_system()) / 1000); // of the cookie: 32 bits, RFC 9018
+        ist_dns_cookie_complete(&server->cookie_key, now_s, &peer, query);
+    }
+}
+
+ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdict, ist_dns_query *query,
                                    const ist_dns_client *client, ist_dns_output *output)
 {
     if (verdict == IST_DNS_QUERY_DROP) {
@@ -46,6 +73,7 @@ ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdi
     }
     bool tcp = client->connection != NULL;
     ist_dns_stats_request(&server->stats, tcp, tcp ? client->connection->v6 : client->listener->v6, query->type);
+    complete_cookie(server, query, client);
     if (!tcp) {
         output->limit = query->udp_size;
     }

@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "base/random.h"
 
 #include <string.h>
 
@@ -91,6 +92,7 @@ ist_status ist_dns_server_new(const ist_dns_server_args *args, ist_dns_server **
         (void)ist_err_set(err, IST_ENOMEM, "out of memory");
         goto out;
     }
+    server->cookie_key = (ist_dns_cookie_key){{ist_random_u64(), ist_random_u64()}};
     ist_dns_stats_init(&server->stats, args->metrics);
     status = open_listeners(server, err);
     if (status != IST_OK) {

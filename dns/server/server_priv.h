@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "dns_wire/cookie.h"
 
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -93,6 +94,7 @@ typedef struct ist_dns_connection {
     uint64_t generation;                 // of this use of the struct: late replies compare it
     int64_t active_ms;
     uint32_t pending; // queries that wait for an upstream
+    ist_dns_addr peer;
     bool v6;
     bool read_closed;
     size_t in_length;
@@ -129,6 +131,7 @@ struct ist_dns_server {
     const ist_mesh_view *view; // of this turn
     ist_loop_job refresh;
     ist_dns_stats stats;
+    ist_dns_cookie_key cookie_key; // drawn at the start
     bool started;
     bool warned_no_upstream;
     ist_dns_listener listeners[IST_DNS_LISTEN_MAX];
@@ -160,7 +163,8 @@ typedef struct ist_dns_served {
     size_t length; // of the reply; 0 = none (now)
     ist_dns_answer_source source;
 } ist_dns_served;
-ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdict, const ist_dns_query *query,
+// Sets the parts of the query that the reply's OPT will say.
+ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdict, ist_dns_query *query,
                                    const ist_dns_client *client, ist_dns_output *output);
 // The same from the bytes of a TCP message. `client` says where a later reply would go; it is copied only where the query
 // is forwarded.
@@ -171,6 +175,9 @@ size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pen
                               ist_strv packet, ist_dns_output *output);
 void ist_dns_serve_refresh_view(ist_dns_server *server);
 uint8_t *ist_dns_serve_scratch(ist_dns_server *server); // NULL on ENOMEM
+
+// The IP address of a peer; IPv4-mapped ones stay as they are.
+ist_dns_addr ist_dns_serve_peer(const struct sockaddr_storage *peer);
 
 // --- pending.c
 // IST_ELIMIT, IST_ENOMEM, IST_ENOTFOUND (no upstream).

@@ -265,7 +265,7 @@ static ist_dns_connection *take_connection(ist_dns_server *server)
     return IST_NEW(ist_dns_connection);
 }
 
-static void add_connection(ist_dns_listener *listener, int fd)
+static void add_connection(ist_dns_listener *listener, int fd, const struct sockaddr_storage *peer)
 {
     ist_dns_server *server = listener->server;
     int on = 1;
@@ -279,6 +279,7 @@ static void add_connection(ist_dns_listener *listener, int fd)
     new->server = server;
     new->io = (ist_loop_io){.ready = on_ready, .ctx = new, .fd = fd, .events = EPOLLIN};
     new->pending = 0;
+    new->peer = ist_dns_serve_peer(peer);
     new->v6 = listener->v6;
     new->read_closed = false;
     new->in_length = 0;
@@ -347,9 +348,11 @@ void ist_dns_tcp_accept(void *ctx, uint32_t events)
 
     (void)events; // accept says what is wrong
     for (int i = 0; i < ACCEPTS_MAX; i++) {
-        int fd = accept4(listener->tcp.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage peer = {0};
+        socklen_t peer_bytes = sizeof(peer);
+        int fd = accept4(listener->tcp.fd, (struct sockaddr *)&peer, &peer_bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            add_connection(listener, fd);
+            add_connection(listener, fd, &peer);
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
             on_accept_failed(listener);
             break;

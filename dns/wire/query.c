@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns_wire/query.h"
 
+#include <string.h>
+
 #include "base/cursor.h"
 #include "name_priv.h"
 
-enum { OPTION_COOKIE = 10, OPTION_KEEPALIVE = 11 };
-enum { COOKIE_CLIENT_BYTES = 8, COOKIE_MIN_BYTES = 16, COOKIE_MAX_BYTES = 40 };
+enum { COOKIE_MIN_BYTES = 16, COOKIE_MAX_BYTES = 40 }; // with a server's part (RFC 7873 section 4)
 enum { LABEL_MAX = 63, WIRE_NAME_MAX = 255 };
 
 // Lower-case byte of a host label; 0 = not one.
@@ -66,8 +67,20 @@ static bool parse_name(ist_cursor *in, ist_dns_query *query)
     return true;
 }
 
-// Options must fill the record exactly, and a cookie must have a legal length (RFC 7873 5.2.2). All are ignored but the wish
-// to know how long a connection may idle (RFC 7828 3.3.2, which gives the client's own figure no meaning).
+// RFC 7873 5.2: a length that is none of a cookie's is an error, and only the first cookie counts.
+static bool take_cookie(const uint8_t *bytes, size_t size, ist_dns_query *query)
+{
+    if (size != IST_DNS_COOKIE_CLIENT_BYTES && (size < COOKIE_MIN_BYTES || size > COOKIE_MAX_BYTES)) {
+        return false;
+    }
+    if (query->cookie_sent == 0) {
+        query->cookie_sent = (uint8_t)size;
+        memcpy(query->cookie, bytes, size < IST_DNS_COOKIE_BYTES ? size : IST_DNS_COOKIE_BYTES);
+    }
+    return true;
+}
+
+// Options must fill the record exactly; those that we do not know are ignored.
 static bool take_options(const uint8_t *bytes, size_t length, ist_dns_query *query)
 {
     ist_cursor in = ist_cursor_over(bytes, length);
@@ -75,15 +88,11 @@ static bool take_options(const uint8_t *bytes, size_t length, ist_dns_query *que
     while (ist_cursor_left(&in) > 0) {
         uint16_t code = ist_cursor_u16(&in);
         uint16_t size = ist_cursor_u16(&in);
-        ist_cursor_skip(&in, size);
-        if (in.failed) {
+        const uint8_t *body = ist_cursor_bytes(&in, size);
+        if (in.failed || (code == IST_DNS_OPTION_COOKIE && !take_cookie(body, size, query))) {
             return false;
         }
-        if (code == OPTION_COOKIE && size != COOKIE_CLIENT_BYTES &&
-            (size < COOKIE_MIN_BYTES || size > COOKIE_MAX_BYTES)) {
-            return false;
-        }
-        query->asks_keepalive = query->asks_keepalive || code == OPTION_KEEPALIVE;
+        query->asks_keepalive = query->asks_keepalive || code == IST_DNS_OPTION_KEEPALIVE;
     }
     return true;
 }
@@ -142,7 +151,12 @@ static uint16_t parse_body(ist_cursor *in, ist_dns_query *query)
     if ((query->flags & IST_DNS_FLAG_OPCODE) != 0) {
         return IST_DNS_NOTIMP;
     }
+    if (questions == 0 && parse_records(in, before_additional, additional, query) == IST_DNS_NOERROR &&
+        query->cookie_sent > 0) {
+        return IST_DNS_NOERROR; // RFC 7873 5.4: asks for a cookie and nothing else
+    }
     if (questions != 1 || !parse_name(in, query)) { // RFC 9619
+        query->has_edns = false;
         return IST_DNS_FORMERR;
     }
     query->type = ist_cursor_u16(in);
@@ -171,14 +185,16 @@ ist_dns_verdict ist_dns_query_parse(const uint8_t *packet, size_t length, ist_dn
     query->udp_size = IST_DNS_UDP_MIN;
     query->has_edns = false;
     query->dnssec_ok = false;
+    query->cookie_complete = false;
     query->asks_keepalive = false;
+    query->cookie_sent = 0;
     query->keepalive_ds = 0;
     query->is_host = false;
     query->has_underscore = false;
     query->name_length = 0;
     query->name[0] = '\0';
     query->rcode = parse_body(&in, query);
-    return query->rcode == IST_DNS_NOERROR ? IST_DNS_QUERY_OK : IST_DNS_QUERY_ERROR;
+    return query->rcode == IST_DNS_NOERROR && query->question_length > 0 ? IST_DNS_QUERY_OK : IST_DNS_QUERY_ERROR;
 }
 
 ist_strv ist_dns_query_name(const ist_dns_query *query)

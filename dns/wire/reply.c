@@ -5,7 +5,6 @@
 
 #include "name_priv.h"
 
-enum { OPTION_KEEPALIVE = 11, KEEPALIVE_BYTES = 6 };
 enum { HEAD_BYTES = 12, TXT_STRING_MAX = 255, POINTER = 0xC000, POINTER_MAX = 0x3FFF };
 enum { SOA_REFRESH_S = 7200, SOA_RETRY_S = 1800, SOA_EXPIRE_S = 86400 };
 
@@ -15,10 +14,16 @@ static void put_u16(uint8_t *at, uint32_t value)
     at[1] = (uint8_t)value;
 }
 
+// Room for OPT and the options that the reply will have.
 static size_t opt_bytes(const ist_dns_query *query)
 {
-    size_t options = query->keepalive_ds != 0 ? KEEPALIVE_BYTES : 0;
-    return query->has_edns ? IST_DNS_OPT_BYTES + options : 0;
+    size_t bytes = IST_DNS_OPT_BYTES;
+
+    if (!query->has_edns) {
+        return 0;
+    }
+    bytes += query->cookie_complete ? IST_DNS_OPTION_HEAD_BYTES + IST_DNS_COOKIE_BYTES : 0;
+    return bytes + (query->keepalive_ds != 0 ? IST_DNS_OPTION_HEAD_BYTES + sizeof(uint16_t) : 0);
 }
 
 void ist_dns_reply_begin(ist_dns_reply *reply, const ist_dns_query *query, uint8_t *buffer, size_t limit)
@@ -39,26 +44,34 @@ void ist_dns_reply_begin(ist_dns_reply *reply, const ist_dns_query *query, uint8
     ist_writer_bytes(&reply->out, query->packet + IST_DNS_HEADER_BYTES, query->question_length);
 }
 
-// RFC 6891 6.1.2: root, type, our size, extended rcode, version 0, DO as the client sent it; no option but the
-// time that an idle connection has (RFC 7828).
+static void write_option_head(ist_writer *out, uint16_t code, size_t bytes)
+{
+    ist_writer_u16(out, code);
+    ist_writer_u16(out, (uint16_t)bytes);
+}
+
+// RFC 6891 6.1.2: root, type, our size, extended rcode, version 0, DO as the client sent it; the options that we answer.
 static void write_opt(ist_dns_reply *reply)
 {
-    uint8_t opt[IST_DNS_OPT_BYTES + KEEPALIVE_BYTES] = {0};
-    size_t length = opt_bytes(reply->query);
+    const ist_dns_query *query = reply->query;
+    uint8_t opt[IST_DNS_OPT_BYTES] = {0};
 
     put_u16(opt + 1, IST_DNS_TYPE_OPT);
     put_u16(opt + 3, IST_DNS_UDP_MAX);
     opt[5] = (uint8_t)(reply->rcode >> 4);
-    opt[7] = reply->query->dnssec_ok ? 0x80 : 0;
-    if (length > IST_DNS_OPT_BYTES) {
-        put_u16(opt + 9, KEEPALIVE_BYTES);
-        put_u16(opt + 11, OPTION_KEEPALIVE);
-        put_u16(opt + 13, 2);
-        put_u16(opt + 15, reply->query->keepalive_ds);
-    }
+    opt[7] = query->dnssec_ok ? 0x80 : 0;
+    put_u16(opt + 9, (uint32_t)(reply->reserved - IST_DNS_OPT_BYTES));
     reply->out.capacity += reply->reserved;
     reply->reserved = 0;
-    ist_writer_bytes(&reply->out, opt, length);
+    ist_writer_bytes(&reply->out, opt, sizeof(opt));
+    if (query->cookie_complete) {
+        write_option_head(&reply->out, IST_DNS_OPTION_COOKIE, IST_DNS_COOKIE_BYTES);
+        ist_writer_bytes(&reply->out, query->cookie, IST_DNS_COOKIE_BYTES);
+    }
+    if (query->keepalive_ds != 0) {
+        write_option_head(&reply->out, IST_DNS_OPTION_KEEPALIVE, sizeof(uint16_t));
+        ist_writer_u16(&reply->out, query->keepalive_ds);
+    }
     reply->counts[IST_DNS_ADDITIONAL]++;
 }
 

@@ -23,9 +23,9 @@ import dns.wire
 import pytest
 import yaml
 
+import dnswire as wire
 import harness
 import objects
-import test_dns_wire as wire
 
 HOSTS = [wire.HOST, "details", "details.default", wire.HEADLESS, wire.BIG, "reviews", "reviews.default.svc.cluster.local",
          "dual", "old", "old.default.svc.cluster.local", "outside", "a.wild.example.com", "b.c.wild.example.com",

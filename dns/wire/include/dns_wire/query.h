@@ -6,6 +6,7 @@
 // What happens to which packet (RFC 1035, 6891, 7873, 8906, 9619):
 //   shorter than a header, or a response (QR)        DROP: answering would make loops
 //   opcode other than QUERY                          NOTIMP, header only
+//   no question, but a cookie (RFC 7873 5.4)         NOERROR, header and OPT
 //   not exactly one question, broken question        FORMERR, header only
 //   broken record, two OPT, bad cookie length        FORMERR
 //   EDNS version above 0                             BADVERS with OPT
@@ -39,8 +40,11 @@ typedef struct ist_dns_query {
     uint16_t udp_size;        // what the client takes by UDP: 512 to 1232, whatever it said
     bool has_edns;
     bool dnssec_ok;           // the DO bit
-    bool asks_keepalive;      // edns-tcp-keepalive (RFC 7828) stood in the query
-    uint16_t keepalive_ds;    // the answer to that in units of 100 ms; 0 = none. Set by the owner of a TCP connection
+    bool cookie_complete;     // set by ist_dns_cookie_complete: the reply carries `cookie`
+    bool asks_keepalive;     // edns-tcp-keepalive (RFC 7828)
+    uint8_t cookie_sent;      // length of the cookie that came; 0 = none
+    uint8_t cookie[IST_DNS_COOKIE_BYTES];
+    uint16_t keepalive_ds; // for the transport to set (TCP): the reply says it; 0 = nothing
     bool is_host;             // `name` is usable: labels of letters, digits, '-' and '_' only; else the name is not ours
     bool has_underscore;      // some label starts with '_'
     uint16_t name_length;

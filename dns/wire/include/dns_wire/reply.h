@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Writes the reply to a parsed query into a fixed buffer: header, the question byte for byte (0x20 keeps working), records
-// with owners compressed to the question, OPT exactly where the query had one. Each record function writes the whole
-// record or nothing and says whether it fitted; what to leave out, or whether to set TC, is the caller's decision.
+// with owners compressed to the question, OPT exactly where the query had one (with cookie and keepalive where the query
+// holds them). Each record function writes the whole record or nothing and says whether it fitted; what to leave out, or
+// whether to set TC, is the caller's decision.
 // Pure; allocates nothing; any thread. Use: begin, records in section order, end.
 //
 // Owners are offsets in the message: IST_DNS_OWNER_QUESTION, the offset of one of the question's suffixes

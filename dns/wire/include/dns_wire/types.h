@@ -58,3 +58,7 @@ enum {
 #define IST_DNS_UDP_MAX 1232       // what we send at most by UDP, and offer upstream (DNS flag day 2020)
 #define IST_DNS_TCP_MAX 65535
 #define IST_DNS_OPT_BYTES 11       // an OPT record without options
+
+// EDNS options that we know (RFC 7873, 7828); each has four bytes in front of it.
+enum { IST_DNS_OPTION_COOKIE = 10, IST_DNS_OPTION_KEEPALIVE = 11, IST_DNS_OPTION_HEAD_BYTES = 4 };
+enum { IST_DNS_COOKIE_CLIENT_BYTES = 8, IST_DNS_COOKIE_BYTES = 24 }; // of the client; with ours behind them
