@@ -4,6 +4,7 @@
 #include "answer_priv.h"
 
 #include "base/alloc.h"
+#include "dns_wire/splice.h"
 
 enum { ALIAS_CHAIN_MAX = 16 };
 
@@ -97,50 +98,96 @@ ist_dns_outcome ist_dns_turn_servfail(ist_dns_turn *turn)
     return ist_dns_turn_end(turn);
 }
 
-// The last plan of an alias chain; NULL where it leaves the mesh or never ends: upstream must say.
-static const ist_mesh_name *alias_end(const ist_dns_turn *turn, const ist_mesh_name *name)
+// Where an alias chain ends.
+typedef struct alias_end {
+    const ist_mesh_name *plan; // NULL: outside of the mesh, or with addresses that only upstream knows
+    ist_strv name;
+    uint32_t hops;             // more than ALIAS_CHAIN_MAX: nowhere
+} alias_end;
+
+static alias_end find_alias_end(const ist_dns_turn *turn, const ist_mesh_name *name)
 {
-    for (uint32_t i = 0; i < ALIAS_CHAIN_MAX && name != NULL; i++) {
-        if (name->mode != IST_MESH_ANSWER_ALIAS) {
-            return name->mode == IST_MESH_ANSWER_FORWARD ? NULL : name;
-        }
-        name = ist_mesh_view_name(turn->view, name->target, NULL);
+    alias_end end = {.plan = name, .name = name->name};
+
+    while (end.plan != NULL && end.plan->mode == IST_MESH_ANSWER_ALIAS && end.hops <= ALIAS_CHAIN_MAX) {
+        end.name = end.plan->target;
+        end.plan = ist_mesh_view_name(turn->view, end.name, NULL);
+        end.hops++;
     }
-    return NULL;
+    if (end.plan != NULL && end.plan->mode == IST_MESH_ANSWER_FORWARD) {
+        end.plan = NULL;
+    }
+    return end;
 }
 
-// CNAME after CNAME until the end, then the addresses of the asked family, or the SOA.
-static ist_dns_outcome answer_alias(ist_dns_turn *turn, const ist_mesh_name *name)
+// CNAME after CNAME to the end, or only the first. False: they do not fit.
+static bool put_aliases(ist_dns_turn *turn, const ist_mesh_name *name, const alias_end *end, bool only_first,
+                        uint16_t *ret_owner)
 {
-    const ist_mesh_name *end = alias_end(turn, name);
-    uint16_t type = turn->query->type;
-    uint16_t owner = IST_DNS_OWNER_QUESTION;
-    bool only_alias = type == IST_DNS_TYPE_CNAME || type == IST_DNS_TYPE_ANY;
-    uint8_t family = type == IST_DNS_TYPE_AAAA ? 6 : 4;
+    uint32_t ttl_s = end->plan != NULL ? ist_dns_name_ttl_s(turn, end->plan) : turn->answerer->config.ttl_vip_s;
 
-    if (end == NULL) {
-        return IST_DNS_FORWARD;
-    }
-    ist_dns_turn_begin(turn);
-    while (name != end) {
-        uint32_t ttl_s = ist_dns_name_ttl_s(turn, end);
-        if (!ist_dns_reply_name(&turn->reply, owner, IST_DNS_TYPE_CNAME, ttl_s, name->target, &owner)) {
-            turn->reply.flags |= IST_DNS_FLAG_TC;
-            return ist_dns_turn_end(turn);
-        }
-        if (only_alias) {
-            return ist_dns_turn_end(turn);
+    *ret_owner = IST_DNS_OWNER_QUESTION;
+    for (uint32_t i = 0; i < (only_first ? 1 : end->hops); i++) {
+        if (!ist_dns_reply_name(&turn->reply, *ret_owner, IST_DNS_TYPE_CNAME, ttl_s, name->target, ret_owner)) {
+            return false;
         }
         name = ist_mesh_view_name(turn->view, name->target, NULL);
     }
-    if (end->mode == IST_MESH_ANSWER_ABSENT) {
+    return true;
+}
+
+// The chain, then the addresses of the asked family, or the SOA.
+static ist_dns_outcome answer_alias(ist_dns_turn *turn, const ist_mesh_name *name)
+{
+    alias_end end = find_alias_end(turn, name);
+    uint16_t type = turn->query->type;
+    bool only_alias = type == IST_DNS_TYPE_CNAME || type == IST_DNS_TYPE_ANY;
+    uint8_t family = type == IST_DNS_TYPE_AAAA ? 6 : 4;
+    uint16_t owner;
+
+    if (end.hops > ALIAS_CHAIN_MAX) {
+        return ist_dns_turn_servfail(turn);
+    }
+    if (end.plan == NULL && !only_alias) {
+        turn->output->chase = end.name;
+        return IST_DNS_CHASE;
+    }
+    ist_dns_turn_begin(turn);
+    if (!put_aliases(turn, name, &end, only_alias, &owner)) {
+        turn->reply.flags |= IST_DNS_FLAG_TC;
+        return ist_dns_turn_end(turn);
+    }
+    if (only_alias) {
+        return ist_dns_turn_end(turn);
+    }
+    if (end.plan->mode == IST_MESH_ANSWER_ABSENT) {
         return ist_dns_turn_negative(turn, IST_DNS_NXDOMAIN, owner);
     }
     if ((type == IST_DNS_TYPE_A || type == IST_DNS_TYPE_AAAA) &&
-        ist_dns_put_addresses(turn, end, family, IST_DNS_ANSWER, owner) > 0) {
+        ist_dns_put_addresses(turn, end.plan, family, IST_DNS_ANSWER, owner) > 0) {
         return ist_dns_turn_end(turn);
     }
     return ist_dns_turn_negative(turn, IST_DNS_NOERROR, owner);
+}
+
+bool ist_dns_answer_chased(ist_dns_answerer *answerer, const ist_mesh_view *view, const ist_dns_query *query,
+                           ist_strv packet, ist_dns_output *output)
+{
+    ist_dns_turn turn = {.answerer = answerer, .view = view, .query = query, .output = output};
+    const ist_mesh_name *name = ist_mesh_view_name(view, ist_dns_query_name(query), NULL);
+    uint16_t owner;
+
+    if (name == NULL || name->mode != IST_MESH_ANSWER_ALIAS) {
+        return false;
+    }
+    alias_end end = find_alias_end(&turn, name);
+    ist_dns_turn_begin(&turn);
+    if (end.plan != NULL || end.hops > ALIAS_CHAIN_MAX || !put_aliases(&turn, name, &end, false, &owner) ||
+        !ist_dns_splice(&turn.reply, owner, (const uint8_t *)packet.p, packet.n)) {
+        return false;
+    }
+    (void)ist_dns_turn_end(&turn); // it is answered
+    return true;
 }
 
 ist_dns_outcome ist_dns_answer_plan(ist_dns_turn *turn, const ist_mesh_name *name)

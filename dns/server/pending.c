@@ -67,7 +67,25 @@ static void on_done(void *ctx, ist_status status, const uint8_t *packet, size_t 
     give_back(pending);
 }
 
-ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client)
+// The question to the upstream.
+static ist_status make_ask(ist_dns_pending *pending, ist_strv chase)
+{
+    ist_dns_ask *ask = &pending->request.ask;
+
+    ist_dns_ask_from_query(ask, &pending->query);
+    pending->chased = chase.n > 0;
+    if (!pending->chased) {
+        return IST_OK;
+    }
+    ist_dns_ask client = *ask;
+    ist_status status = ist_dns_ask_make(ask, chase, pending->query.type);
+    ask->flags = client.flags;
+    ask->dnssec_ok = client.dnssec_ok;
+    return status;
+}
+
+ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, ist_strv chase,
+                               const ist_dns_client *client)
 {
     if (ist_dns_forwarder_upstreams(server->args.forwarder) == 0) {
         return IST_ENOTFOUND;
@@ -86,8 +104,10 @@ ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *quer
     new->started_us = ist_clock_now_us();
     new->request.done = on_done;
     new->request.ctx = new;
-    ist_dns_ask_from_query(&new->request.ask, &new->query);
-    ist_status status = ist_dns_forwarder_ask(server->args.forwarder, &new->request);
+    ist_status status = make_ask(new, chase);
+    if (status == IST_OK) {
+        status = ist_dns_forwarder_ask(server->args.forwarder, &new->request);
+    }
     if (status != IST_OK) {
         give_back(new);
     } else if (client->connection != NULL) {

@@ -22,9 +22,9 @@ uint8_t *ist_dns_serve_scratch(ist_dns_server *server)
 
 // Hands the query to the forwarder; where that cannot be, the client gets SERVFAIL.
 static ist_dns_served forward(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
-                              ist_dns_output *output)
+                              ist_strv chase, ist_dns_output *output)
 {
-    ist_status status = ist_dns_pending_add(server, query, client);
+    ist_status status = ist_dns_pending_add(server, query, chase, client);
 
     if (status == IST_OK) {
         return (ist_dns_served){.length = 0, .source = SOURCE_UPSTREAM};
@@ -82,9 +82,12 @@ ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdi
         return (ist_dns_served){.length = ist_dns_reply_error(query, query->rcode, output->buffer, output->limit),
                                 .source = SOURCE_REFUSED};
     }
-    if (atomic_load_explicit(&server->mode, memory_order_relaxed) != IST_DNS_MODE_SERVE ||
-        ist_dns_answer(server->answerer, server->view, query, output) == IST_DNS_FORWARD) {
-        return forward(server, query, client, output);
+    ist_dns_outcome outcome = IST_DNS_FORWARD;
+    if (atomic_load_explicit(&server->mode, memory_order_relaxed) == IST_DNS_MODE_SERVE) {
+        outcome = ist_dns_answer(server->answerer, server->view, query, output);
+    }
+    if (outcome != IST_DNS_ANSWERED) {
+        return forward(server, query, client, outcome == IST_DNS_CHASE ? output->chase : IST_STRV_NULL, output);
     }
     ist_dns_stats_response(&server->stats, output->rcode, SOURCE_MESH);
     return (ist_dns_served){.length = output->length, .source = SOURCE_MESH};
@@ -126,7 +129,7 @@ static void observe(ist_dns_server *server, const ist_dns_pending *pending, ist_
     ist_dns_addresses theirs;
 
     ist_dns_serve_refresh_view(server);
-    if (ist_dns_answer(server->answerer, server->view, &pending->query, &output) == IST_DNS_FORWARD) {
+    if (ist_dns_answer(server->answerer, server->view, &pending->query, &output) != IST_DNS_ANSWERED) {
         ist_dns_stats_observed(&server->stats, OBSERVED_NOT_OURS);
         return;
     }
@@ -141,6 +144,19 @@ static void observe(ist_dns_server *server, const ist_dns_pending *pending, ist_
     ist_dns_stats_observed(&server->stats, result);
 }
 
+// The upstream's reply as the client gets it; 0: there is none that could be used.
+static size_t fit_reply(ist_dns_server *server, const ist_dns_pending *pending, ist_strv packet, ist_dns_output *output)
+{
+    if (!pending->chased) {
+        const uint8_t *bytes = (const uint8_t *)packet.p;
+        return ist_dns_message_fit(&pending->query, bytes, packet.n, output->buffer, output->limit);
+    }
+    ist_dns_serve_refresh_view(server);
+    bool answered = server->view != NULL &&
+                    ist_dns_answer_chased(server->answerer, server->view, &pending->query, packet, output);
+    return answered ? output->length : 0;
+}
+
 size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pending, ist_status status,
                               ist_strv packet, ist_dns_output *output)
 {
@@ -148,8 +164,7 @@ size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pen
     uint16_t rcode = IST_DNS_SERVFAIL;
 
     if (status == IST_OK) {
-        const uint8_t *bytes = (const uint8_t *)packet.p;
-        length = ist_dns_message_fit(&pending->query, bytes, packet.n, output->buffer, output->limit);
+        length = fit_reply(server, pending, packet, output);
     }
     if (ist_dns_server_mode(server) == IST_DNS_MODE_OBSERVE) {
         if (length > 0) {

@@ -121,6 +121,7 @@ typedef struct ist_dns_pending {
     ist_dns_query query;              // its packet is `packet`
     ist_dns_client client;
     int64_t started_us;
+    bool chased; // asked is where an alias of ours leads
     uint8_t packet[IST_DNS_HEADER_BYTES + IST_DNS_QUESTION_MAX];
 } ist_dns_pending;
 
@@ -180,8 +181,9 @@ uint8_t *ist_dns_serve_scratch(ist_dns_server *server); // NULL on ENOMEM
 ist_dns_addr ist_dns_serve_peer(const struct sockaddr_storage *peer);
 
 // --- pending.c
-// IST_ELIMIT, IST_ENOMEM, IST_ENOTFOUND (no upstream).
-ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query,
+// Asks an upstream for what the client asks, or for `chase` where that is not empty. IST_ELIMIT, IST_ENOMEM, IST_ENOTFOUND
+// (no upstream), IST_EINVAL (no name).
+ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, ist_strv chase,
                                const ist_dns_client *client) IST_MUSTCHECK;
 void ist_dns_pending_done(ist_dns_server *server);
 

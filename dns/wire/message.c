@@ -72,11 +72,6 @@ static bool read_header(ist_cursor *in, message_header *ret_header)
     return !in->failed && (ret_header->flags & IST_DNS_FLAG_QR) != 0;
 }
 
-static uint8_t lower_byte(uint8_t byte)
-{
-    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
-}
-
 // Same question but for upper and lower case. Length bytes are below 64, so folding does not touch them.
 static bool same_question(const ist_dns_query *query, const uint8_t *packet, size_t length)
 {
@@ -87,7 +82,7 @@ static bool same_question(const ist_dns_query *query, const uint8_t *packet, siz
     }
     size_t name_bytes = query->question_length - 4u;
     for (size_t i = 0; i < name_bytes; i++) {
-        if (lower_byte(ours[i]) != lower_byte(packet[IST_DNS_HEADER_BYTES + i])) {
+        if (ist_dns_lower_byte(ours[i]) != ist_dns_lower_byte(packet[IST_DNS_HEADER_BYTES + i])) {
             return false;
         }
     }

@@ -3,6 +3,11 @@
 
 enum { LABEL_MAX = 63, POINTER_BITS = 0xC0 };
 
+uint8_t ist_dns_lower_byte(uint8_t byte)
+{
+    return byte >= 'A' && byte <= 'Z' ? (uint8_t)(byte | 0x20) : byte;
+}
+
 bool ist_dns_name_skip(ist_cursor *in, bool *ret_root)
 {
     size_t start = in->offset;

@@ -20,6 +20,9 @@ typedef struct ist_dns_record {
     bool root; // the owner is the root
 } ist_dns_record;
 
+enum { IST_DNS_NAME_WIRE_MAX = 255 };
+
+uint8_t ist_dns_lower_byte(uint8_t byte); // ASCII letters only
 // Skips a name: labels up to the root or a pointer. False: reserved label type or beyond the end.
 bool ist_dns_name_skip(ist_cursor *in, bool *ret_root) IST_NONNULL;
 // Reads the record at the cursor and moves behind it. False: broken.

@@ -7,7 +7,7 @@
 #include "name_priv.h"
 
 enum { COOKIE_MIN_BYTES = 16, COOKIE_MAX_BYTES = 40 }; // with a server's part (RFC 7873 section 4)
-enum { LABEL_MAX = 63, WIRE_NAME_MAX = 255 };
+enum { LABEL_MAX = 63 };
 
 // Lower-case byte of a host label; 0 = not one.
 static const char host_byte[256] = {
@@ -45,13 +45,13 @@ static bool parse_name(ist_cursor *in, ist_dns_query *query)
     query->is_host = true;
     for (;;) {
         uint8_t length = ist_cursor_u8(in);
-        if (in->failed || length > LABEL_MAX || in->offset - start + length > WIRE_NAME_MAX) {
+        if (in->failed || length > LABEL_MAX || in->offset - start + length > IST_DNS_NAME_WIRE_MAX) {
             return false;
         }
         if (length == 0) {
             break;
         }
-        if (in->offset - start + length + 1 > WIRE_NAME_MAX) { // no room left for the root
+        if (in->offset - start + length + 1 > IST_DNS_NAME_WIRE_MAX) { // no room left for the root
             return false;
         }
         const uint8_t *label = ist_cursor_bytes(in, length);

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "name_priv.h"
+#include "reply_priv.h"
 
-enum { HEAD_BYTES = 12, TXT_STRING_MAX = 255, POINTER = 0xC000, POINTER_MAX = 0x3FFF };
+enum { HEAD_BYTES = 12, TXT_STRING_MAX = 255 };
 enum { SOA_REFRESH_S = 7200, SOA_RETRY_S = 1800, SOA_EXPIRE_S = 86400 };
 
 static void put_u16(uint8_t *at, uint32_t value)
@@ -108,7 +109,7 @@ uint16_t ist_dns_owner_suffix(size_t text_offset)
 // Owner, type, class, ttl and rdata length as one block.
 static void fill_head(uint8_t *head, uint16_t owner, uint16_t type, uint32_t ttl_s, size_t rdata_bytes)
 {
-    put_u16(head, (uint32_t)(POINTER | owner));
+    put_u16(head, (uint32_t)(IST_DNS_POINTER | owner));
     put_u16(head + 2, type);
     put_u16(head + 4, IST_DNS_CLASS_IN);
     put_u16(head + 6, ttl_s >> 16);
@@ -134,7 +135,7 @@ bool ist_dns_reply_address(ist_dns_reply *reply, ist_dns_section section, uint16
     bool v6 = addr->family == 6;
     size_t rdata = v6 ? 16 : 4;
 
-    if (owner > POINTER_MAX || ist_writer_left(&reply->out) < HEAD_BYTES + rdata) {
+    if (owner > IST_DNS_POINTER_MAX || ist_writer_left(&reply->out) < HEAD_BYTES + rdata) {
         return false;
     }
     uint8_t *record = reply->out.bytes + reply->out.offset; // in place: the one record of the hot path
@@ -168,7 +169,7 @@ static void write_compressed(ist_dns_reply *reply, ist_strv name)
 
     while (name.n > 0) {
         if (find_suffix(reply->query, name, &owner)) {
-            ist_writer_u16(&reply->out, (uint16_t)(POINTER | owner));
+            ist_writer_u16(&reply->out, (uint16_t)(IST_DNS_POINTER | owner));
             return;
         }
         ist_strv label = ist_strv_cut(&name, '.', NULL);
@@ -187,7 +188,7 @@ static size_t begin_rdata(ist_dns_reply *reply, uint16_t owner, uint16_t type, u
     return reply->out.offset;
 }
 
-static bool finish_rdata(ist_dns_reply *reply, ist_dns_section section, size_t mark, size_t rdata)
+bool ist_dns_reply_finish_rdata(ist_dns_reply *reply, ist_dns_section section, size_t mark, size_t rdata)
 {
     if (!reply->out.failed) {
         ist_writer_patch_u16(&reply->out, rdata - 2, (uint16_t)(reply->out.offset - rdata));
@@ -202,7 +203,7 @@ bool ist_dns_reply_name(ist_dns_reply *reply, uint16_t owner, uint16_t type, uin
     size_t rdata = begin_rdata(reply, owner, type, ttl_s);
 
     write_compressed(reply, target);
-    if (!finish_rdata(reply, IST_DNS_ANSWER, mark, rdata)) {
+    if (!ist_dns_reply_finish_rdata(reply, IST_DNS_ANSWER, mark, rdata)) {
         return false;
     }
     *ret_target = (uint16_t)rdata;
@@ -223,7 +224,7 @@ bool ist_dns_reply_srv(ist_dns_reply *reply, const ist_dns_srv *srv, uint16_t *r
         ist_writer_bytes(&reply->out, srv->label.p, srv->label.n);
     }
     (void)ist_dns_name_write(&reply->out, srv->host); // failure is sticky in the writer
-    if (!finish_rdata(reply, IST_DNS_ANSWER, mark, rdata)) {
+    if (!ist_dns_reply_finish_rdata(reply, IST_DNS_ANSWER, mark, rdata)) {
         return false;
     }
     *ret_target = (uint16_t)target;
@@ -241,7 +242,7 @@ bool ist_dns_reply_txt(ist_dns_reply *reply, uint32_t ttl_s, ist_strv text)
         ist_writer_bytes(&reply->out, part.p, part.n);
         text = ist_strv_skip(text, part.n);
     } while (text.n > 0);
-    return finish_rdata(reply, IST_DNS_ANSWER, mark, rdata);
+    return ist_dns_reply_finish_rdata(reply, IST_DNS_ANSWER, mark, rdata);
 }
 
 // One label in front of the zone's own name.
@@ -249,7 +250,7 @@ static void write_soa_name(ist_dns_reply *reply, ist_strv label, uint16_t owner)
 {
     ist_writer_u8(&reply->out, (uint8_t)label.n);
     ist_writer_bytes(&reply->out, label.p, label.n);
-    ist_writer_u16(&reply->out, (uint16_t)(POINTER | owner));
+    ist_writer_u16(&reply->out, (uint16_t)(IST_DNS_POINTER | owner));
 }
 
 bool ist_dns_reply_soa(ist_dns_reply *reply, uint16_t owner, uint32_t serial, uint32_t ttl_s)
@@ -264,7 +265,7 @@ bool ist_dns_reply_soa(ist_dns_reply *reply, uint16_t owner, uint32_t serial, ui
     ist_writer_u32(&reply->out, SOA_RETRY_S);
     ist_writer_u32(&reply->out, SOA_EXPIRE_S);
     ist_writer_u32(&reply->out, ttl_s);
-    return finish_rdata(reply, IST_DNS_AUTHORITY, mark, rdata);
+    return ist_dns_reply_finish_rdata(reply, IST_DNS_AUTHORITY, mark, rdata);
 }
 
 bool ist_dns_reply_hinfo(ist_dns_reply *reply, uint32_t ttl_s)
@@ -274,5 +275,5 @@ bool ist_dns_reply_hinfo(ist_dns_reply *reply, uint32_t ttl_s)
     size_t rdata = begin_rdata(reply, IST_DNS_OWNER_QUESTION, IST_DNS_TYPE_HINFO, ttl_s);
 
     ist_writer_bytes(&reply->out, rdata_bytes, sizeof(rdata_bytes));
-    return finish_rdata(reply, IST_DNS_ANSWER, mark, rdata);
+    return ist_dns_reply_finish_rdata(reply, IST_DNS_ANSWER, mark, rdata);
 }

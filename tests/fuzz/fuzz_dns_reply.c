@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Any packet an upstream may send, in answer to a fixed question: fitted for three kinds of clients, and read for addresses.
-// What we pass on must itself be fit to be passed on.
+// Any packet an upstream may send, in answer to a fixed question: fitted for three kinds of clients, appended to an alias,
+// and read for addresses. What we pass on must itself be fit to be passed on.
 #include "dns_wire/message.h"
+#include "dns_wire/splice.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,6 +14,25 @@ static void fit(const ist_dns_query *query, const uint8_t *data, size_t size, si
     size_t length = ist_dns_message_fit(query, data, size, first, limit);
 
     if (length > limit || (length > 0 && ist_dns_message_fit(query, first, length, second, limit) != length)) {
+        __builtin_trap();
+    }
+}
+
+// The same packet as the end of an alias chain of ours. What comes out must fit to be passed on too.
+static void splice(const ist_dns_query *query, const uint8_t *data, size_t size, size_t limit)
+{
+    static uint8_t first[IST_DNS_TCP_MAX];
+    static uint8_t second[IST_DNS_TCP_MAX];
+    ist_dns_reply reply;
+    uint16_t target;
+
+    ist_dns_reply_begin(&reply, query, first, limit);
+    if (!ist_dns_reply_name(&reply, IST_DNS_OWNER_QUESTION, IST_DNS_TYPE_CNAME, 5, IST_STRV("a"), &target) ||
+        !ist_dns_splice(&reply, target, data, size)) {
+        return;
+    }
+    size_t length = ist_dns_reply_end(&reply);
+    if (length > limit || ist_dns_message_fit(query, first, length, second, limit) != length) {
         __builtin_trap();
     }
 }
@@ -28,6 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (ist_dns_query_parse(plain, sizeof(plain), &query) == IST_DNS_QUERY_OK) {
         fit(&query, data, size, IST_DNS_UDP_MIN);
         fit(&query, data, size, IST_DNS_TCP_MAX);
+        splice(&query, data, size, IST_DNS_UDP_MIN);
+        splice(&query, data, size, IST_DNS_TCP_MAX);
     }
     if (ist_dns_query_parse(with_opt, sizeof(with_opt), &query) == IST_DNS_QUERY_OK) {
         fit(&query, data, size, IST_DNS_UDP_MAX);

@@ -39,12 +39,12 @@ TYPE_A = struct.pack(">HH", 1, 1)
 
 
 @contextlib.contextmanager
-def serving(folder, *args, extra=""):
+def serving(folder, *args, extra="", upstream=None):
     """(agent, upstream): the example mesh with a service of many endpoints, and more YAML; the IPv6 loopback too."""
     mesh = harness.copy_tree(harness.ROOT / "docs/examples/bookinfo", folder / "mesh")
     (mesh / "big.yaml").write_text(BIG_SERVICE + "".join(BIG_ENDPOINT.format(i + 1) for i in range(ENDPOINTS)))
     (mesh / "extra.yaml").write_text(extra)
-    upstream = harness.Upstream()
+    upstream = upstream or harness.Upstream()
     agent = harness.Agent(
         *("--source", f"dir:{mesh}", "--pod-namespace", "default", "--dns-listen", "127.0.0.1:0,[::1]:0"),
         *("--pod-ip", "10.99.0.1", "--dns-prefix", "10.99.0.0/24", *args),
@@ -104,11 +104,11 @@ def rcode_of(reply):
     return reply[3] & 0x0F
 
 
-def ask(agent, name, rdtype="A", tcp=False, **kwargs):
+def ask(agent, name, rdtype="A", tcp=False, timeout=5, **kwargs):
     """Every reply must be whole: dnspython raises on trailing bytes and on anything that does not parse."""
     query = dns.message.make_query(name, rdtype, **kwargs)
     address, port = agent.dns[0]
-    reply = (dns.query.tcp if tcp else dns.query.udp)(query, address, port=port, timeout=5)
+    reply = (dns.query.tcp if tcp else dns.query.udp)(query, address, port=port, timeout=timeout)
     assert reply.flags & dns.flags.QR and reply.flags & dns.flags.RA
     assert (reply.edns >= 0) == (query.edns >= 0)
     return reply

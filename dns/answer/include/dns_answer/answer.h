@@ -48,6 +48,7 @@ void ist_dns_answerer_set_source(ist_dns_answerer *answerer, const ist_dns_sourc
 typedef enum ist_dns_outcome {
     IST_DNS_ANSWERED = 0,
     IST_DNS_FORWARD, // not ours, or better known upstream; the buffer's content is undefined
+    IST_DNS_CHASE,   // an alias that leads out of the mesh: ask upstream for `chase`, then ist_dns_answer_chased
 } ist_dns_outcome;
 
 // Who asks, and when. Clients that hear nothing ask again: the same port, id and question within a second get the same
@@ -64,8 +65,13 @@ typedef struct ist_dns_output {
     size_t limit;   // size of the buffer, and of the largest reply (at least IST_DNS_UDP_MIN)
     size_t length;  // out: of the reply
     uint16_t rcode; // out
+    ist_strv chase; // out, of IST_DNS_CHASE: a name; borrowed from the view
 } ist_dns_output;
 
 // `view` NULL (none yet): everything is forwarded. The query must have been IST_DNS_QUERY_OK.
 ist_dns_outcome ist_dns_answer(ist_dns_answerer *answerer, const ist_mesh_view *view, const ist_dns_query *query,
                                ist_dns_output *output) IST_NONNULL_ARGS(1, 3, 4);
+// The reply to a query that was IST_DNS_CHASE: our CNAME records, then what `packet` says of `chase`. False: the packet is no
+// answer, or an error, or the view of now (not NULL) has another alias.
+bool ist_dns_answer_chased(ist_dns_answerer *answerer, const ist_mesh_view *view, const ist_dns_query *query,
+                           ist_strv packet, ist_dns_output *output) IST_NONNULL;
