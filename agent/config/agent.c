@@ -66,6 +66,8 @@ static const ist_option ROWS[] = {
     [IST_OPT_DNS_PREFIX] =
         {"dns-prefix", NULL, IST_OPTION_TEXT, NULL, NULL, "ADDR/BITS[,...]", DNS,
          "the pod's on-link prefix, which resolvers sort by; default: all addresses of the interfaces, followed"},
+    [IST_OPT_DNS_CACHE_SIZE] = {"dns-cache-size", NULL, IST_OPTION_SIZE, "2Mi", "off", "SIZE | off", DNS,
+                                "memory for replies of the upstreams, made with the first one; off: none are kept"},
     [IST_OPT_REGISTRY_ADDRESS] = {"registry-address", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip",
                                   "auto | endpoint | vip", RULES, "what registry doors hand out"},
     [IST_OPT_UNMATCHED] = {"unmatched", NULL, IST_OPTION_CHOICE, "service", "service|strict", "service | strict", RULES,

@@ -9,7 +9,7 @@
 #include "api_rest/rest.h"
 #include "base/alloc.h"
 #include "base/log.h"
-#include "dns_forward/forward.h"
+#include "dns_forward/relay.h"
 #include "dns_server/server.h"
 
 #include <stdio.h>
@@ -33,6 +33,7 @@ struct doors {
     doors_args args;
     ist_metric_family *up;
     ist_dns_forwarder *forwarder;
+    ist_dns_relay *relay;
     ist_dns_resolver *resolver;
     ist_dns_server *dns;
     ist_dns_source source; // the pod's addresses, as the DNS server has them
@@ -117,6 +118,14 @@ static ist_status new_forwarder(doors *self, ist_err *err)
     if (status != IST_OK) {
         return status;
     }
+    ist_dns_relay_args relay = {.loop = self->args.dns->loop,
+                                .forwarder = self->forwarder,
+                                .cache_bytes = ist_options_number(self->args.options, IST_OPT_DNS_CACHE_SIZE),
+                                .metrics = self->args.metrics};
+    self->relay = ist_dns_relay_new(&relay);
+    if (self->relay == NULL) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
     ist_dns_resolver_args resolver = {.loop = self->args.dns->loop,
                                       .forwarder = self->forwarder,
                                       .conf = &conf,
@@ -174,6 +183,7 @@ static ist_status open_dns(doors *self, ist_err *err)
     ist_dns_server_args args = {.loop = self->args.dns->loop,
                                 .store = self->args.store,
                                 .forwarder = self->forwarder,
+                                .relay = self->relay,
                                 .metrics = self->args.metrics,
                                 .listen = listen,
                                 .mode = (ist_dns_mode)ist_options_choice(self->args.options, IST_OPT_DNS_MODE),
@@ -309,6 +319,7 @@ void doors_free(doors *self)
     address_watch_stop(&self->addresses);
     ist_dns_server_free(self->dns);
     ist_dns_resolver_free(self->resolver);
+    ist_dns_relay_free(self->relay);
     ist_dns_forwarder_free(self->forwarder);
     ist_free(self);
 }

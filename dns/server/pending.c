@@ -57,7 +57,7 @@ static void on_done(void *ctx, ist_status status, const uint8_t *packet, size_t 
     size_t reply = 0;
 
     if (output.buffer != NULL) { // without memory the client asks again
-        reply = ist_dns_serve_upstream(server, pending, status, ist_strv_make((const char *)packet, length), &output);
+        reply = ist_dns_forward_reply(server, pending, status, ist_strv_make((const char *)packet, length), &output);
     }
     if (tcp) {
         ist_dns_tcp_reply(&pending->client, output.buffer, reply);
@@ -67,24 +67,7 @@ static void on_done(void *ctx, ist_status status, const uint8_t *packet, size_t 
     give_back(pending);
 }
 
-// The question to the upstream.
-static ist_status make_ask(ist_dns_pending *pending, ist_strv chase)
-{
-    ist_dns_ask *ask = &pending->request.ask;
-
-    ist_dns_ask_from_query(ask, &pending->query);
-    pending->chased = chase.n > 0;
-    if (!pending->chased) {
-        return IST_OK;
-    }
-    ist_dns_ask client = *ask;
-    ist_status status = ist_dns_ask_make(ask, chase, pending->query.type);
-    ask->flags = client.flags;
-    ask->dnssec_ok = client.dnssec_ok;
-    return status;
-}
-
-ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, ist_strv chase,
+ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, const ist_dns_query *asked,
                                const ist_dns_client *client)
 {
     if (ist_dns_forwarder_upstreams(server->args.forwarder) == 0) {
@@ -102,12 +85,10 @@ ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *quer
     new->query.packet = new->packet;
     new->client = *client;
     new->started_us = ist_clock_now_us();
-    new->request.done = on_done;
-    new->request.ctx = new;
-    ist_status status = make_ask(new, chase);
-    if (status == IST_OK) {
-        status = ist_dns_forwarder_ask(server->args.forwarder, &new->request);
-    }
+    new->wait.done = on_done;
+    new->wait.ctx = new;
+    new->chased = asked != query;
+    ist_status status = ist_dns_relay_ask(server->args.relay, asked, &new->wait);
     if (status != IST_OK) {
         give_back(new);
     } else if (client->connection != NULL) {
@@ -128,7 +109,7 @@ static void free_list(ist_dns_pending *first)
 void ist_dns_pending_done(ist_dns_server *server)
 {
     for (ist_dns_pending *each = server->pending_active; each != NULL; each = each->next) {
-        ist_dns_forwarder_cancel(&each->request);
+        ist_dns_relay_cancel(&each->wait);
     }
     free_list(server->pending_active);
     free_list(server->pending_free);

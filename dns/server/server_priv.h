@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The parts of the server. serve.c decides what becomes of a query, udp.c and tcp.c move bytes, pending.c keeps queries
-// that wait for an upstream, listen.c makes sockets, stats.c counts. All on the loop's thread.
+// The parts of the server. serve.c decides what becomes of a query, forward.c is about those that are not ours, pending.c
+// keeps the ones that wait for an upstream, udp.c and tcp.c move bytes, listen.c makes sockets, stats.c counts. All on the
+// loop's thread.
 #pragma once
 
 #include "dns_server/server.h"
@@ -26,6 +27,7 @@ enum {
 
 typedef enum ist_dns_answer_source {
     SOURCE_MESH = 0,
+    SOURCE_CACHE,
     SOURCE_UPSTREAM,
     SOURCE_REFUSED,
     SOURCE_COUNT
@@ -114,7 +116,7 @@ typedef struct ist_dns_client {
 } ist_dns_client;
 
 typedef struct ist_dns_pending {
-    ist_dns_request request;
+    ist_dns_wait wait;
     ist_dns_server *server;
     struct ist_dns_pending *previous; // of the active list
     struct ist_dns_pending *next;     // of the active or of the free list
@@ -171,19 +173,27 @@ ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdi
 // is forwarded.
 ist_dns_served ist_dns_serve_message(ist_dns_server *server, const uint8_t *packet, size_t length,
                                      const ist_dns_client *client, ist_dns_output *output);
-// An upstream's reply, or the lack of one, turned into the reply to the client. Returns its length.
-size_t ist_dns_serve_upstream(ist_dns_server *server, const ist_dns_pending *pending, ist_status status,
-                              ist_strv packet, ist_dns_output *output);
 void ist_dns_serve_refresh_view(ist_dns_server *server);
 uint8_t *ist_dns_serve_scratch(ist_dns_server *server); // NULL on ENOMEM
 
 // The IP address of a peer; IPv4-mapped ones stay as they are.
 ist_dns_addr ist_dns_serve_peer(const struct sockaddr_storage *peer);
 
+// --- forward.c
+// Answers from the cache or asks upstream.
+ist_dns_served ist_dns_forward_query(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
+                                     ist_dns_output *output);
+// The same where an alias of ours leads to output->chase.
+ist_dns_served ist_dns_forward_chase(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
+                                     ist_dns_output *output);
+// An upstream's reply, or the lack of one, turned into the reply to the client. Returns its length.
+size_t ist_dns_forward_reply(ist_dns_server *server, const ist_dns_pending *pending, ist_status status,
+                             ist_strv packet, ist_dns_output *output);
+
 // --- pending.c
-// Asks an upstream for what the client asks, or for `chase` where that is not empty. IST_ELIMIT, IST_ENOMEM, IST_ENOTFOUND
-// (no upstream), IST_EINVAL (no name).
-ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, ist_strv chase,
+// Asks an upstream for `asked`: the client's query itself, or what an alias of ours leads to. IST_ELIMIT, IST_ENOMEM,
+// IST_ENOTFOUND (no upstream).
+ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, const ist_dns_query *asked,
                                const ist_dns_client *client) IST_MUSTCHECK;
 void ist_dns_pending_done(ist_dns_server *server);
 

@@ -3,11 +3,11 @@
 
 static const double duration_bounds[] = {0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
                                          0.01,    0.025,    0.05,    0.1,    0.25,    0.5,    1,     2.5,    5};
-static const char *const source_names[SOURCE_COUNT] = {"mesh", "upstream", "refused"};
+static const char *const source_names[SOURCE_COUNT] = {"mesh", "cache", "upstream", "refused"};
 static const char *const rcode_names[RCODE_COUNT] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN",
                                                      "NOTIMP",  "REFUSED", "other"};
 static const char *const observed_names[OBSERVED_COUNT] = {"same",         "rcode",    "addresses",
-                                             "not_compared", "not_ours", "upstream_failed"};
+                                                           "not_compared", "not_ours", "upstream_failed"};
 static const char *const type_names[TYPE_COUNT] = {"A", "AAAA", "SRV", "PTR", "TXT", "CNAME", "HTTPS", "ANY", "other"};
 
 static size_t type_index(uint16_t type)

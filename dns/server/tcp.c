@@ -146,8 +146,8 @@ static bool serve_messages(ist_dns_connection *connection)
         if (served.length > 0) {
             put_reply(connection, output.buffer, served.length);
         }
-        if (served.source == SOURCE_MESH) {
-            ist_dns_stats_duration(&server->stats, SOURCE_MESH, (double)(ist_clock_now_us() - started_us) / 1e6, 1);
+        if (served.source == SOURCE_MESH || served.source == SOURCE_CACHE) {
+            ist_dns_stats_duration(&server->stats, served.source, (double)(ist_clock_now_us() - started_us) / 1e6, 1);
         }
         at += 2 + length;
     }

@@ -113,6 +113,16 @@ static void parse_batch(ist_dns_server *server, unsigned count)
     }
 }
 
+// What was answered without waiting took the time of the batch.
+static void count_local(ist_dns_server *server, const unsigned *from, int64_t started_us)
+{
+    if (from[SOURCE_MESH] + from[SOURCE_CACHE] > 0) {
+        double seconds = (double)(ist_clock_now_us() - started_us) / 1e6;
+        ist_dns_stats_duration(&server->stats, SOURCE_MESH, seconds, from[SOURCE_MESH]);
+        ist_dns_stats_duration(&server->stats, SOURCE_CACHE, seconds, from[SOURCE_CACHE]);
+    }
+}
+
 // Answers the first `count` queries of the inbox.
 static void serve_received(ist_dns_listener *listener, unsigned count)
 {
@@ -120,7 +130,7 @@ static void serve_received(ist_dns_listener *listener, unsigned count)
     ist_dns_batch *batch = server->batch;
     ist_dns_inbox *inbox = server->inbox;
     unsigned replies = 0;
-    unsigned from_mesh = 0;
+    unsigned from[SOURCE_COUNT] = {0};
     ist_dns_client client;
 
     int64_t started_us = ist_clock_now_us();
@@ -137,15 +147,14 @@ static void serve_received(ist_dns_listener *listener, unsigned count)
             keep_only_address(in);
         }
         fill_client(&client, in);
-        ist_dns_served served =
-            ist_dns_serve_query(server, batch->verdicts[i], &batch->queries[i], &client, &output);
+        ist_dns_served served = ist_dns_serve_query(server, batch->verdicts[i], &batch->queries[i], &client, &output);
         if (served.length > 0) {
             batch->out_vectors[replies] = (struct iovec){.iov_base = output.buffer, .iov_len = served.length};
             batch->out[replies].msg_hdr = *in;
             batch->out[replies].msg_hdr.msg_iov = &batch->out_vectors[replies];
             batch->out[replies].msg_hdr.msg_flags = 0;
             replies++;
-            from_mesh += served.source == SOURCE_MESH ? 1 : 0;
+            from[served.source]++;
         }
         in->msg_namelen = sizeof(inbox->peers[i]);
         in->msg_controllen = listener->any_address ? CONTROL_BYTES : 0;
@@ -154,9 +163,7 @@ static void serve_received(ist_dns_listener *listener, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         inbox->in[i].msg_len = 0; // answered, or waiting for an upstream
     }
-    if (from_mesh > 0) {
-        ist_dns_stats_duration(&server->stats, SOURCE_MESH, (double)(ist_clock_now_us() - started_us) / 1e6, from_mesh);
-    }
+    count_local(server, from, started_us);
 }
 
 // Serves one batch; returns how many queries there were.

@@ -61,8 +61,9 @@ class Upstream(harness.Upstream):
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    upstream = Upstream()
-    with dnswire.serving(tmp_path_factory.mktemp("kubernetes"), extra=mesh(), upstream=upstream) as both:
+    """Without a cache: each test has an upstream that says something else."""
+    folder = tmp_path_factory.mktemp("kubernetes")
+    with dnswire.serving(folder, "--dns-cache-size", "off", extra=mesh(), upstream=Upstream()) as both:
         yield both
 
 
@@ -159,3 +160,17 @@ def test_external_name_while_upstream_fails(agent, upstream):
     finally:
         upstream.silent = False
     check_negative(ask(agent, f"details.{SVC}", "AAAA"), dns.rcode.NOERROR)
+
+
+def test_external_name_from_the_cache(tmp_path):
+    with dnswire.serving(tmp_path, extra=mesh(), upstream=Upstream()) as (agent, upstream):
+        upstream.zone = {"far.example.net.": {"A": ["192.0.2.1"]}}
+        first, second = ask(agent, f"outside.{SVC}"), ask(agent, f"outside.{SVC}", tcp=True)
+        assert shown(first.answer) == shown(second.answer) and second.rcode() == dns.rcode.NOERROR
+        assert second.answer[0][0].target.to_text() == "far.example.net." and second.flags & dns.flags.AA
+        assert ask(agent, "far.example.net").answer[0][0].address == "192.0.2.1"  # the same entry
+        assert upstream.asked == [("far.example.net.", "A")]
+        upstream.silent = True  # that nobody answers is remembered as well
+        for _ in range(2):
+            assert ask(agent, f"outside.{SVC}", "AAAA").rcode() == dns.rcode.SERVFAIL
+        assert 'isthmus_dns_cache_hits_total 3' in agent.http("/metrics").body

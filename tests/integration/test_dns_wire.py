@@ -407,7 +407,10 @@ def test_each_query_is_counted_once(agent, upstream):
     grown = {name: value - before.get(name, 0) for name, value in after.items() if value != before.get(name, 0)}
     counts = {name[len("isthmus_dns_") :]: n for name, n in grown.items() if "_bucket" not in name and "_sum" not in name}
     to = upstream.address
+    assert counts.pop("cache_bytes") > 0
     assert counts == {
+        "cache_entries": 1,
+        "cache_misses_total": 1,
         'requests_total{proto="udp",family="1",type="A"}': 5,
         'requests_total{proto="udp",family="2",type="A"}': 1,
         'requests_total{proto="udp",family="1",type="other"}': 1,

@@ -14,6 +14,7 @@ typedef struct fixture {
     world world;
     test_upstream upstream;
     ist_dns_forwarder *forwarder;
+    ist_dns_relay *relay;
     ist_metrics *metrics;
     ist_dns_server *server;
     ist_dns_address address;
@@ -31,6 +32,7 @@ static ist_status open_server(const ist_dns_address *listen, size_t count, ist_d
     ist_dns_server_args args = {.loop = f.loop,
                                 .store = f.world.store,
                                 .forwarder = f.forwarder,
+                                .relay = f.relay,
                                 .metrics = f.metrics,
                                 .listen = listen,
                                 .listen_count = count,
@@ -60,6 +62,12 @@ static void prepare(void)
     ist_dns_forwarder_args args = {
         .loop = f.loop, .upstreams = &f.upstream.address, .upstream_count = 1, .metrics = f.metrics};
     assert_int_equal(ist_dns_forwarder_new(&args, &f.forwarder, NULL), IST_OK);
+    ist_dns_relay_args relay = {.loop = f.loop,
+                                .forwarder = f.forwarder,
+                                .cache_bytes = IST_DNS_CACHE_BYTES_DEFAULT,
+                                .metrics = f.metrics};
+    f.relay = ist_dns_relay_new(&relay);
+    assert_non_null(f.relay);
 }
 
 static int setup(void **state)
@@ -81,6 +89,7 @@ static int teardown(void **state)
 {
     (void)state;
     ist_dns_server_free(f.server);
+    ist_dns_relay_free(f.relay);
     ist_dns_forwarder_free(f.forwarder);
     ist_metrics_free(f.metrics);
     test_upstream_close(&f.upstream);
@@ -365,6 +374,7 @@ static void held_server_answers_what_has_waited(void **state)
     ist_dns_server_args args = {.loop = f.loop,
                                 .store = f.world.store,
                                 .forwarder = f.forwarder,
+                                .relay = f.relay,
                                 .listen = &any_port,
                                 .listen_count = 1,
                                 .held = true,
@@ -391,6 +401,7 @@ static void killed_between_reading_and_answering_is_answered_by_the_next(void **
     ist_dns_server_args args = {.loop = f.loop,
                                 .store = f.world.store,
                                 .forwarder = f.forwarder,
+                                .relay = f.relay,
                                 .listen = &any_port,
                                 .listen_count = 1,
                                 .inbox = inbox,

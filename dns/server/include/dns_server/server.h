@@ -18,7 +18,7 @@
 #include "base/metric.h"
 #include "base/status.h"
 #include "dns_answer/answer.h"
-#include "dns_forward/forward.h"
+#include "dns_forward/relay.h"
 #include "dns_wire/address.h"
 #include "loop/loop.h"
 #include "mesh/store.h"
@@ -43,6 +43,7 @@ typedef struct ist_dns_server_args {
     ist_loop *loop;
     ist_mesh_store *store;
     ist_dns_forwarder *forwarder;  // outlives the server; its upstreams that are our own addresses are dropped
+    ist_dns_relay *relay;          // over that forwarder; outlives the server
     ist_metrics *metrics;          // NULL = none
     const ist_dns_address *listen; // port 0: any, the same for UDP and TCP
     size_t listen_count;           // 1 to IST_DNS_LISTEN_MAX
