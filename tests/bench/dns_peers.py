@@ -21,14 +21,9 @@ START_S = 60
 
 def free_port():
     """Of UDP and TCP."""
-    while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp, socket.socket() as tcp:
-            udp.bind(("127.0.0.1", 0))
-            try:
-                tcp.bind(udp.getsockname())
-            except OSError:
-                continue
-            return udp.getsockname()[1]
+    udp, tcp = harness.bind_udp_and_tcp()
+    with udp, tcp:
+        return udp.getsockname()[1]
 
 
 class Names:

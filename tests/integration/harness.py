@@ -313,6 +313,19 @@ def copy_tree(source, target):
     return target
 
 
+def bind_udp_and_tcp():
+    """Two sockets on one free port of loopback."""
+    while True:
+        udp, tcp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM), socket.socket()
+        udp.bind(("127.0.0.1", 0))
+        try:
+            tcp.bind(udp.getsockname())
+            return udp, tcp
+        except OSError:  # the number is taken on the other side
+            udp.close()
+            tcp.close()
+
+
 class Upstream:
     """A name server that answers A records from a table; unknown names are NXDOMAIN. Counts what it was asked."""
 

@@ -265,16 +265,11 @@ def test_query_that_waits_for_an_upstream_is_answered_by_the_old_one(start_agent
 
 def test_sockets_of_systemd_are_used_and_readiness_is_told(bookinfo, tmp_path):
     """LISTEN_PID, LISTEN_FDS and NOTIFY_SOCKET as sd_listen_fds(3) and sd_notify(3) describe them."""
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
-        socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
-        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify,
-    ):
+    udp, tcp = harness.bind_udp_and_tcp()
+    with udp, tcp, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify:
         notify.bind(str(tmp_path / "notify"))
         notify.settimeout(30)
-        udp.bind(("127.0.0.1", 0))
         port = udp.getsockname()[1]
-        tcp.bind(("127.0.0.1", port))
         tcp.listen()
         fds = udp.fileno(), tcp.fileno()
         script = f'exec 30<&{fds[0]} 31<&{fds[1]} 3<&30 4<&31 30<&- 31<&-; LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"'
