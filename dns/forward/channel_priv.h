@@ -6,6 +6,7 @@
 
 #include <ares.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/metric.h"
 #include "dns_wire/address.h"
@@ -23,6 +24,8 @@ typedef struct ist_dns_channel_socket {
 } ist_dns_channel_socket;
 
 typedef struct ist_dns_channel {
+    struct ist_dns_channel *next; // of all (upstream_priv.h)
+    uint32_t refs;
     ist_loop *loop;
     ares_channel ares;
     ist_dns_address address;

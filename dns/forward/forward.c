@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/random.h"
-#include "channel_priv.h"
+#include "upstream_priv.h"
 
 #include <ares.h>
 #include <string.h>
@@ -14,8 +14,10 @@ enum { DEFAULT_MAX_ATTEMPTS = 4096, RESEND_MS = 1000, SENDS_MAX = 6 };
 
 struct ist_dns_forwarder {
     ist_loop *loop;
-    ist_dns_channel *channels[IST_DNS_SERVERS_MAX];
-    size_t count;
+    ist_dns_upstreams upstreams;
+    ist_dns_upstream_set *set;            // what new requests ask
+    ist_dns_address own[IST_DNS_OWN_MAX]; // never asked
+    size_t own_count;
     uint32_t attempts;
     uint32_t max_attempts;
 };
@@ -32,53 +34,44 @@ typedef struct ist_dns_attempt {
     bool judged; // its slowness has been counted against the upstream
 } attempt;
 
-static void make_metrics(ist_dns_channel *channel, ist_metrics *metrics)
+static bool is_own(const ist_dns_forwarder *forwarder, const ist_dns_address *upstream)
 {
-    static const ist_metric_def requests = {.kind = IST_METRIC_COUNTER,
-                                            .name = "isthmus_dns_upstream_requests_total",
-                                            .help = "Queries sent to an upstream name server.",
-                                            .label_1 = "to"};
-    static const ist_metric_def failures = {.kind = IST_METRIC_COUNTER,
-                                            .name = "isthmus_dns_upstream_failures_total",
-                                            .help = "Queries to an upstream without a usable reply.",
-                                            .label_1 = "to"};
-    char to[IST_DNS_ADDRESS_TEXT_SIZE];
-
-    (void)ist_dns_address_format(&channel->address, to);
-    ist_metric_family *family = ist_metrics_family(metrics, &requests);
-    channel->requests = family != NULL ? ist_metric_series(family, to, NULL, NULL) : NULL;
-    family = ist_metrics_family(metrics, &failures);
-    channel->failures = family != NULL ? ist_metric_series(family, to, NULL, NULL) : NULL;
+    for (size_t i = 0; i < forwarder->own_count; i++) {
+        const ist_dns_address *own = &forwarder->own[i];
+        bool everywhere = ist_dns_addr_is_any(&own->ip) && ist_dns_addr_is_loopback(&upstream->ip);
+        if (upstream->port == own->port && (everywhere || ist_dns_addr_equal(&upstream->ip, &own->ip))) {
+            return true;
+        }
+    }
+    return false;
 }
 
-static ist_status add_channel(ist_dns_forwarder *forwarder, const ist_dns_address *address, ist_metrics *metrics,
-                              ist_err *err)
+ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const ist_dns_address *upstreams, size_t count,
+                                           ist_err *err)
 {
-    ist_dns_channel *channel = IST_NEW(ist_dns_channel);
+    ist_dns_address others[IST_DNS_SERVERS_MAX];
+    ist_dns_upstream_set *set = NULL;
+    size_t kept = 0;
 
-    if (channel == NULL) {
-        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    if (count > IST_DNS_SERVERS_MAX) {
+        return ist_err_set(err, IST_ELIMIT, "%zu upstream name servers are given, at most %d are used: remove some",
+                           count, IST_DNS_SERVERS_MAX);
     }
-    ist_status status = ist_dns_channel_init(channel, forwarder->loop, address, err);
-    if (status != IST_OK) {
-        ist_free(channel);
-        return status;
+    for (size_t i = 0; i < count; i++) {
+        if (!is_own(forwarder, &upstreams[i])) {
+            others[kept++] = upstreams[i];
+        }
     }
-    if (metrics != NULL) {
-        make_metrics(channel, metrics);
+    ist_status status = ist_dns_upstream_set_new(&forwarder->upstreams, others, kept, &set, err);
+    if (status == IST_OK) {
+        ist_dns_upstream_set_unref(&forwarder->upstreams, forwarder->set);
+        forwarder->set = set;
     }
-    forwarder->channels[forwarder->count++] = channel;
-    return IST_OK;
+    return status;
 }
 
 ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_forwarder **ret_forwarder, ist_err *err)
 {
-    ist_status status = IST_OK;
-
-    if (args->upstream_count > IST_DNS_SERVERS_MAX) {
-        return ist_err_set(err, IST_ELIMIT, "%zu upstream name servers are given, at most %d are used: remove some",
-                           args->upstream_count, IST_DNS_SERVERS_MAX);
-    }
     if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
         return ist_err_set(err, IST_EINTERNAL, "c-ares cannot start");
     }
@@ -89,9 +82,8 @@ ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_for
     }
     forwarder->loop = args->loop;
     forwarder->max_attempts = args->max_attempts != 0 ? args->max_attempts : DEFAULT_MAX_ATTEMPTS;
-    for (size_t i = 0; i < args->upstream_count && status == IST_OK; i++) {
-        status = add_channel(forwarder, &args->upstreams[i], args->metrics, err);
-    }
+    ist_dns_upstreams_init(&forwarder->upstreams, args->loop, args->metrics);
+    ist_status status = ist_dns_forwarder_set_upstreams(forwarder, args->upstreams, args->upstream_count, err);
     if (status != IST_OK) {
         ist_dns_forwarder_free(forwarder);
         return status;
@@ -100,55 +92,46 @@ ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_for
     return IST_OK;
 }
 
-static void free_channel(ist_dns_channel *channel)
-{
-    ist_dns_channel_done(channel);
-    ist_free(channel);
-}
-
 void ist_dns_forwarder_free(ist_dns_forwarder *forwarder)
 {
     if (forwarder == NULL) {
         return;
     }
-    for (size_t i = 0; i < forwarder->count; i++) {
-        free_channel(forwarder->channels[i]);
-    }
+    ist_dns_upstream_set_unref(&forwarder->upstreams, forwarder->set);
+    ist_dns_upstreams_done(&forwarder->upstreams);
     ist_free(forwarder);
     ares_library_cleanup();
 }
 
-static bool is_own(const ist_dns_address *upstream, const ist_dns_address *own, size_t own_count)
+// Before the first request: nobody else holds the set yet.
+static void drop_own(ist_dns_forwarder *forwarder, ist_dns_upstream_set *set)
 {
-    for (size_t i = 0; i < own_count; i++) {
-        bool everywhere = ist_dns_addr_is_any(&own[i].ip) && ist_dns_addr_is_loopback(&upstream->ip);
-        if (upstream->port == own[i].port && (everywhere || ist_dns_addr_equal(&upstream->ip, &own[i].ip))) {
-            return true;
+    size_t count = set->count;
+
+    set->count = 0;
+    for (size_t i = 0; i < count; i++) {
+        ist_dns_channel *channel = set->channels[i];
+        if (is_own(forwarder, &channel->address)) {
+            ist_dns_upstream_unref(&forwarder->upstreams, channel);
+        } else {
+            set->channels[set->count++] = channel;
         }
     }
-    return false;
 }
 
 size_t ist_dns_forwarder_refuse(ist_dns_forwarder *forwarder, const ist_dns_address *own, size_t own_count)
 {
-    size_t kept = 0;
-    size_t before = forwarder->count;
+    size_t before = forwarder->set->count;
 
-    for (size_t i = 0; i < before; i++) {
-        ist_dns_channel *channel = forwarder->channels[i];
-        if (is_own(&channel->address, own, own_count)) {
-            free_channel(channel);
-        } else {
-            forwarder->channels[kept++] = channel;
-        }
-    }
-    forwarder->count = kept;
-    return before - kept;
+    forwarder->own_count = own_count < IST_DNS_OWN_MAX ? own_count : IST_DNS_OWN_MAX;
+    memcpy(forwarder->own, own, forwarder->own_count * sizeof(own[0]));
+    drop_own(forwarder, forwarder->set);
+    return before - forwarder->set->count;
 }
 
 size_t ist_dns_forwarder_upstreams(const ist_dns_forwarder *forwarder)
 {
-    return forwarder->count;
+    return forwarder->set->count;
 }
 
 // --- One request ----------------------------------------------------------------------------------------------------
@@ -160,6 +143,8 @@ static void detach(ist_dns_request *request)
     }
     request->attempts = NULL;
     ist_loop_disarm(request->forwarder->loop, &request->timer);
+    ist_dns_upstream_set_unref(&request->forwarder->upstreams, request->set);
+    request->set = NULL;
     request->forwarder = NULL;
 }
 
@@ -240,7 +225,7 @@ static void keep_best(ist_dns_request *request, const uint8_t *packet, size_t le
 
 static bool may_send(const ist_dns_request *request)
 {
-    return request->bad != (1u << request->forwarder->count) - 1 && request->sent < SENDS_MAX;
+    return request->bad != (1u << request->set->count) - 1 && request->sent < SENDS_MAX;
 }
 
 // One upstream is of no use for this request: the timer asks the next one or gives up, unless others are under way. Never
@@ -250,7 +235,7 @@ static void give_up_upstream(ist_dns_request *request, uint32_t upstream, bool m
     if (!may_repeat) {
         request->bad |= 1u << upstream;
     }
-    if (may_repeat || request->sent < request->forwarder->count || request->attempts == NULL) {
+    if (may_repeat || request->sent < request->set->count || request->attempts == NULL) {
         arm(request, 0);
     }
 }
@@ -299,13 +284,14 @@ static void on_attempt_done(void *ctx, int code, int timeouts, unsigned char *pa
             give_up_upstream(done->request, done->upstream, false);
         }
     }
+    ist_dns_upstream_unref(&done->forwarder->upstreams, done->channel);
     ist_free(done);
 }
 
 // The upstream whose turn it is: in order, round after round, without those that have failed.
 static uint32_t next_upstream(const ist_dns_request *request)
 {
-    size_t count = request->forwarder->count;
+    size_t count = request->set->count;
 
     for (uint32_t i = 0; i < count; i++) {
         uint32_t upstream = request->order[(request->sent + i) % count];
@@ -331,11 +317,12 @@ static ist_status send_next(ist_dns_request *request)
     uint32_t upstream = next_upstream(request);
     *new = (attempt){.next = request->attempts,
                      .forwarder = forwarder,
-                     .channel = forwarder->channels[upstream],
+                     .channel = request->set->channels[upstream],
                      .request = request,
                      .sent_us = ist_clock_now_us(),
                      .upstream = upstream};
     new->edns = !new->channel->no_edns;
+    ist_dns_upstream_ref(new->channel);
     request->attempts = new;
     request->sent++;
     forwarder->attempts++;
@@ -348,12 +335,12 @@ static ist_status send_next(ist_dns_request *request)
 // When to look at the request again if nothing has come: the hedge, a repeat where there is nobody else, the deadline.
 static int64_t patience_ms(const ist_dns_request *request)
 {
-    const ist_dns_forwarder *forwarder = request->forwarder;
-    int64_t left_ms = request->deadline_ms - ist_loop_now_ms(forwarder->loop);
+    const ist_dns_upstream_set *set = request->set;
+    int64_t left_ms = request->deadline_ms - ist_loop_now_ms(request->forwarder->loop);
     int64_t wait_ms = RESEND_MS;
 
-    if (request->sent < forwarder->count && (request->best == NULL || request->sent + 1 < forwarder->count)) {
-        wait_ms = ist_dns_pace_hedge_ms(&forwarder->channels[next_upstream(request)]->pace);
+    if (request->sent < set->count && (request->best == NULL || request->sent + 1 < set->count)) {
+        wait_ms = ist_dns_pace_hedge_ms(&set->channels[next_upstream(request)]->pace);
     }
     if (request->sent + 1 >= SENDS_MAX || wait_ms > left_ms) {
         wait_ms = left_ms;
@@ -369,7 +356,7 @@ static void on_timer(void *ctx)
         finish(request, IST_ETIMEOUT, NULL, 0);
         return;
     }
-    bool all_asked = request->sent >= request->forwarder->count;
+    bool all_asked = request->sent >= request->set->count;
     if ((request->best != NULL && all_asked) || (!may_send(request) && request->attempts == NULL)) {
         finish(request, IST_EIO, NULL, 0); // an error reply, if there is one, is not kept back for silent upstreams
         return;
@@ -388,13 +375,15 @@ ist_status ist_dns_forwarder_ask(ist_dns_forwarder *forwarder, ist_dns_request *
 {
     const ist_dns_pace *paces[IST_DNS_SERVERS_MAX];
 
-    if (forwarder->count == 0) {
+    ist_dns_upstream_set *set = forwarder->set;
+    if (set->count == 0) {
         return IST_ENOTFOUND;
     }
-    for (size_t i = 0; i < forwarder->count; i++) {
-        paces[i] = &forwarder->channels[i]->pace;
+    for (size_t i = 0; i < set->count; i++) {
+        paces[i] = &set->channels[i]->pace;
     }
     request->forwarder = forwarder;
+    request->set = ist_dns_upstream_set_ref(set);
     request->timer = (ist_loop_timer){.fire = on_timer, .ctx = request};
     request->deadline_ms = ist_loop_now_ms(forwarder->loop) + IST_DNS_DEADLINE_MS;
     request->attempts = NULL;
@@ -402,7 +391,7 @@ ist_status ist_dns_forwarder_ask(ist_dns_forwarder *forwarder, ist_dns_request *
     request->best_length = 0;
     request->sent = 0;
     request->bad = 0;
-    ist_dns_pace_order(paces, forwarder->count, ist_loop_now_ms(forwarder->loop), request->order);
+    ist_dns_pace_order(paces, set->count, ist_loop_now_ms(forwarder->loop), request->order);
     // Armed before sending: a failure inside only brings the timer forward.
     ist_status status = ist_loop_arm(forwarder->loop, &request->timer, patience_ms(request));
     if (status == IST_OK) {

@@ -9,6 +9,8 @@
 
 #include <string.h>
 
+_Static_assert(IST_DNS_LISTEN_MAX <= IST_DNS_OWN_MAX, "the forwarder is told all our addresses");
+
 static const char *const MODES[_IST_DNS_MODE_MAX] = {"serve", "observe", "forward"};
 
 const char *ist_dns_mode_name(ist_dns_mode mode)

@@ -180,7 +180,7 @@ static unsigned serve_batch(ist_dns_listener *listener)
 static ist_dns_listener *find_listener(ist_dns_server *server, const ist_dns_address *address)
 {
     for (size_t i = 0; i < server->listener_count; i++) {
-        if (server->addresses[i].port == address->port && ist_dns_addr_equal(&server->addresses[i].ip, &address->ip)) {
+        if (ist_dns_address_equal(&server->addresses[i], address)) {
             return &server->listeners[i];
         }
     }

@@ -102,6 +102,11 @@ bool ist_dns_addr_equal(const ist_dns_addr *a, const ist_dns_addr *b)
     return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
 }
 
+bool ist_dns_address_equal(const ist_dns_address *a, const ist_dns_address *b)
+{
+    return a->port == b->port && ist_dns_addr_equal(&a->ip, &b->ip);
+}
+
 bool ist_dns_addr_is_any(const ist_dns_addr *addr)
 {
     static const uint8_t zero[16];

@@ -54,11 +54,25 @@ static void address_kinds_are_told_apart(void **state)
     assert_true(ist_dns_addr_is_loopback(&addr));
 }
 
+static void address_equal_compares_port_and_ip(void **state)
+{
+    ist_dns_address a = {.ip = {.family = 4, .bytes = {10, 0, 0, 1}}, .port = 53};
+    ist_dns_address b = a;
+    (void)state;
+    assert_true(ist_dns_address_equal(&a, &b));
+    b.port = 54;
+    assert_false(ist_dns_address_equal(&a, &b));
+    b = a;
+    b.ip.bytes[3] = 2;
+    assert_false(ist_dns_address_equal(&a, &b));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(address_parse_reads_each_form),
         cmocka_unit_test(address_kinds_are_told_apart),
+        cmocka_unit_test(address_equal_compares_port_and_ip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,9 +22,11 @@
 #include "loop/loop.h"
 
 #define IST_DNS_DEADLINE_MS 4000
+#define IST_DNS_OWN_MAX 8
 
 typedef struct ist_dns_forwarder ist_dns_forwarder;
 struct ist_dns_attempt;
+struct ist_dns_upstream_set;
 
 typedef struct ist_dns_request {
     ist_dns_ask ask;
@@ -34,13 +36,14 @@ typedef struct ist_dns_request {
     void *ctx;
     // The rest is private.
     ist_dns_forwarder *forwarder; // NULL while not under way
+    struct ist_dns_upstream_set *set; // those that there were when it began
     ist_loop_timer timer;
     int64_t deadline_ms;
     struct ist_dns_attempt *attempts;
     uint8_t *best; // the error reply that is passed on where nothing better comes
     size_t best_length;
     uint32_t sent;
-    uint32_t bad;  // bit per upstream that has failed for this request
+    uint32_t bad; // bit per upstream that has failed for this request
     uint8_t order[IST_DNS_SERVERS_MAX];
 } ist_dns_request;
 
@@ -57,8 +60,13 @@ ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_for
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 // No request may be under way any more.
 void ist_dns_forwarder_free(ist_dns_forwarder *forwarder);
-// Drops the upstreams that are ourselves: the same address and port, or loopback where we listen on all addresses. Before
-// the first request. Returns how many were dropped.
+// Other upstreams for what is asked from now on; what is under way goes on with those that it began with. One that stays
+// keeps what is known of it: its usual time, its failures. The loop's thread. IST_ELIMIT, IST_ENOMEM, IST_EINTERNAL: the old
+// ones stay.
+ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const ist_dns_address *upstreams, size_t count,
+                                           ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+// Drops the upstreams that are ourselves: the same address and port, or loopback where we listen on all addresses (at most
+// IST_DNS_OWN_MAX), and all that are set later. Before the first request. Returns how many were dropped.
 size_t ist_dns_forwarder_refuse(ist_dns_forwarder *forwarder, const ist_dns_address *own, size_t own_count) IST_NONNULL_ARGS(1);
 size_t ist_dns_forwarder_upstreams(const ist_dns_forwarder *forwarder) IST_NONNULL;
 

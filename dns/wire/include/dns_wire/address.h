@@ -36,5 +36,6 @@ const char *ist_dns_addr_format(const ist_dns_addr *addr, char *buffer) IST_NONN
 // "1.2.3.4:53" or "[::1]:53" into a buffer of IST_DNS_ADDRESS_TEXT_SIZE; returns it.
 const char *ist_dns_address_format(const ist_dns_address *address, char *buffer) IST_NONNULL IST_RETURNS_NONNULL;
 bool ist_dns_addr_equal(const ist_dns_addr *a, const ist_dns_addr *b) IST_NONNULL;
+bool ist_dns_address_equal(const ist_dns_address *a, const ist_dns_address *b) IST_NONNULL;
 bool ist_dns_addr_is_any(const ist_dns_addr *addr) IST_NONNULL;      // 0.0.0.0 or ::
 bool ist_dns_addr_is_loopback(const ist_dns_addr *addr) IST_NONNULL; // 127.0.0.0/8 or ::1
