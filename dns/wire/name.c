@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "name_priv.h"
 
+#include "dns_wire/types.h"
+
 enum { LABEL_MAX = 63, POINTER_BITS = 0xC0 };
 
 uint8_t ist_dns_lower_byte(uint8_t byte)
@@ -67,4 +69,61 @@ bool ist_dns_name_write(ist_writer *out, ist_strv name)
     }
     ist_writer_u8(out, 0);
     return !out->failed;
+}
+
+bool ist_dns_name_read(const uint8_t *packet, size_t length, size_t *at, ist_dns_wire_name *ret_name)
+{
+    size_t place = *at;
+    size_t barrier = place;
+    bool jumped = false;
+
+    ret_name->length = 0;
+    for (;;) {
+        if (place >= length) {
+            return false;
+        }
+        uint8_t head = packet[place];
+        if (head >= POINTER_BITS) {
+            if (place + 1 >= length) {
+                return false;
+            }
+            size_t to = (size_t)(head & LABEL_MAX) << 8 | packet[place + 1];
+            *at = jumped ? *at : place + 2;
+            jumped = true;
+            if (to >= barrier) {
+                return false;
+            }
+            place = to;
+            barrier = to;
+            continue;
+        }
+        if (head > LABEL_MAX || place + 1 + head > length || ret_name->length + 1 + head > sizeof(ret_name->bytes)) {
+            return false;
+        }
+        for (size_t i = 0; i <= head; i++) { // the length byte too: it is below 64, no letter
+            ret_name->bytes[ret_name->length++] = ist_dns_lower_byte(packet[place + i]);
+        }
+        place += 1u + head;
+        if (head == 0) {
+            *at = jumped ? *at : place;
+            return true;
+        }
+    }
+}
+
+const ist_dns_rdata_form *ist_dns_rdata_form_find(uint16_t type)
+{
+    // RFC 1035 section 3.3 and RFC 2782.
+    static const ist_dns_rdata_form forms[] = {
+        {IST_DNS_TYPE_NS, 0, 1},  {IST_DNS_TYPE_CNAME, 0, 1}, {IST_DNS_TYPE_SOA, 0, 2},
+        {IST_DNS_TYPE_PTR, 0, 1}, {IST_DNS_TYPE_MX, 2, 1},    {IST_DNS_TYPE_SRV, 6, 1},
+    };
+    static const ist_dns_rdata_form plain = {.type = 0};
+
+    for (size_t i = 0; i < IST_COUNT(forms); i++) {
+        if (forms[i].type == type) {
+            return &forms[i];
+        }
+    }
+    return &plain;
 }

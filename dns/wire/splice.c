@@ -8,12 +8,6 @@
 
 enum { KNOWN_MAX = 32 }; // names in the reply that can be pointed to
 
-// A name in wire form, lower case, without pointers.
-typedef struct wire_name {
-    uint8_t bytes[IST_DNS_NAME_WIRE_MAX];
-    size_t length;
-} wire_name;
-
 typedef struct splicing {
     ist_dns_reply *reply;
     const uint8_t *packet;
@@ -25,48 +19,6 @@ typedef struct splicing {
 
 // --- Names ----------------------------------------------------------------------------------------------------------
 
-// Reads the name at *at and moves behind it. Each pointer must lead to before the place where the reading began or was led
-// to, so that there is an end.
-static bool read_name(const uint8_t *packet, size_t length, size_t *at, wire_name *ret_name)
-{
-    size_t place = *at;
-    size_t barrier = place;
-    bool jumped = false;
-
-    ret_name->length = 0;
-    for (;;) {
-        if (place >= length) {
-            return false;
-        }
-        uint8_t head = packet[place];
-        if (head >= 0xC0) {
-            if (place + 1 >= length) {
-                return false;
-            }
-            size_t to = (size_t)(head & 0x3F) << 8 | packet[place + 1];
-            *at = jumped ? *at : place + 2;
-            jumped = true;
-            if (to >= barrier) {
-                return false;
-            }
-            place = to;
-            barrier = to;
-            continue;
-        }
-        if (head > 63 || place + 1 + head > length || ret_name->length + 1 + head > sizeof(ret_name->bytes)) {
-            return false;
-        }
-        for (size_t i = 0; i <= head; i++) { // the length byte too: it is below 64, no letter
-            ret_name->bytes[ret_name->length++] = ist_dns_lower_byte(packet[place + i]);
-        }
-        place += 1u + head;
-        if (head == 0) {
-            *at = jumped ? *at : place;
-            return true;
-        }
-    }
-}
-
 static void remember(splicing *splice, size_t offset)
 {
     if (splice->known_count < KNOWN_MAX && offset <= IST_DNS_POINTER_MAX) {
@@ -75,14 +27,14 @@ static void remember(splicing *splice, size_t offset)
 }
 
 // A pointer to where the reply has the name already, else the whole name.
-static void write_name(splicing *splice, const wire_name *name)
+static void write_name(splicing *splice, const ist_dns_wire_name *name)
 {
     ist_writer *out = &splice->reply->out;
-    wire_name have;
+    ist_dns_wire_name have;
 
     for (size_t i = 0; i < splice->known_count; i++) {
         size_t at = splice->known[i];
-        if (read_name(out->bytes, out->offset, &at, &have) && have.length == name->length &&
+        if (ist_dns_name_read(out->bytes, out->offset, &at, &have) && have.length == name->length &&
             memcmp(have.bytes, name->bytes, name->length) == 0) {
             ist_writer_u16(out, (uint16_t)(IST_DNS_POINTER | splice->known[i]));
             return;
@@ -94,31 +46,8 @@ static void write_name(splicing *splice, const wire_name *name)
 
 // --- Records --------------------------------------------------------------------------------------------------------
 
-// What stands in the rdata of a type: so many bytes, so many names (perhaps compressed), and the rest.
-typedef struct rdata_form {
-    uint16_t type;
-    uint8_t bytes;
-    uint8_t names;
-} rdata_form;
-
-// RFC 1035 section 3.3 and RFC 2782; RFC 3597 section 4 lists the types of which upstreams may compress names.
-static const rdata_form forms[] = {
-    {IST_DNS_TYPE_NS, 0, 1}, {IST_DNS_TYPE_CNAME, 0, 1}, {IST_DNS_TYPE_SOA, 0, 2},
-    {IST_DNS_TYPE_PTR, 0, 1}, {IST_DNS_TYPE_MX, 2, 1},   {IST_DNS_TYPE_SRV, 6, 1},
-};
+// RFC 3597 section 4: upstreams may compress the names inside these, which we would have to know.
 static const uint16_t left_out[] = {3, 4, 7, 8, 9, 14, 17, 18, 21, 24, 26, 30, 35, 36};
-
-static const rdata_form *find_form(uint16_t type)
-{
-    static const rdata_form plain = {.type = 0};
-
-    for (size_t i = 0; i < IST_COUNT(forms); i++) {
-        if (forms[i].type == type) {
-            return &forms[i];
-        }
-    }
-    return &plain;
-}
 
 static bool is_left_out(const ist_dns_record *record)
 {
@@ -134,10 +63,10 @@ static bool is_left_out(const ist_dns_record *record)
 static bool write_rdata(splicing *splice, const ist_dns_record *record)
 {
     ist_writer *out = &splice->reply->out;
-    const rdata_form *form = find_form(record->type);
+    const ist_dns_rdata_form *form = ist_dns_rdata_form_find(record->type);
     size_t at = (size_t)(record->data - splice->packet);
     size_t end = at + record->length;
-    wire_name name;
+    ist_dns_wire_name name;
 
     if (record->length < form->bytes) {
         return false;
@@ -145,7 +74,7 @@ static bool write_rdata(splicing *splice, const ist_dns_record *record)
     ist_writer_bytes(out, splice->packet + at, form->bytes);
     at += form->bytes;
     for (uint8_t i = 0; i < form->names; i++) {
-        if (!read_name(splice->packet, end, &at, &name)) {
+        if (!ist_dns_name_read(splice->packet, end, &at, &name)) {
             return false;
         }
         if (record->type == IST_DNS_TYPE_CNAME) {
@@ -166,9 +95,9 @@ static bool move_record(splicing *splice, ist_dns_section section, bool wanted, 
     size_t known_count = splice->known_count;
     size_t at = in->offset;
     ist_dns_record record;
-    wire_name owner;
+    ist_dns_wire_name owner;
 
-    if (!read_name(splice->packet, splice->length, &at, &owner) || !ist_dns_record_read(in, &record)) {
+    if (!ist_dns_name_read(splice->packet, splice->length, &at, &owner) || !ist_dns_record_read(in, &record)) {
         return false;
     }
     if (!wanted || splice->full || is_left_out(&record)) {
@@ -205,11 +134,11 @@ static bool same_question(const splicing *splice, uint16_t target, ist_cursor *i
     const ist_writer *out = &splice->reply->out;
     size_t asked_at = in->offset;
     size_t target_at = target;
-    wire_name asked;
-    wire_name ours;
+    ist_dns_wire_name asked;
+    ist_dns_wire_name ours;
 
-    if (!read_name(splice->packet, splice->length, &asked_at, &asked) ||
-        !read_name(out->bytes, out->offset, &target_at, &ours) || asked.length != ours.length ||
+    if (!ist_dns_name_read(splice->packet, splice->length, &asked_at, &asked) ||
+        !ist_dns_name_read(out->bytes, out->offset, &target_at, &ours) || asked.length != ours.length ||
         memcmp(asked.bytes, ours.bytes, ours.length) != 0) {
         return false;
     }

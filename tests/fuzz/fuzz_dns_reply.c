@@ -4,6 +4,9 @@
 // and read for addresses. What we pass on must itself be fit to be passed on.
 #include "dns_wire/message.h"
 #include "dns_wire/splice.h"
+#include "dns_wire/upstream.h"
+
+#include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -37,6 +40,23 @@ static void splice(const ist_dns_query *query, const uint8_t *data, size_t size,
     }
 }
 
+// What is found good stays good with our own question in it, and answers nothing else than what was asked.
+static void judge(const ist_dns_query *query, const uint8_t *data, size_t size)
+{
+    static uint8_t packet[IST_DNS_TCP_MAX];
+    ist_dns_worth worth = ist_dns_upstream_judge(data, size);
+
+    if (size > sizeof(packet)) {
+        return;
+    }
+    memcpy(packet, data, size);
+    ist_dns_upstream_restore(packet, size, query->packet + IST_DNS_HEADER_BYTES, query->question_length);
+    if (ist_dns_upstream_match(query->packet, query->question_length, data, size) != IST_DNS_MATCH_NOT &&
+        ist_dns_upstream_judge(packet, size) != worth) {
+        __builtin_trap();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const uint8_t plain[] = {0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 1, 'a', 0, 0, 1, 0, 1};
@@ -46,6 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ist_dns_query query;
 
     if (ist_dns_query_parse(plain, sizeof(plain), &query) == IST_DNS_QUERY_OK) {
+        judge(&query, data, size);
         fit(&query, data, size, IST_DNS_UDP_MIN);
         fit(&query, data, size, IST_DNS_TCP_MAX);
         splice(&query, data, size, IST_DNS_UDP_MIN);
