@@ -1,139 +1,266 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "channel_priv.h"
 
+#include "base/log.h"
+#include "base/random.h"
 #include "dns_forward/forward.h"
 
 #include <string.h>
-#include <sys/epoll.h>
+
+// --- Flights of one socket ------------------------------------------------------------------------------------------
+
+void ist_dns_flights_add(ist_dns_flights *flights, ist_dns_flight *flight)
+{
+    flight->on = flights;
+    flight->next = flights->first;
+    flights->first = flight;
+}
+
+void ist_dns_flights_remove(ist_dns_flight *flight)
+{
+    ist_dns_flights *from = flight->on;
+
+    if (from == NULL) {
+        return;
+    }
+    ist_dns_flight **at = &from->first;
+    while (*at != flight) {
+        at = &(*at)->next;
+    }
+    *at = flight->next;
+    flight->on = NULL;
+    if (from->first != NULL) {
+        return;
+    }
+    if (from->port != NULL) {
+        ist_dns_port_close(from->port);
+    } else {
+        ist_dns_stream_rest(flight->channel->stream);
+    }
+}
+
+ist_dns_flight *ist_dns_flights_find(const ist_dns_flights *flights, const uint8_t *packet, size_t length,
+                                     ist_dns_match *ret_match)
+{
+    for (ist_dns_flight *each = flights->first; each != NULL; each = each->next) {
+        *ret_match = ist_dns_upstream_match(each->packet, each->question_length, packet, length);
+        if (*ret_match != IST_DNS_MATCH_NOT) {
+            return each;
+        }
+    }
+    return NULL;
+}
+
+static bool has_id(const ist_dns_flights *flights, const uint8_t *id)
+{
+    for (const ist_dns_flight *each = flights->first; each != NULL; each = each->next) {
+        if (memcmp(each->packet, id, sizeof(uint16_t)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void ist_dns_flights_set_id(const ist_dns_flights *flights, ist_dns_flight *flight)
+{
+    uint16_t id;
+
+    do { // there are fewer flights than ids
+        id = (uint16_t)ist_random_u64();
+    } while (has_id(flights, (const uint8_t *)&id));
+    memcpy(flight->packet, &id, sizeof(id));
+}
+
+// --- Flights of the channel -----------------------------------------------------------------------------------------
+
+static void enlist(ist_dns_channel *channel, ist_dns_flight *flight)
+{
+    flight->channel = channel;
+    flight->on = NULL;
+    flight->later = NULL;
+    flight->earlier = channel->last;
+    if (flight->earlier != NULL) {
+        flight->earlier->later = flight;
+    } else {
+        channel->first = flight;
+    }
+    channel->last = flight;
+}
+
+static void unlist(ist_dns_flight *flight)
+{
+    ist_dns_channel *channel = flight->channel;
+
+    ist_dns_flights_remove(flight);
+    if (flight->earlier != NULL) {
+        flight->earlier->later = flight->later;
+    } else {
+        channel->first = flight->later;
+    }
+    if (flight->later != NULL) {
+        flight->later->earlier = flight->earlier;
+    } else {
+        channel->last = flight->earlier;
+    }
+}
+
+void ist_dns_flight_end(ist_dns_flight *flight, ist_dns_outcome outcome)
+{
+    unlist(flight);
+    flight->done(flight, outcome, NULL, 0);
+}
+
+void ist_dns_flight_reply(ist_dns_flight *flight, uint8_t *packet, size_t length)
+{
+    unlist(flight);
+    ist_dns_upstream_restore(packet, length, flight->question, flight->question_length);
+    flight->done(flight, IST_DNS_OUTCOME_REPLY, packet, length);
+}
+
+void ist_dns_channel_lose_case(ist_dns_channel *channel)
+{
+    char text[IST_DNS_ADDRESS_TEXT_SIZE];
+
+    if (!channel->case_lost) {
+        channel->case_lost = true;
+        IST_NOTICE(IST_LOG_DNS,
+                   "upstream %s does not keep upper and lower case of questions: it is asked without, so that its "
+                   "replies are easier to forge",
+                   ist_dns_address_format(&channel->address, text));
+    }
+}
+
+void ist_dns_flight_give_up_tcp(ist_dns_flight *flight)
+{
+    if (flight->doubted) {
+        ist_dns_channel_lose_case(flight->channel);
+        flight->mixed = false;
+        flight->doubted = false;
+        memcpy(flight->packet + IST_DNS_HEADER_BYTES, flight->question, flight->question_length);
+        if (ist_dns_port_send(flight->channel, flight)) {
+            return;
+        }
+    }
+    ist_dns_flight_end(flight, IST_DNS_OUTCOME_FAILED);
+}
+
+// --- Deadlines ------------------------------------------------------------------------------------------------------
 
 static void arm_timer(ist_dns_channel *channel)
 {
-    struct timeval left;
-
-    // All queries have the same time-out, so an armed timer is never too late for a newer one.
-    if (channel->timer_armed || ares_timeout(channel->ares, NULL, &left) == NULL) {
+    // All flights have the same patience, so an armed timer is never too late for a newer one.
+    if (channel->timer_armed || channel->first == NULL) {
         return;
     }
-    int64_t delay_ms = (int64_t)left.tv_sec * 1000 + left.tv_usec / 1000 + 1;
+    int64_t delay_ms = channel->first->deadline_ms - ist_loop_now_ms(channel->loop);
     channel->timer_armed =
-        ist_loop_arm(channel->loop, &channel->timer, delay_ms) == IST_OK; // else with the next packet
+        ist_loop_arm(channel->loop, &channel->timer, delay_ms) == IST_OK; // else with the next question
+}
+
+static void expire(ist_dns_flight *flight)
+{
+    ist_dns_channel *channel = flight->channel;
+    bool by_tcp = flight->on != NULL && flight->on->port == NULL;
+
+    if (flight->doubted) {
+        ist_dns_channel_lose_case(channel); // TCP is silent: there is no other way to get through
+    }
+    ist_dns_flight_end(flight, IST_DNS_OUTCOME_SILENT);
+    if (by_tcp && channel->stream != NULL) {
+        ist_dns_stream_lost(channel->stream); // it may be dead without a word
+    }
 }
 
 static void on_timer(void *ctx)
 {
     ist_dns_channel *channel = ctx;
+    int64_t now_ms = ist_loop_now_ms(channel->loop);
 
     channel->timer_armed = false;
-    ares_process_fd(channel->ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    while (channel->first != NULL && channel->first->deadline_ms <= now_ms) {
+        expire(channel->first);
+    }
     arm_timer(channel);
 }
 
-static void on_ready(void *ctx, uint32_t events)
+// --- Interface ------------------------------------------------------------------------------------------------------
+
+void ist_dns_channel_init(ist_dns_channel *channel, ist_loop *loop, const ist_dns_address *address)
 {
-    ist_dns_channel_socket *socket = ctx;
-    ist_dns_channel *channel = socket->channel;
-    int fd = socket->io.fd;
-    bool readable = (events & (EPOLLIN | EPOLLERR | EPOLLHUP)) != 0;
-
-    ares_process_fd(channel->ares, readable ? fd : ARES_SOCKET_BAD, (events & EPOLLOUT) != 0 ? fd : ARES_SOCKET_BAD);
-    arm_timer(channel);
-}
-
-static ist_dns_channel_socket *find_socket(ist_dns_channel *channel, int fd)
-{
-    ist_dns_channel_socket *unused = NULL;
-
-    for (size_t i = 0; i < IST_COUNT(channel->sockets); i++) {
-        ist_dns_channel_socket *socket = &channel->sockets[i];
-        if (socket->used && socket->io.fd == fd) {
-            return socket;
-        }
-        if (!socket->used && unused == NULL) {
-            unused = socket;
-        }
-    }
-    return unused;
-}
-
-// c-ares says which sockets it waits for; both false: it is about to close this one.
-static void on_socket_state(void *data, ares_socket_t fd, int readable, int writable)
-{
-    ist_dns_channel *channel = data;
-    ist_dns_channel_socket *socket = find_socket(channel, fd);
-    uint32_t events = (readable ? (uint32_t)EPOLLIN : 0) | (writable ? (uint32_t)EPOLLOUT : 0);
-
-    if (socket == NULL) {
-        return; // not watched: its queries time out
-    }
-    if (events == 0) {
-        if (socket->used) {
-            ist_loop_remove(channel->loop, &socket->io);
-            socket->used = false;
-        }
-        return;
-    }
-    if (socket->used) {
-        if (ist_loop_modify(channel->loop, &socket->io, events, NULL) != IST_OK) { // its queries time out
-            ist_loop_remove(channel->loop, &socket->io);
-            socket->used = false;
-        }
-        return;
-    }
-    socket->channel = channel;
-    socket->io = (ist_loop_io){.ready = on_ready, .ctx = socket, .fd = fd, .events = events};
-    socket->used = ist_loop_add(channel->loop, &socket->io, NULL) == IST_OK;
-}
-
-static int set_server(ist_dns_channel *channel)
-{
-    struct ares_addr_port_node node = {.family = channel->address.ip.family == 6 ? AF_INET6 : AF_INET,
-                                       .udp_port = channel->address.port,
-                                       .tcp_port = channel->address.port};
-
-    memcpy(&node.addr, channel->address.ip.bytes, channel->address.ip.family == 6 ? 16 : 4);
-    return ares_set_servers_ports(channel->ares, &node);
-}
-
-ist_status ist_dns_channel_init(ist_dns_channel *channel, ist_loop *loop, const ist_dns_address *address, ist_err *err)
-{
-    char lookups[] = "b";
-    // Tries and choice of servers are ours. The EDNS flag only tells c-ares that UDP replies may be longer than 512.
-    struct ares_options options = {.flags = ARES_FLAG_NOCHECKRESP | ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES |
-                                            ARES_FLAG_EDNS,
-                                   .timeout = IST_DNS_DEADLINE_MS,
-                                   .tries = 1,
-                                   .ednspsz = IST_DNS_UDP_MAX,
-                                   .lookups = lookups,
-                                   .sock_state_cb = on_socket_state,
-                                   .sock_state_cb_data = channel};
-    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_EDNSPSZ | ARES_OPT_LOOKUPS |
-               ARES_OPT_SOCK_STATE_CB | ARES_OPT_DOMAINS;
-
     *channel = (ist_dns_channel){.loop = loop, .address = *address};
+    channel->socket_address = ist_socket_address_of(address->ip.family, address->ip.bytes, address->port);
     channel->timer = (ist_loop_timer){.fire = on_timer, .ctx = channel};
-    int code = ares_init_options(&channel->ares, &options, mask);
-    if (code == ARES_SUCCESS) {
-        code = set_server(channel);
-        if (code != ARES_SUCCESS) {
-            ares_destroy(channel->ares);
-        }
+    for (size_t i = 0; i < IST_COUNT(channel->ports); i++) {
+        ist_dns_port *port = &channel->ports[i];
+        *port = (ist_dns_port){.flights = {.port = port}, .channel = channel, .io = {.fd = -1}};
     }
-    if (code != ARES_SUCCESS) {
-        return ist_err_set(err, code == ARES_ENOMEM ? IST_ENOMEM : IST_EINTERNAL, "c-ares cannot start: %s",
-                           ares_strerror(code));
+}
+
+void ist_dns_channel_measure(ist_dns_channel *channel, ist_metrics *metrics)
+{
+    static const double bounds[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01,
+                                    0.025,  0.05,    0.1,    0.25,  0.5,    1,     2.5};
+    static const ist_metric_def duration = {.kind = IST_METRIC_HISTOGRAM,
+                                            .name = "isthmus_dns_upstream_duration_seconds",
+                                            .help = "From asking an upstream to its reply, late ones included.",
+                                            .label_1 = "to",
+                                            .bounds = bounds,
+                                            .bound_count = IST_COUNT(bounds)};
+    const struct {
+        ist_metric **series;
+        const char *name;
+        const char *help;
+    } counters[] = {
+        {&channel->requests, "isthmus_dns_upstream_requests_total", "Queries sent to an upstream name server."},
+        {&channel->failures, "isthmus_dns_upstream_failures_total", "Queries to an upstream without a usable reply."},
+        {&channel->ignored, "isthmus_dns_upstream_ignored_total",
+         "Packets from an upstream's address that answer nothing that was asked: late, wrong or forged."},
+        {&channel->case_changes, "isthmus_dns_upstream_case_mismatches_total",
+         "Replies with the question in other letters, asked again by TCP."},
+        {&channel->connections, "isthmus_dns_upstream_connections_total", "TCP connections opened to an upstream."},
+    };
+    char to[IST_DNS_ADDRESS_TEXT_SIZE];
+
+    (void)ist_dns_address_format(&channel->address, to);
+    for (size_t i = 0; i < IST_COUNT(counters); i++) {
+        ist_metric_def def = {
+            .kind = IST_METRIC_COUNTER, .name = counters[i].name, .help = counters[i].help, .label_1 = "to"};
+        ist_metric_family *family = ist_metrics_family(metrics, &def);
+        *counters[i].series = family != NULL ? ist_metric_series(family, to, NULL, NULL) : NULL;
     }
-    return IST_OK;
+    ist_metric_family *family = ist_metrics_family(metrics, &duration);
+    channel->duration = family != NULL ? ist_histogram_series(family, to, NULL) : NULL;
 }
 
 void ist_dns_channel_done(ist_dns_channel *channel)
 {
+    while (channel->first != NULL) {
+        ist_dns_flight_end(channel->first, IST_DNS_OUTCOME_ENDED); // closes the ports
+    }
+    if (channel->stream != NULL) {
+        ist_dns_stream_close(channel->stream);
+    }
     ist_loop_disarm(channel->loop, &channel->timer);
-    ares_destroy(channel->ares);
 }
 
-void ist_dns_channel_send(ist_dns_channel *channel, const uint8_t *packet, size_t length, ares_callback callback,
-                          void *ctx)
+void ist_dns_channel_send(ist_dns_channel *channel, const ist_dns_ask *ask, bool edns, ist_dns_flight *flight)
 {
-    ares_send(channel->ares, packet, (int)length, callback, ctx);
+    flight->question_length = ask->question_length;
+    memcpy(flight->question, ask->question, ask->question_length);
+    flight->length = (uint16_t)ist_dns_ask_write(ask, 0, edns, flight->packet);
+    flight->mixed = !channel->case_lost;
+    flight->doubted = false;
+    if (flight->mixed) {
+        uint64_t bits[IST_DNS_CASE_WORDS];
+        for (size_t i = 0; i < IST_COUNT(bits); i++) {
+            bits[i] = ist_random_u64();
+        }
+        ist_dns_case_mix(flight->packet, flight->question_length, bits);
+    }
+    flight->deadline_ms = ist_loop_now_ms(channel->loop) + IST_DNS_DEADLINE_MS;
+    enlist(channel, flight);
     arm_timer(channel);
+    if (!ist_dns_port_send(channel, flight)) {
+        ist_dns_flight_end(flight, IST_DNS_OUTCOME_FAILED);
+    }
 }

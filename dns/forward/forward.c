@@ -4,10 +4,8 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "base/random.h"
 #include "upstream_priv.h"
 
-#include <ares.h>
 #include <string.h>
 
 enum { DEFAULT_MAX_ATTEMPTS = 4096, RESEND_MS = 1000, SENDS_MAX = 6 };
@@ -24,6 +22,7 @@ struct ist_dns_forwarder {
 
 // One packet on its way. It outlives its request where another upstream was faster.
 typedef struct ist_dns_attempt {
+    ist_dns_flight flight;        // first: the channel's pointer to it is ours
     struct ist_dns_attempt *next; // of the same request
     ist_dns_forwarder *forwarder;
     ist_dns_channel *channel;
@@ -72,12 +71,8 @@ ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const i
 
 ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_forwarder **ret_forwarder, ist_err *err)
 {
-    if (ares_library_init(ARES_LIB_INIT_ALL) != ARES_SUCCESS) {
-        return ist_err_set(err, IST_EINTERNAL, "c-ares cannot start");
-    }
     ist_dns_forwarder *forwarder = IST_NEW(ist_dns_forwarder);
     if (forwarder == NULL) {
-        ares_library_cleanup();
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     forwarder->loop = args->loop;
@@ -100,7 +95,6 @@ void ist_dns_forwarder_free(ist_dns_forwarder *forwarder)
     ist_dns_upstream_set_unref(&forwarder->upstreams, forwarder->set);
     ist_dns_upstreams_done(&forwarder->upstreams);
     ist_free(forwarder);
-    ares_library_cleanup();
 }
 
 // Before the first request: nobody else holds the set yet.
@@ -206,20 +200,18 @@ static void judge_losers(ist_dns_request *request, int64_t now_us)
     }
 }
 
-// A reply that says nothing about the name: somebody else may know.
-static bool is_refusal(uint16_t rcode)
+// The first error reply; a lame one only where there is no other: it says less than an error.
+static void keep_best(ist_dns_request *request, const uint8_t *packet, size_t length, ist_dns_worth worth)
 {
-    return rcode != IST_DNS_NOERROR && rcode != IST_DNS_NXDOMAIN;
-}
+    bool better = request->best != NULL && request->best_lame && worth == IST_DNS_WORTH_REFUSAL;
+    uint8_t *copy = request->best == NULL || better ? ist_malloc(length) : NULL;
 
-static void keep_best(ist_dns_request *request, const uint8_t *packet, size_t length)
-{
-    if (request->best == NULL) {
-        request->best = ist_malloc(length);
-        if (request->best != NULL) {
-            memcpy(request->best, packet, length);
-            request->best_length = length;
-        }
+    if (copy != NULL) {
+        memcpy(copy, packet, length);
+        ist_free(request->best);
+        request->best = copy;
+        request->best_length = length;
+        request->best_lame = worth == IST_DNS_WORTH_LAME;
     }
 }
 
@@ -229,7 +221,7 @@ static bool may_send(const ist_dns_request *request)
 }
 
 // One upstream is of no use for this request: the timer asks the next one or gives up, unless others are under way. Never
-// from here, because c-ares may report a failure while it is still sending.
+// from here, because the channel may report a failure while it is still sending.
 static void give_up_upstream(ist_dns_request *request, uint32_t upstream, bool may_repeat)
 {
     if (!may_repeat) {
@@ -240,49 +232,80 @@ static void give_up_upstream(ist_dns_request *request, uint32_t upstream, bool m
     }
 }
 
-static void on_reply(attempt *done, const uint8_t *packet, size_t length)
+// Is this upstream from before EDNS (RFC 6891 section 7)? It is, where it takes without OPT what it refused with it.
+static bool refuses_edns(const attempt *done, uint16_t rcode)
+{
+    return rcode == IST_DNS_FORMERR && done->edns;
+}
+
+static void on_answer(attempt *done, const uint8_t *packet, size_t length)
 {
     ist_dns_request *request = done->request;
-    uint16_t rcode = ist_dns_message_rcode(packet, length);
-    int64_t now_us = ist_clock_now_us();
 
-    ist_dns_pace_success(&done->channel->pace, now_us - done->sent_us);
+    done->channel->no_edns = done->channel->no_edns || !done->edns;
+    if (request != NULL) {
+        judge_losers(request, ist_clock_now_us());
+        finish(request, IST_OK, packet, length);
+    }
+}
+
+static void on_failure(attempt *done)
+{
+    if (!done->judged) {
+        count_failure(done->channel, ist_loop_now_ms(done->forwarder->loop));
+    }
+    if (done->request != NULL) {
+        give_up_upstream(done->request, done->upstream, false);
+    }
+}
+
+static void on_reply(attempt *done, const uint8_t *packet, size_t length)
+{
+    ist_dns_worth worth = ist_dns_upstream_judge(packet, length);
+    ist_dns_request *request = done->request;
+    int64_t rtt_us = ist_clock_now_us() - done->sent_us;
+
+    ist_histogram_observe(done->channel->duration, (double)rtt_us / 1e6);
+    if (worth == IST_DNS_WORTH_BROKEN) {
+        on_failure(done);
+        return;
+    }
+    ist_dns_pace_success(&done->channel->pace, rtt_us);
+    if (worth == IST_DNS_WORTH_ANSWER) {
+        on_answer(done, packet, length);
+        return;
+    }
     if (request == NULL) {
         return;
     }
-    if (!is_refusal(rcode)) {
-        judge_losers(request, now_us);
-        finish(request, IST_OK, packet, length);
-        return;
-    }
-    bool drop_edns = rcode == IST_DNS_FORMERR && done->edns;
-    if (drop_edns) {
-        done->channel->no_edns = true; // RFC 6891 section 7: it may be a server from before EDNS
+    bool again = refuses_edns(done, ist_dns_message_rcode(packet, length));
+    if (again) {
+        request->plain |= 1u << done->upstream;
     } else {
         ist_metric_add(done->channel->failures, 1);
-        keep_best(request, packet, length);
+        keep_best(request, packet, length, worth);
     }
-    give_up_upstream(request, done->upstream, drop_edns);
+    give_up_upstream(request, done->upstream, again);
 }
 
-static void on_attempt_done(void *ctx, int code, int timeouts, unsigned char *packet, int length)
+static void on_attempt_done(ist_dns_flight *flight, ist_dns_outcome outcome, const uint8_t *packet, size_t length)
 {
-    attempt *done = ctx;
+    attempt *done = (attempt *)flight;
 
-    (void)timeouts; // one try only
     if (done->request != NULL) {
         unlink_attempt(done);
     }
     done->forwarder->attempts--;
-    if (code == ARES_SUCCESS && packet != NULL && length > 0) {
-        on_reply(done, packet, (size_t)length);
-    } else if (code != ARES_EDESTRUCTION) {
-        if (!done->judged) {
-            count_failure(done->channel, ist_loop_now_ms(done->forwarder->loop));
-        }
-        if (done->request != NULL) {
-            give_up_upstream(done->request, done->upstream, false);
-        }
+    switch (outcome) {
+    case IST_DNS_OUTCOME_REPLY:
+        on_reply(done, packet, length);
+        break;
+    case IST_DNS_OUTCOME_SILENT:
+    case IST_DNS_OUTCOME_FAILED:
+        on_failure(done);
+        break;
+    case IST_DNS_OUTCOME_ENDED:
+        break;
     }
     ist_dns_upstream_unref(&done->forwarder->upstreams, done->channel);
     ist_free(done);
@@ -305,7 +328,6 @@ static uint32_t next_upstream(const ist_dns_request *request)
 static ist_status send_next(ist_dns_request *request)
 {
     ist_dns_forwarder *forwarder = request->forwarder;
-    uint8_t packet[IST_DNS_ASK_BYTES_MAX];
 
     if (forwarder->attempts >= forwarder->max_attempts) {
         return IST_ELIMIT;
@@ -315,20 +337,20 @@ static ist_status send_next(ist_dns_request *request)
         return IST_ENOMEM;
     }
     uint32_t upstream = next_upstream(request);
-    *new = (attempt){.next = request->attempts,
+    *new = (attempt){.flight = {.done = on_attempt_done},
+                     .next = request->attempts,
                      .forwarder = forwarder,
                      .channel = request->set->channels[upstream],
                      .request = request,
                      .sent_us = ist_clock_now_us(),
                      .upstream = upstream};
-    new->edns = !new->channel->no_edns;
+    new->edns = !new->channel->no_edns && (request->plain & 1u << upstream) == 0;
     ist_dns_upstream_ref(new->channel);
     request->attempts = new;
     request->sent++;
     forwarder->attempts++;
     ist_metric_add(new->channel->requests, 1);
-    size_t length = ist_dns_ask_write(&request->ask, (uint16_t)ist_random_u64(), new->edns, packet);
-    ist_dns_channel_send(new->channel, packet, length, on_attempt_done, new);
+    ist_dns_channel_send(new->channel, &request->ask, new->edns, &new->flight);
     return IST_OK;
 }
 
@@ -389,8 +411,10 @@ ist_status ist_dns_forwarder_ask(ist_dns_forwarder *forwarder, ist_dns_request *
     request->attempts = NULL;
     request->best = NULL;
     request->best_length = 0;
+    request->best_lame = false;
     request->sent = 0;
     request->bad = 0;
+    request->plain = 0;
     ist_dns_pace_order(paces, set->count, ist_loop_now_ms(forwarder->loop), request->order);
     // Armed before sending: a failure inside only brings the timer forward.
     ist_status status = ist_loop_arm(forwarder->loop, &request->timer, patience_ms(request));

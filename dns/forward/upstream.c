@@ -6,25 +6,6 @@
 
 // --- Channels -------------------------------------------------------------------------------------------------------
 
-static void make_metrics(ist_dns_channel *channel, ist_metrics *metrics)
-{
-    static const ist_metric_def requests = {.kind = IST_METRIC_COUNTER,
-                                            .name = "isthmus_dns_upstream_requests_total",
-                                            .help = "Queries sent to an upstream name server.",
-                                            .label_1 = "to"};
-    static const ist_metric_def failures = {.kind = IST_METRIC_COUNTER,
-                                            .name = "isthmus_dns_upstream_failures_total",
-                                            .help = "Queries to an upstream without a usable reply.",
-                                            .label_1 = "to"};
-    char to[IST_DNS_ADDRESS_TEXT_SIZE];
-
-    (void)ist_dns_address_format(&channel->address, to);
-    ist_metric_family *family = ist_metrics_family(metrics, &requests);
-    channel->requests = family != NULL ? ist_metric_series(family, to, NULL, NULL) : NULL;
-    family = ist_metrics_family(metrics, &failures);
-    channel->failures = family != NULL ? ist_metric_series(family, to, NULL, NULL) : NULL;
-}
-
 static void free_channel(ist_dns_channel *channel)
 {
     ist_dns_channel_done(channel);
@@ -89,13 +70,9 @@ static ist_status take_channel(ist_dns_upstreams *upstreams, const ist_dns_addre
     if (channel == NULL) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
-    ist_status status = ist_dns_channel_init(channel, upstreams->loop, address, err);
-    if (status != IST_OK) {
-        ist_free(channel);
-        return status;
-    }
+    ist_dns_channel_init(channel, upstreams->loop, address);
     if (upstreams->metrics != NULL) {
-        make_metrics(channel, upstreams->metrics);
+        ist_dns_channel_measure(channel, upstreams->metrics);
     }
     channel->refs = 1;
     channel->next = upstreams->first;

@@ -16,7 +16,7 @@ typedef struct ist_dns_upstreams {
     ist_loop *loop;
     ist_metrics *metrics; // NULL = none
     ist_dns_channel *first;
-    ist_loop_timer sweep; // takes down what nobody holds any more: not at once, as it may be c-ares that has called
+    ist_loop_timer sweep; // takes down what nobody holds any more: not at once, as it may be the channel that has called
 } ist_dns_upstreams;
 
 typedef struct ist_dns_upstream_set {
@@ -32,7 +32,7 @@ void ist_dns_upstreams_done(ist_dns_upstreams *upstreams) IST_NONNULL;
 void ist_dns_upstream_ref(ist_dns_channel *channel) IST_NONNULL;
 void ist_dns_upstream_unref(ist_dns_upstreams *upstreams, ist_dns_channel *channel) IST_NONNULL;
 
-// Of at most IST_DNS_SERVERS_MAX addresses; one that is there twice counts once. IST_ENOMEM, IST_EINTERNAL (c-ares).
+// Of at most IST_DNS_SERVERS_MAX addresses; one that is there twice counts once. IST_ENOMEM.
 ist_status ist_dns_upstream_set_new(ist_dns_upstreams *upstreams, const ist_dns_address *addresses, size_t count,
                                     ist_dns_upstream_set **ret_set, ist_err *err) IST_NONNULL_ARGS(1, 4) IST_MUSTCHECK;
 ist_dns_upstream_set *ist_dns_upstream_set_ref(ist_dns_upstream_set *set) IST_NONNULL;

@@ -26,7 +26,15 @@ typedef struct test_upstream {
     bool silent;
     bool failing;
     bool no_edns; // FORMERR to OPT
+    bool formerr; // FORMERR to everything
+    bool lame;    // refers to others: no answer, neither AA nor RA
+    bool lowers;  // the question comes back in lower case
+    bool forges;  // sends the reply under another id first
+    bool garbles; // sends records that cannot be read
     unsigned queries;
+    uint16_t last_port; // it was asked from
+    bool last_edns;
+    bool last_upper; // the question had an upper case letter
     char last_name[256];
 } test_upstream;
 
@@ -40,18 +48,33 @@ static inline size_t test_upstream_reply(test_upstream *upstream, const ist_dns_
         return 0;
     }
     ist_dns_reply_begin(&reply, query, buffer, 512);
-    if (upstream->no_edns && query->has_edns) {
+    if (upstream->formerr || (upstream->no_edns && query->has_edns)) {
         reply.rcode = IST_DNS_FORMERR;
     } else if (upstream->failing || ist_strv_starts_with(name, IST_STRV("fail"))) {
         reply.rcode = IST_DNS_SERVFAIL;
     } else if (ist_strv_starts_with(name, IST_STRV("nx")) ||
                (upstream->known != NULL && !ist_strv_ends_with(name, ist_strv_from(upstream->known)))) {
         reply.rcode = IST_DNS_NXDOMAIN;
-    } else if (!ist_strv_starts_with(name, IST_STRV("empty"))) {
+    } else if (!upstream->lame && !ist_strv_starts_with(name, IST_STRV("empty"))) {
         assert_true(ist_dns_reply_address(&reply, IST_DNS_ANSWER, IST_DNS_OWNER_QUESTION, 60,
                                           query->type == IST_DNS_TYPE_AAAA ? &v6 : &v4));
     }
     return ist_dns_reply_end(&reply);
+}
+
+// What is wrong with this upstream, done to its reply.
+static inline void test_upstream_spoil(const test_upstream *upstream, const ist_dns_query *query, uint8_t *reply)
+{
+    if (upstream->lame) {
+        reply[3] &= (uint8_t)~IST_DNS_FLAG_RA;
+    }
+    if (upstream->garbles) {
+        reply[7] = 9; // answers that are not there
+    }
+    for (size_t i = 0; upstream->lowers && i < query->question_length - 4u; i++) {
+        uint8_t *byte = &reply[IST_DNS_HEADER_BYTES + i];
+        *byte = *byte >= 'A' && *byte <= 'Z' ? (uint8_t)(*byte | 0x20) : *byte;
+    }
 }
 
 static inline void test_upstream_ready(void *ctx, uint32_t events)
@@ -69,9 +92,22 @@ static inline void test_upstream_ready(void *ctx, uint32_t events)
     }
     assert_int_equal(ist_dns_query_parse(packet, (size_t)length, &query), IST_DNS_QUERY_OK);
     upstream->queries++;
+    upstream->last_port = ntohs(((struct sockaddr_in *)&peer)->sin_port);
+    upstream->last_edns = query.has_edns;
+    upstream->last_upper = false;
+    for (size_t i = 0; i < query.question_length - 4u; i++) {
+        uint8_t byte = packet[IST_DNS_HEADER_BYTES + i];
+        upstream->last_upper = upstream->last_upper || (byte >= 'A' && byte <= 'Z');
+    }
     (void)snprintf(upstream->last_name, sizeof(upstream->last_name), "%s", query.name);
     size_t reply = test_upstream_reply(upstream, &query, buffer);
     if (reply > 0) {
+        test_upstream_spoil(upstream, &query, buffer);
+        if (upstream->forges) {
+            buffer[0] ^= 1;
+            (void)sendto(upstream->io.fd, buffer, reply, 0, (struct sockaddr *)&peer, size);
+            buffer[0] ^= 1;
+        }
         (void)sendto(upstream->io.fd, buffer, reply, 0, (struct sockaddr *)&peer, size);
     }
 }

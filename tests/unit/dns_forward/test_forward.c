@@ -16,6 +16,7 @@ typedef struct fixture {
     ist_status status;
     uint16_t rcode;
     size_t addresses_seen;
+    char question[256]; // of the reply, its name in wire form
 } fixture;
 
 static void on_done(void *ctx, ist_status status, const uint8_t *packet, size_t length)
@@ -28,6 +29,7 @@ static void on_done(void *ctx, ist_status status, const uint8_t *packet, size_t 
         assert_int_equal(ist_dns_message_addresses(packet, length, &addresses), IST_OK);
         f->rcode = addresses.rcode;
         f->addresses_seen = addresses.count;
+        (void)snprintf(f->question, sizeof(f->question), "%s", (const char *)packet + IST_DNS_HEADER_BYTES);
     }
     ist_loop_stop(f->loop);
 }
@@ -157,6 +159,105 @@ static void ask_server_from_before_edns_is_asked_without(void **state)
     close_fixture(&f);
 }
 
+static void ask_one_formerr_does_not_end_edns(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 1);
+    f.upstreams[0].formerr = true;
+    (void)ask(&f, "ok.example");
+    assert_int_equal(f.rcode, IST_DNS_FORMERR);
+    assert_int_equal(f.upstreams[0].queries, 2); // with OPT and without
+    f.upstreams[0].formerr = false;
+    (void)ask(&f, "ok.example");
+    assert_true(f.upstreams[0].last_edns);
+    close_fixture(&f);
+}
+
+static void ask_lame_reply_makes_the_next_answer(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 2);
+    f.upstreams[0].lame = true;
+    assert_true(ask(&f, "ok.example") < DEADLINE_MS);
+    assert_int_equal(f.addresses_seen, 1);
+    assert_int_equal(f.upstreams[0].queries, 1);
+    assert_int_equal(f.upstreams[1].queries, 1);
+    f.upstreams[1].failing = true; // an error says more than a referral
+    (void)ask(&f, "ok.example");
+    assert_int_equal(f.rcode, IST_DNS_SERVFAIL);
+    f.upstreams[1].failing = false;
+    f.upstreams[1].lame = true;
+    (void)ask(&f, "ok.example");
+    assert_int_equal(f.status, IST_OK); // passed on, where there is nothing better
+    assert_int_equal(f.rcode, IST_DNS_NOERROR);
+    assert_int_equal(f.addresses_seen, 0);
+    close_fixture(&f);
+}
+
+static void ask_broken_reply_makes_the_next_answer(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 2);
+    f.upstreams[0].garbles = true;
+    assert_true(ask(&f, "ok.example") < DEADLINE_MS);
+    assert_int_equal(f.addresses_seen, 1);
+    assert_int_equal(f.upstreams[1].queries, 1);
+    close_fixture(&f);
+}
+
+static void ask_wrong_id_is_ignored(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 1);
+    f.upstreams[0].forges = true;
+    assert_true(ask(&f, "ok.example") < DEADLINE_MS);
+    assert_int_equal(f.addresses_seen, 1);
+    assert_int_equal(f.upstreams[0].queries, 1);
+    close_fixture(&f);
+}
+
+// The question goes out in random case from a random port, and comes back as whoever asks wrote it.
+static void ask_is_hard_to_forge(void **state)
+{
+    fixture f;
+    uint16_t first_port;
+    bool upper = false;
+    bool other_port = false;
+    (void)state;
+    open_fixture(&f, 1);
+    (void)ask(&f, "ok.example");
+    first_port = f.upstreams[0].last_port;
+    for (int i = 0; i < 20; i++) {
+        (void)ask(&f, "ok.example");
+        assert_string_equal(f.question, "\002ok\007example");
+        upper = upper || f.upstreams[0].last_upper;
+        other_port = other_port || f.upstreams[0].last_port != first_port;
+    }
+    assert_true(upper);
+    assert_true(other_port);
+    close_fixture(&f);
+}
+
+// No TCP there that could tell whether it is forged: asked again as it came.
+static void ask_upstream_that_lowers_letters_is_asked_without(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 1);
+    f.upstreams[0].lowers = true;
+    for (int i = 0; i < 20; i++) {
+        assert_true(ask(&f, "ok-with-many-letters.example") < DEADLINE_MS);
+        assert_int_equal(f.addresses_seen, 1);
+    }
+    assert_int_equal(f.upstreams[0].queries, 21);
+    assert_false(f.upstreams[0].last_upper);
+    close_fixture(&f);
+}
+
 static void ask_closed_port_fails_at_once(void **state)
 {
     fixture f;
@@ -255,6 +356,12 @@ int main(void)
         cmocka_unit_test(ask_silent_upstream_is_hedged_and_soon_asked_last),
         cmocka_unit_test(ask_silence_ends_at_the_deadline),
         cmocka_unit_test(ask_server_from_before_edns_is_asked_without),
+        cmocka_unit_test(ask_one_formerr_does_not_end_edns),
+        cmocka_unit_test(ask_lame_reply_makes_the_next_answer),
+        cmocka_unit_test(ask_broken_reply_makes_the_next_answer),
+        cmocka_unit_test(ask_wrong_id_is_ignored),
+        cmocka_unit_test(ask_is_hard_to_forge),
+        cmocka_unit_test(ask_upstream_that_lowers_letters_is_asked_without),
         cmocka_unit_test(ask_closed_port_fails_at_once),
         cmocka_unit_test(cancel_never_calls_back),
         cmocka_unit_test(refuse_drops_our_own_addresses),

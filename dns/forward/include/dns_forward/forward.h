@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The forwarder: asks upstream name servers what we do not know ourselves. One c-ares channel per upstream does sockets,
-// source ports, TCP after truncation and matching; which upstream is asked when is decided here: in the configured order
-// without the ones that fail at present, the next one when the first is slow (twice its usual time, 50 to 250 ms), refuses
-// or fails, all within 4 s. Ids are random, the size we offer is 1232 bytes. A time-out is never turned into "no such name".
+// The forwarder: asks upstream name servers what we do not know ourselves. One channel per upstream does sockets, source
+// ports, TCP after truncation and matching; which upstream is asked when is decided here: in the configured order without the
+// ones that fail at present, the next one when the first is slow (twice its usual time, 50 to 250 ms), refuses, fails or
+// refers us elsewhere, all within 4 s. Ids, ports and the case of letters are random, the size we offer is 1232 bytes. A
+// time-out is never turned into "no such name".
 //
 // Requests are intrusive: the caller's struct embeds one and keeps it alive until `done` is called or it is cancelled.
 // Bounded: IST_ELIMIT once `max_attempts` packets are on their way.
 //
-// Threads: all of it on the loop's thread, or before the loop runs; new and free while no other thread uses c-ares.
+// Threads: all of it on the loop's thread, or before the loop runs.
 #pragma once
 
 #include <stddef.h>
@@ -43,7 +44,9 @@ typedef struct ist_dns_request {
     uint8_t *best; // the error reply that is passed on where nothing better comes
     size_t best_length;
     uint32_t sent;
-    uint32_t bad; // bit per upstream that has failed for this request
+    bool best_lame;
+    uint32_t bad;   // bit per upstream that has failed for this request
+    uint32_t plain; // bit per upstream that refused OPT in this request
     uint8_t order[IST_DNS_SERVERS_MAX];
 } ist_dns_request;
 
@@ -51,18 +54,17 @@ typedef struct ist_dns_forwarder_args {
     ist_loop *loop;
     const ist_dns_address *upstreams;
     size_t upstream_count;  // at most IST_DNS_SERVERS_MAX; 0 is allowed: every ask gives IST_ENOTFOUND
-    ist_metrics *metrics;   // NULL = none: isthmus_dns_upstream_requests_total, _failures_total
+    ist_metrics *metrics;   // NULL = none: isthmus_dns_upstream_...
     uint32_t max_attempts;  // 0 = 4096
 } ist_dns_forwarder_args;
 
-// IST_ELIMIT (too many upstreams), IST_ENOMEM, IST_EINTERNAL (c-ares).
+// IST_ELIMIT (too many upstreams), IST_ENOMEM.
 ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_forwarder **ret_forwarder, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 // No request may be under way any more.
 void ist_dns_forwarder_free(ist_dns_forwarder *forwarder);
 // Other upstreams for what is asked from now on; what is under way goes on with those that it began with. One that stays
-// keeps what is known of it: its usual time, its failures. The loop's thread. IST_ELIMIT, IST_ENOMEM, IST_EINTERNAL: the old
-// ones stay.
+// keeps what is known of it: its usual time, its failures. The loop's thread. IST_ELIMIT, IST_ENOMEM: the old ones stay.
 ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const ist_dns_address *upstreams, size_t count,
                                            ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 // Drops the upstreams that are ourselves: the same address and port, or loopback where we listen on all addresses (at most
