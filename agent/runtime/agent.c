@@ -379,8 +379,9 @@ static ist_status start(agent *self, ist_err *err)
 
 static bool changes_at_run_time(size_t option)
 {
-    static const ist_agent_option LIVE[] = {IST_OPT_DNS_ANSWER,   IST_OPT_DNS_MODE,  IST_OPT_REGISTRY_ADDRESS, IST_OPT_UNMATCHED,
-                                            IST_OPT_EMPTY_SUBSET, IST_OPT_MAX_SLOTS,        IST_OPT_LOG_LEVEL};
+    static const ist_agent_option LIVE[] = {IST_OPT_DNS_UPSTREAM,     IST_OPT_DNS_ANSWER, IST_OPT_DNS_MODE,
+                                            IST_OPT_REGISTRY_ADDRESS, IST_OPT_UNMATCHED,  IST_OPT_EMPTY_SUBSET,
+                                            IST_OPT_MAX_SLOTS,        IST_OPT_LOG_LEVEL};
     for (size_t i = 0; i < IST_COUNT(LIVE); i++) {
         if (LIVE[i] == option) {
             return true;
@@ -430,6 +431,11 @@ static ist_status apply(agent *self, const ist_options *fresh, ist_err *err)
     policy_draft draft;
     ist_status status = policy_draft_init(&draft, fresh, &self->identity, err);
     if (status != IST_OK) {
+        return status;
+    }
+    status = doors_reload(self->doors, fresh, err);
+    if (status != IST_OK) {
+        policy_draft_done(&draft);
         return status;
     }
     const ist_options *before = self->reloaded != NULL ? self->reloaded : self->options;

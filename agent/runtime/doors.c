@@ -3,6 +3,7 @@
 
 #include "address_watch_priv.h"
 #include "dns_source_priv.h"
+#include "dns_upstreams_priv.h"
 
 #include "api_admin/admin.h"
 #include "api_http/server.h"
@@ -13,10 +14,6 @@
 #include "dns_server/server.h"
 
 #include <stdio.h>
-
-#define DNS_PORT 53
-
-static const char RESOLV_CONF[] = "/etc/resolv.conf";
 
 enum { ADMIN = 0, HEALTH, HTTP_DOORS };
 
@@ -42,8 +39,7 @@ struct doors {
     ist_api_rest rest;
     ist_api_admin admin;
     http_door https[HTTP_DOORS];
-    ist_dns_address upstreams[IST_DNS_SERVERS_MAX];
-    size_t upstream_count;
+    dns_upstreams upstreams;
 };
 
 static void record(const doors *self, const char *listener, bool up)
@@ -53,66 +49,16 @@ static void record(const doors *self, const char *listener, bool up)
 
 // --- DNS ------------------------------------------------------------------------------------------------------------
 
-typedef struct address_list {
-    ist_dns_address *items;
-    size_t max;
-    size_t count; // out
-} address_list;
-
-// The addresses of an option; port 53 where none is written.
-static ist_status read_addresses(const ist_options *options, ist_agent_option option, address_list *list, ist_err *err)
-{
-    ist_strv part;
-    size_t count = 0;
-    for (; ist_options_part(options, option, count, &part); count++) {
-        if (count == list->max) {
-            return ist_err_set(err, IST_ELIMIT, "--%s: at most %zu addresses",
-                               ist_agent_option_table()->rows[option].name, list->max);
-        }
-        ist_status status = ist_dns_address_parse(part, DNS_PORT, &list->items[count], err);
-        if (status != IST_OK) {
-            return status;
-        }
-    }
-    list->count = count;
-    return IST_OK;
-}
-
-// --dns-upstream, else the name servers of resolv.conf.
-static ist_status find_upstreams(doors *self, ist_dns_resolv_conf *conf, ist_err *err)
-{
-    const ist_options *options = self->args.options;
-    ist_err why = IST_ERR_NULL;
-    if (ist_dns_resolv_conf_load(RESOLV_CONF, conf, &why) != IST_OK) {
-        *conf = (ist_dns_resolv_conf){.ndots = 1};
-    }
-    if (ist_options_is_set(options, IST_OPT_DNS_UPSTREAM)) {
-        address_list list = {.items = self->upstreams, .max = IST_DNS_SERVERS_MAX};
-        ist_status status = read_addresses(options, IST_OPT_DNS_UPSTREAM, &list, err);
-        self->upstream_count = list.count;
-        return status;
-    }
-    if (why.code != IST_OK) {
-        IST_WARN(IST_LOG_DNS, "%s; without --dns-upstream other names cannot be forwarded", why.text);
-    }
-    for (size_t i = 0; i < conf->server_count; i++) {
-        self->upstreams[i] = conf->servers[i];
-    }
-    self->upstream_count = conf->server_count;
-    return IST_OK;
-}
-
 // The resolver works with the DNS door off: it needs the forwarder only.
 static ist_status new_forwarder(doors *self, ist_err *err)
 {
-    ist_dns_resolv_conf conf;
-    ist_status status = find_upstreams(self, &conf, err);
+    ist_status status = dns_upstreams_init(&self->upstreams, self->args.options, err);
     if (status != IST_OK) {
         return status;
     }
     ist_dns_forwarder_args forwarder = {.loop = self->args.dns->loop,
-                                        .upstreams = self->upstreams,
-                                        .upstream_count = self->upstream_count,
+                                        .upstreams = self->upstreams.items,
+                                        .upstream_count = self->upstreams.count,
                                         .metrics = self->args.metrics};
     status = ist_dns_forwarder_new(&forwarder, &self->forwarder, err);
     if (status != IST_OK) {
@@ -128,7 +74,7 @@ static ist_status new_forwarder(doors *self, ist_err *err)
     }
     ist_dns_resolver_args resolver = {.loop = self->args.dns->loop,
                                       .forwarder = self->forwarder,
-                                      .conf = &conf,
+                                      .conf = &self->upstreams.conf,
                                       .on_result = resolve_bridge_result,
                                       .ctx = self->args.bridge};
     self->resolver = ist_dns_resolver_new(&resolver);
@@ -136,6 +82,7 @@ static ist_status new_forwarder(doors *self, ist_err *err)
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     resolve_bridge_attach(self->args.bridge, self->resolver);
+    dns_upstreams_follow(&self->upstreams, self->args.dns->loop, self->forwarder, self->resolver);
     return IST_OK;
 }
 
@@ -191,9 +138,8 @@ static ist_status open_dns(doors *self, ist_err *err)
                                 .inherited = &self->args.handover->sockets,
                                 .inbox = self->args.handover->inbox,
                                 .held = self->args.handover->kind != HANDOVER_NONE};
-    address_list list = {.items = listen, .max = IST_DNS_LISTEN_MAX};
-    ist_status status = read_addresses(self->args.options, IST_OPT_DNS_LISTEN, &list, err);
-    args.listen_count = list.count;
+    ist_status status = dns_addresses_read(self->args.options, IST_OPT_DNS_LISTEN, listen, IST_DNS_LISTEN_MAX,
+                                           &args.listen_count, err);
     if (status == IST_OK) {
         status = find_source(self, err);
         args.answer.source = self->source;
@@ -317,6 +263,7 @@ void doors_free(doors *self)
     }
     ist_http_server_free(self->http);
     address_watch_stop(&self->addresses);
+    dns_upstreams_done(&self->upstreams);
     ist_dns_server_free(self->dns);
     ist_dns_resolver_free(self->resolver);
     ist_dns_relay_free(self->relay);
@@ -342,6 +289,28 @@ bool doors_set_dns_mode(doors *self, ist_strv name)
         ist_dns_server_set_mode(self->dns, mode);
     }
     return true;
+}
+
+// --- Reload ---------------------------------------------------------------------------------------------------------
+
+typedef struct reload_call {
+    doors *doors;
+    const ist_options *options;
+    ist_err *err;
+    ist_status status;
+} reload_call;
+
+static void reload_upstreams(void *ctx)
+{
+    reload_call *call = ctx;
+    call->status = dns_upstreams_reload(&call->doors->upstreams, call->options, call->err);
+}
+
+ist_status doors_reload(doors *self, const ist_options *options, ist_err *err)
+{
+    reload_call call = {.doors = self, .options = options, .err = err};
+    worker_call(self->args.dns, reload_upstreams, &call);
+    return call.status;
 }
 
 // --- Beginning and leaving ------------------------------------------------------------------------------------------
@@ -448,15 +417,9 @@ void doors_write_line(const doors *self, ist_buf *out)
     }
 }
 
-void doors_write_upstreams(const doors *self, ist_buf *out)
+void doors_write_upstreams(doors *self, ist_buf *out)
 {
-    char text[IST_DNS_ADDRESS_TEXT_SIZE];
-    for (size_t i = 0; i < self->upstream_count; i++) {
-        ist_buf_printf(out, "%s%s", i != 0 ? " " : "", ist_dns_address_format(&self->upstreams[i], text));
-    }
-    if (self->upstream_count == 0) {
-        ist_buf_append_str(out, "none, names outside the mesh are not answered");
-    }
+    dns_upstreams_write(&self->upstreams, out);
 }
 
 static void write_addresses(ist_json *json, const char *key, const ist_dns_address *addresses, size_t count)
@@ -469,7 +432,7 @@ static void write_addresses(ist_json *json, const char *key, const ist_dns_addre
     ist_json_end_array(json);
 }
 
-void doors_write_status(const doors *self, ist_json *json)
+void doors_write_status(doors *self, ist_json *json)
 {
     size_t count = 0;
     const ist_dns_address *addresses = self->dns != NULL ? ist_dns_server_addresses(self->dns, &count) : NULL;
@@ -487,5 +450,5 @@ void doors_write_status(const doors *self, ist_json *json)
     }
     ist_json_end_object(json);
     ist_json_strv_or_null(json, "dns_mode", ist_strv_from(doors_dns_mode(self)));
-    write_addresses(json, "upstreams", self->upstreams, self->upstream_count);
+    dns_upstreams_write_status(&self->upstreams, json);
 }

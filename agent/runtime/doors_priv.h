@@ -33,6 +33,8 @@ ist_status doors_new(const doors_args *args, doors **ret_doors, ist_err *err);
 const char *doors_dns_mode(const doors *doors);
 // False: no such mode, or DNS is off. Any thread.
 bool doors_set_dns_mode(doors *doors, ist_strv mode);
+// Takes over what of the options can change at run time, and reads resolv.conf again. An error changes nothing. Main thread.
+ist_status doors_reload(doors *doors, const ist_options *options, ist_err *err);
 // DNS begins to read where it was held for the first view.
 void doors_go_on(doors *doors);
 // Others have the sockets now: nothing new is read or accepted; waits for what is still to be answered, until `is_over` says
@@ -45,6 +47,6 @@ void doors_free(doors *doors);
 // "dns=127.0.0.1:53 admin=127.0.0.1:15180 ..." of what is open.
 void doors_write_line(const doors *doors, ist_buf *out);
 // "10.96.0.10:53 ...", or that there is none.
-void doors_write_upstreams(const doors *doors, ist_buf *out);
+void doors_write_upstreams(doors *doors, ist_buf *out);
 // "listeners" and "upstreams" members.
-void doors_write_status(const doors *doors, ist_json *json);
+void doors_write_status(doors *doors, ist_json *json);

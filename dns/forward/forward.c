@@ -33,7 +33,7 @@ typedef struct ist_dns_attempt {
     bool judged; // its slowness has been counted against the upstream
 } attempt;
 
-static bool is_own(const ist_dns_forwarder *forwarder, const ist_dns_address *upstream)
+bool ist_dns_forwarder_is_own(const ist_dns_forwarder *forwarder, const ist_dns_address *upstream)
 {
     for (size_t i = 0; i < forwarder->own_count; i++) {
         const ist_dns_address *own = &forwarder->own[i];
@@ -57,7 +57,7 @@ ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const i
                            count, IST_DNS_SERVERS_MAX);
     }
     for (size_t i = 0; i < count; i++) {
-        if (!is_own(forwarder, &upstreams[i])) {
+        if (!ist_dns_forwarder_is_own(forwarder, &upstreams[i])) {
             others[kept++] = upstreams[i];
         }
     }
@@ -105,7 +105,7 @@ static void drop_own(ist_dns_forwarder *forwarder, ist_dns_upstream_set *set)
     set->count = 0;
     for (size_t i = 0; i < count; i++) {
         ist_dns_channel *channel = set->channels[i];
-        if (is_own(forwarder, &channel->address)) {
+        if (ist_dns_forwarder_is_own(forwarder, &channel->address)) {
             ist_dns_upstream_unref(&forwarder->upstreams, channel);
         } else {
             set->channels[set->count++] = channel;

@@ -223,22 +223,29 @@ ist_dns_resolver *ist_dns_resolver_new(const ist_dns_resolver_args *args)
     resolver->args.conf = NULL; // only for the call
     resolver->args.max_hosts = args->max_hosts != 0 ? args->max_hosts : DEFAULT_MAX_HOSTS;
     resolver->hosts = ist_map_new(free_entry);
-    if (resolver->hosts == NULL) {
-        goto out;
-    }
-    if (args->conf != NULL && args->conf->search_count > 0) {
-        resolver->search = ist_calloc(args->conf->search_count, sizeof(resolver->search[0]));
-        if (resolver->search == NULL) {
-            goto out;
-        }
-        memcpy(resolver->search, args->conf->search, args->conf->search_count * sizeof(resolver->search[0]));
-        resolver->search_count = args->conf->search_count;
-        resolver->ndots = args->conf->ndots;
+    if (resolver->hosts == NULL || (args->conf != NULL && ist_dns_resolver_set_conf(resolver, args->conf) != IST_OK)) {
+        ist_dns_resolver_free(resolver);
+        return NULL;
     }
     return resolver;
-out:
-    ist_dns_resolver_free(resolver);
-    return NULL;
+}
+
+ist_status ist_dns_resolver_set_conf(ist_dns_resolver *resolver, const ist_dns_resolv_conf *conf)
+{
+    char(*search)[IST_DNS_NAME_MAX + 1] = NULL;
+
+    if (conf->search_count > 0) {
+        search = ist_calloc(conf->search_count, sizeof(search[0]));
+        if (search == NULL) {
+            return IST_ENOMEM;
+        }
+        memcpy(search, conf->search, conf->search_count * sizeof(search[0]));
+    }
+    ist_free(resolver->search);
+    resolver->search = search;
+    resolver->search_count = conf->search_count;
+    resolver->ndots = conf->ndots;
+    return IST_OK;
 }
 
 void ist_dns_resolver_free(ist_dns_resolver *resolver)

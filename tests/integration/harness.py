@@ -132,7 +132,7 @@ class Answer:
 
 
 class Agent(Process):
-    """The agent on free ports. `args` override the defaults of the tests."""
+    """The agent on free ports. `args` override the defaults of the tests; `upstream` None leaves it to them."""
 
     COMMAND = ("agent",)
 
@@ -148,8 +148,7 @@ class Agent(Process):
             "0s",
             "--log-level",
             "info",
-            "--dns-upstream",
-            upstream,
+            *(("--dns-upstream", upstream) if upstream else ()),
         ]
         super().__init__([binary(), *self.COMMAND, *defaults, *args], env=env)
         if wait == "ready":
@@ -327,15 +326,17 @@ def bind_udp_and_tcp():
 
 
 class Upstream:
-    """A name server that answers A records from a table; unknown names are NXDOMAIN. Counts what it was asked."""
+    """A name server that answers A records from a table; unknown names are NXDOMAIN. Counts what it was asked. `bound`: its
+    UDP socket, where it is not to be a free port of loopback."""
 
-    def __init__(self):
+    def __init__(self, bound=None):
         self.records = {}
         self.asked = []
         self.silent = False
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.socket.bind(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self.socket.getsockname()[1]}"
+        self.socket = bound or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        if not bound:
+            self.socket.bind(("127.0.0.1", 0))
+        self.address = "{}:{}".format(*self.socket.getsockname())
         self.running = True
         self.thread = threading.Thread(target=self._serve, daemon=True)
         self.thread.start()

@@ -3,14 +3,18 @@
 the C library does there (search path, order of A and AAAA, sorting) is what it does in a real pod. Needs root."""
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
+import socket
 import subprocess
+import threading
 
 import harness
 
 POSSIBLE = os.geteuid() == 0 and shutil.which("unshare") is not None
+CLONE_NEWNET = 0x40000000
 RESOLV_CONF = """\
 nameserver 127.0.0.53
 search default.svc.cluster.local svc.cluster.local cluster.local
@@ -63,6 +67,22 @@ class Pod:
 
     def run(self, command):
         return subprocess.run([*self.inside, *command.split()], capture_output=True, text=True, check=True, timeout=30).stdout
+
+    def bind_udp(self, address, port=53):
+        """A UDP socket in the pod's network, for a server that runs here."""
+        made = []
+
+        def bind():
+            libc = ctypes.CDLL(None, use_errno=True)
+            with open(f"/proc/{self.holder.pid}/ns/net", encoding="ascii") as namespace:
+                assert libc.setns(namespace.fileno(), CLONE_NEWNET) == 0, os.strerror(ctypes.get_errno())
+            made.append(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+            made[0].bind((address, port))
+
+        thread = threading.Thread(target=bind)  # which leaves this network; the others stay
+        thread.start()
+        thread.join()
+        return made[0]
 
     def metric(self, pattern):
         text = self.run("curl -s http://127.0.0.1:15180/metrics")

@@ -89,6 +89,27 @@ static void watch_walks_the_search_list(void **state)
     close_fixture(&f);
 }
 
+static void set_conf_counts_for_the_rounds_after_it(void **state)
+{
+    static ist_dns_resolv_conf conf;
+    fixture f;
+    (void)state;
+    open_fixture(&f);
+    ist_dns_resolv_conf_parse(IST_STRV("search other.example\noptions ndots:2\n"), &conf);
+    assert_int_equal(ist_dns_resolver_set_conf(f.resolver, &conf), IST_OK);
+    f.upstream.known = "a.other.example";
+    watch(&f, "ok.a");
+    assert_int_equal(f.count, 2);
+    assert_int_equal(f.upstream.queries, 2);
+    assert_string_equal(f.upstream.last_name, "ok.a.other.example");
+    ist_dns_resolv_conf_parse(IST_STRV(""), &conf);
+    assert_int_equal(ist_dns_resolver_set_conf(f.resolver, &conf), IST_OK);
+    watch(&f, "ok.b");
+    assert_int_equal(f.count, 0);
+    assert_string_equal(f.upstream.last_name, "ok.b");
+    close_fixture(&f);
+}
+
 static void watch_final_dot_is_taken_literally(void **state)
 {
     fixture f;
@@ -205,6 +226,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(watch_gives_both_families),
         cmocka_unit_test(watch_walks_the_search_list),
+        cmocka_unit_test(set_conf_counts_for_the_rounds_after_it),
         cmocka_unit_test(watch_final_dot_is_taken_literally),
         cmocka_unit_test(watch_missing_name_is_an_empty_answer),
         cmocka_unit_test(watch_failure_is_no_empty_answer_and_is_repeated),

@@ -12,6 +12,7 @@
 // Threads: all of it on the loop's thread, or before the loop runs.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,6 +71,7 @@ ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const i
 // Drops the upstreams that are ourselves: the same address and port, or loopback where we listen on all addresses (at most
 // IST_DNS_OWN_MAX), and all that are set later. Before the first request. Returns how many were dropped.
 size_t ist_dns_forwarder_refuse(ist_dns_forwarder *forwarder, const ist_dns_address *own, size_t own_count) IST_NONNULL_ARGS(1);
+bool ist_dns_forwarder_is_own(const ist_dns_forwarder *forwarder, const ist_dns_address *upstream) IST_NONNULL;
 size_t ist_dns_forwarder_upstreams(const ist_dns_forwarder *forwarder) IST_NONNULL;
 
 // Set ask, done and ctx first. IST_OK: `done` will be called once. IST_ENOTFOUND: no upstream. IST_ELIMIT, IST_ENOMEM.

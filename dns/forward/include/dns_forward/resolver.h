@@ -27,6 +27,8 @@ typedef struct ist_dns_resolver_args {
 
 // NULL on ENOMEM.
 ist_dns_resolver *ist_dns_resolver_new(const ist_dns_resolver_args *args) IST_NONNULL IST_MUSTCHECK;
+// Another search list and ndots, for the rounds that begin from now on. IST_ENOMEM: the old ones stay.
+ist_status ist_dns_resolver_set_conf(ist_dns_resolver *resolver, const ist_dns_resolv_conf *conf) IST_NONNULL IST_MUSTCHECK;
 void ist_dns_resolver_free(ist_dns_resolver *resolver);
 // Counted per host. IST_EINVAL: no host name. IST_ELIMIT, IST_ENOMEM.
 ist_status ist_dns_resolver_watch(ist_dns_resolver *resolver, ist_strv host) IST_NONNULL IST_MUSTCHECK;
