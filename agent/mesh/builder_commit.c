@@ -97,7 +97,7 @@ static ist_status mark_aliases(ist_mesh_builder *builder)
 // `host` becomes the owner of `addr` where nobody is, or where it sorts before who is.
 static ist_status claim(run *r, const ist_mesh_addr *addr, ist_mesh_host *host)
 {
-    const ist_mesh_vip *owner = ist_pmap_find(&r->view->vips, ist_mesh_vip_key(addr));
+    const ist_mesh_vip *owner = ist_pmap_find(&r->view->vips, ist_mesh_addr_key(addr));
     if (owner != NULL &&
         ist_strv_compare(ist_mesh_text_view(owner->host), ist_mesh_stage_host_name(host)) <= 0) {
         return IST_OK;
@@ -128,12 +128,12 @@ static ist_status disclaim(run *r, const ist_mesh_host *host, const ist_mesh_cla
     const ist_mesh_service *old = ist_mesh_view_service(r->view, ist_mesh_stage_host_name(host));
     for (uint32_t i = 0; old != NULL && i < old->vip_count; i++) {
         const ist_mesh_addr *addr = &old->vips[i];
-        const ist_mesh_vip *owner = ist_pmap_find(&r->view->vips, ist_mesh_vip_key(addr));
+        const ist_mesh_vip *owner = ist_pmap_find(&r->view->vips, ist_mesh_addr_key(addr));
         if (owner == NULL || !ist_strv_equal(ist_mesh_text_view(owner->host), old->host) ||
             has_addr(class_->vips, class_->vip_count, addr)) {
             continue;
         }
-        ist_status status = ist_pmap_remove(&r->view->vips, ist_mesh_vip_key(addr), NULL);
+        ist_status status = ist_pmap_remove(&r->view->vips, ist_mesh_addr_key(addr), NULL);
         if (status != IST_OK) {
             return status;
         }
@@ -280,13 +280,17 @@ static ist_status replace_plan(run *r, ist_strv name, const ist_mesh_plan *old, 
         return IST_OK;
     }
     r->changed = true;
+    ist_status status = ist_mesh_pods_move(&r->view->pods, old, plan);
+    if (status != IST_OK) {
+        return status;
+    }
     uint32_t wildcard = ist_strv_starts_with(name, IST_STRV("*.")) ? 1 : 0;
     if (plan == NULL) {
         r->view->wildcards -= wildcard;
-        ist_status status = ist_mesh_ancestors_remove(&r->view->ancestors, name);
+        status = ist_mesh_ancestors_remove(&r->view->ancestors, name);
         return status != IST_OK ? status : ist_pmap_remove(&r->view->names, name, NULL);
     }
-    ist_status status = ist_pmap_put(&r->view->names, plan);
+    status = ist_pmap_put(&r->view->names, plan);
     if (status == IST_OK && old == NULL) {
         r->view->wildcards += wildcard;
         status = ist_mesh_ancestors_add(&r->view->ancestors, name);

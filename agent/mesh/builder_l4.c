@@ -54,7 +54,7 @@ static bool names_foreign_vip(const ist_mesh_view *view, const ist_mesh_l4_route
     for (uint32_t i = 0; i < route->prefix_count; i++) {
         const ist_mesh_prefix *prefix = &route->prefixes[i];
         uint32_t width = prefix->addr.family == 4 ? 32 : 128;
-        if (prefix->bits == width && ist_pmap_find(&view->vips, ist_mesh_vip_key(&prefix->addr)) != NULL) {
+        if (prefix->bits == width && ist_pmap_find(&view->vips, ist_mesh_addr_key(&prefix->addr)) != NULL) {
             return true;
         }
     }

@@ -64,6 +64,13 @@ const char *ist_mesh_addr_format(const ist_mesh_addr *addr, char *buffer)
     return buffer;
 }
 
+_Static_assert(sizeof(ist_mesh_addr) == 17, "an address is its own key");
+
+ist_strv ist_mesh_addr_key(const ist_mesh_addr *addr)
+{
+    return ist_strv_make((const char *)(const void *)addr, sizeof(*addr));
+}
+
 bool ist_mesh_addr_equal(const ist_mesh_addr *a, const ist_mesh_addr *b)
 {
     return a->family == b->family && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;

@@ -8,13 +8,6 @@
 
 // --- Virtual IPs ----------------------------------------------------------------------------------------------------
 
-_Static_assert(sizeof(ist_mesh_addr) == 17, "an address is its own key");
-
-ist_strv ist_mesh_vip_key(const ist_mesh_addr *addr)
-{
-    return ist_strv_make((const char *)(const void *)addr, sizeof(*addr));
-}
-
 ist_mesh_vip *ist_mesh_vip_new(const ist_mesh_addr *addr, ist_mesh_text *host)
 {
     ist_mesh_vip *vip = ist_malloc(sizeof(*vip));
@@ -35,7 +28,7 @@ void ist_mesh_vip_unref(ist_mesh_vip *vip)
 static ist_strv vip_key_of(const void *value)
 {
     const ist_mesh_vip *vip = value;
-    return ist_mesh_vip_key(&vip->addr);
+    return ist_mesh_addr_key(&vip->addr);
 }
 
 static void vip_ref(void *value)
@@ -148,12 +141,14 @@ ist_mesh_view *ist_mesh_view_new(const ist_mesh_view *previous, const ist_mesh_p
         view->names = ist_pmap_empty(&ist_mesh_plan_type);
         view->vips = ist_pmap_empty(&ist_mesh_vip_type);
         view->ancestors = ist_pmap_empty(&ist_mesh_ancestor_type);
+        view->pods = ist_pmap_empty(&ist_mesh_pod_type);
         return view;
     }
     view->services = ist_pmap_ref(&previous->services);
     view->names = ist_pmap_ref(&previous->names);
     view->vips = ist_pmap_ref(&previous->vips);
     view->ancestors = ist_pmap_ref(&previous->ancestors);
+    view->pods = ist_pmap_ref(&previous->pods);
     view->counts = previous->counts;
     view->plain_ports = previous->plain_ports;
     view->wildcards = previous->wildcards;
@@ -169,6 +164,7 @@ void ist_mesh_view_free(ist_mesh_view *view)
     ist_pmap_unref(&view->vips);
     ist_pmap_unref(&view->services);
     ist_pmap_unref(&view->ancestors);
+    ist_pmap_unref(&view->pods);
     ist_mesh_policy_unref(view->policy);
     ist_free(view);
 }
@@ -235,7 +231,7 @@ const ist_mesh_service *ist_mesh_view_service(const ist_mesh_view *view, ist_str
 
 const ist_mesh_service *ist_mesh_view_vip(const ist_mesh_view *view, const ist_mesh_addr *addr)
 {
-    const ist_mesh_vip *vip = ist_pmap_find(&view->vips, ist_mesh_vip_key(addr));
+    const ist_mesh_vip *vip = ist_pmap_find(&view->vips, ist_mesh_addr_key(addr));
     return vip != NULL ? ist_mesh_view_service(view, ist_mesh_text_view(vip->host)) : NULL;
 }
 
@@ -367,6 +363,29 @@ void ist_mesh_view_expect_names(const ist_mesh_view *view, const ist_strv *names
 bool ist_mesh_view_has_names_below(const ist_mesh_view *view, ist_strv name)
 {
     return ist_pmap_find(&view->ancestors, name) != NULL;
+}
+
+// Is the name directly below the host?
+static bool is_child(ist_strv name, ist_strv host)
+{
+    return ist_strv_equal(parent_of(name), host);
+}
+
+const ist_mesh_name *ist_mesh_view_pod(const ist_mesh_view *view, const ist_mesh_addr *addr, ist_strv host)
+{
+    const ist_mesh_pod *pod = ist_pmap_find(&view->pods, ist_mesh_addr_key(addr));
+    const ist_mesh_name *first = NULL;
+    for (uint32_t i = 0; pod != NULL && i < pod->count; i++) {
+        const ist_mesh_name *name = find_name(view, ist_mesh_text_view(pod->names[i]));
+        if (name == NULL || (host.n != 0 && !is_child(name->name, host))) {
+            continue;
+        }
+        if (name->host.n == 0) {
+            return name;
+        }
+        first = first != NULL ? first : name;
+    }
+    return first;
 }
 
 const ist_mesh_service *ist_mesh_view_resolve_host(const ist_mesh_view *view, ist_strv name)

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 
 #include "plan_priv.h"
+#include "pod_priv.h"
 #include "service_priv.h"
 
 #include "mesh/view.h"
@@ -19,7 +20,6 @@ typedef struct ist_mesh_vip {
 } ist_mesh_vip;
 
 extern const ist_pmap_type ist_mesh_vip_type;
-ist_strv ist_mesh_vip_key(const ist_mesh_addr *addr) IST_NONNULL;
 ist_mesh_vip *ist_mesh_vip_new(const ist_mesh_addr *addr, ist_mesh_text *host) IST_NONNULL IST_MUSTCHECK;
 void ist_mesh_vip_unref(ist_mesh_vip *vip);
 
@@ -45,6 +45,7 @@ struct ist_mesh_view {
     ist_pmap names;           // ist_mesh_plan
     ist_pmap vips;            // ist_mesh_vip
     ist_pmap ancestors;       // ist_mesh_ancestor
+    ist_pmap pods;            // ist_mesh_pod
     ist_mesh_counts counts;
     struct ist_mesh_view *next_dead; // the store's list
 };

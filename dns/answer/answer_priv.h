@@ -91,5 +91,5 @@ ist_strv ist_dns_endpoint_label(const ist_mesh_addr *addr, char *buffer) IST_NON
 ist_dns_outcome ist_dns_answer_endpoint(ist_dns_turn *turn) IST_NONNULL;
 // Is the name in in-addr.arpa or ip6.arpa? Then *ret_addr is the address it stands for (family 0: not a whole address).
 bool ist_dns_reverse_parse(ist_strv name, ist_mesh_addr *ret_addr) IST_NONNULL;
-// PTR of a VIP; else forwarded.
+// PTR of a VIP, or of a pod that a headless service lists; else forwarded.
 ist_dns_outcome ist_dns_answer_reverse(ist_dns_turn *turn, const ist_mesh_addr *addr) IST_NONNULL;

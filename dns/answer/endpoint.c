@@ -145,19 +145,59 @@ bool ist_dns_reverse_parse(ist_strv name, ist_mesh_addr *ret_addr)
     return true;
 }
 
+// What a reverse name leads to.
+typedef struct reverse {
+    char text[IST_DNS_LABEL_SIZE + IST_MESH_HOST_MAX + 1];
+    ist_strv name; // empty: not ours
+    uint32_t ttl_s;
+} reverse;
+
+// LABEL.HOST, where it is short enough to be a name.
+static ist_strv join(reverse *found, const ist_mesh_addr *addr, ist_strv host)
+{
+    size_t length = ist_dns_endpoint_label(addr, found->text).n + 1 + host.n;
+
+    if (length > IST_MESH_HOST_MAX) {
+        return IST_STRV_NULL;
+    }
+    found->text[length - host.n - 1] = '.';
+    memcpy(&found->text[length - host.n], host.p, host.n);
+    return ist_strv_make(found->text, length);
+}
+
+static void find_reverse(const ist_dns_turn *turn, const ist_mesh_addr *addr, reverse *found)
+{
+    const ist_mesh_service *service = ist_mesh_view_vip(turn->view, addr);
+    const ist_mesh_name *pod = NULL;
+
+    if (service != NULL && service->host.p[0] != '*') {
+        found->name = service->host;
+        found->ttl_s = turn->answerer->config.ttl_vip_s;
+        return;
+    }
+    pod = ist_mesh_view_pod(turn->view, addr, IST_STRV_NULL);
+    found->ttl_s = turn->answerer->config.ttl_endpoint_s;
+    if (pod != NULL) {
+        found->name = pod->host.n != 0 ? join(found, addr, pod->host) : pod->name;
+    }
+}
+
 ist_dns_outcome ist_dns_answer_reverse(ist_dns_turn *turn, const ist_mesh_addr *addr)
 {
-    const ist_mesh_service *service = addr->family != 0 ? ist_mesh_view_vip(turn->view, addr) : NULL;
+    reverse found = {.ttl_s = 0};
     uint16_t target;
 
-    if (service == NULL || service->host.p[0] == '*') {
+    if (addr->family != 0) {
+        find_reverse(turn, addr, &found);
+    }
+    if (found.name.n == 0) {
         return IST_DNS_FORWARD;
     }
     if (turn->query->type != IST_DNS_TYPE_PTR && turn->query->type != IST_DNS_TYPE_ANY) {
         return ist_dns_turn_nodata(turn);
     }
     ist_dns_turn_begin(turn);
-    (void)ist_dns_reply_name(&turn->reply, IST_DNS_OWNER_QUESTION, IST_DNS_TYPE_PTR, turn->answerer->config.ttl_vip_s,
-                             service->host, &target); // one always fits
+    (void)ist_dns_reply_name(&turn->reply, IST_DNS_OWNER_QUESTION, IST_DNS_TYPE_PTR, found.ttl_s, found.name,
+                             &target); // one always fits
     return ist_dns_turn_end(turn);
 }

@@ -23,6 +23,21 @@ static ist_dns_outcome answer_vip(ist_dns_turn *turn, const ist_dns_subject *sub
     return ist_dns_turn_end(turn);
 }
 
+// The pod's own name where the service is headless and that name leads to this pod alone, else one made of its address.
+static void set_target(const ist_dns_turn *turn, const ist_dns_subject *subject, const ist_mesh_addr *addr,
+                       char *label, ist_dns_srv *srv)
+{
+    const ist_mesh_name *pod = NULL;
+
+    if (subject->name->headless) {
+        pod = ist_mesh_view_pod(turn->view, addr, subject->host);
+    }
+    srv->host = subject->host;
+    srv->label = pod != NULL && pod->host.n == 0 && pod->v4_count <= 1 && pod->v6_count <= 1
+                     ? ist_strv_first(pod->name, ist_strv_find(pod->name, '.'))
+                     : ist_dns_endpoint_label(addr, label);
+}
+
 // All records have priority 0: the slots already hold what each locality's priority takes, spill-over included, and an
 // RFC 2782 client would send everything to the lowest number.
 static bool put_pick(ist_dns_turn *turn, const ist_dns_subject *subject, const ist_mesh_pick *pick,
@@ -34,10 +49,9 @@ static bool put_pick(ist_dns_turn *turn, const ist_dns_subject *subject, const i
     ist_dns_srv srv = {.ttl_s = turn->answerer->config.ttl_endpoint_s,
                        .priority = 0,
                        .weight = pick->slots < UINT16_MAX ? (uint16_t)pick->slots : UINT16_MAX,
-                       .port = endpoints->items[pick->index].port,
-                       .label = ist_dns_endpoint_label(&addr, label),
-                       .host = subject->host};
+                       .port = endpoints->items[pick->index].port};
 
+    set_target(turn, subject, &addr, label, &srv);
     return ist_dns_reply_srv(&turn->reply, &srv, ret_target);
 }
 

@@ -13,6 +13,7 @@ import dns.flags
 import dns.message
 import dns.rcode
 import dns.rdatatype
+import dns.reversename
 import pytest
 
 import dnswire
@@ -224,6 +225,15 @@ def test_reverse_of_a_vip(agent, upstream):
     assert reply.answer[0][0].target.to_text() == HOST + "." and reply.answer[0].ttl == TTL_VIP
     ask(agent, "9.9.9.9.in-addr.arpa", "PTR")
     assert upstream.asked[-1] == ("9.9.9.9.in-addr.arpa.", "PTR")
+
+
+def test_reverse_of_the_pods_of_headless_services(agent, upstream):
+    for address, target in (("10.244.1.30", f"mongodb-0.{HEADLESS}"), ("10.77.0.7", f"10-77-0-7.{BIG}")):
+        reply = ask(agent, dns.reversename.from_address(address).to_text(), "PTR")
+        assert reply.answer[0][0].target.to_text() == f"{target}." and reply.answer[0].ttl == TTL_ENDPOINT
+        assert [item.address for item in ask(agent, target).answer[0]] == [address]
+    asked = ask(agent, "11.1.244.10.in-addr.arpa", "PTR"), upstream.asked[-1]  # a pod of a service with a virtual IP
+    assert not asked[0].answer and asked[1] == ("11.1.244.10.in-addr.arpa.", "PTR")
 
 
 # --- EDNS -----------------------------------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ static int setup(void **state)
     MUST(world_put_endpoints(w, "outbound|80||empty.ns.svc.cluster.local", "", 0));
     MUST(world_put_cluster(w, "outbound|80||six.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
     MUST(world_put_endpoints(w, "outbound|80||six.ns.svc.cluster.local", "fd00:8::1-80 fd00:8::2-80", 0));
+    MUST(world_put_name(w, "db-0.peers.ns.svc.cluster.local", "10.9.0.4", true, 0));
     put_many(w);
     // A ServiceEntry.
     MUST(world_put_service(w, "outbound|443||api.example.com", "192.0.2.9-8443"));
@@ -587,6 +588,69 @@ static void reverse_of_a_vip_is_its_host(void **state)
     assert_int_equal(ask("1.0.2.10.in-addr.arpa", IST_DNS_TYPE_PTR), IST_DNS_FORWARD);
 }
 
+static void expect_ptr(const char *name, const char *target, uint32_t ttl_s)
+{
+    assert_int_equal(ask(name, IST_DNS_TYPE_PTR), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_string_equal(f.reply.records[0].text, target);
+    assert_int_equal(f.reply.records[0].ttl_s, ttl_s);
+}
+
+static void reverse_of_a_headless_pod_is_a_name_that_we_serve(void **state)
+{
+    static const char six[] = "1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.0.0.0.0.0.d.f.ip6.arpa";
+    (void)state;
+    expect_ptr("4.0.9.10.in-addr.arpa", "db-0.peers.ns.svc.cluster.local", IST_DNS_TTL_ENDPOINT_S);
+    expect_ptr("200.0.9.10.in-addr.arpa", "10-9-0-200.peers.ns.svc.cluster.local", IST_DNS_TTL_ENDPOINT_S);
+    expect_ptr(six, "fd00-8--1.six.ns.svc.cluster.local", IST_DNS_TTL_ENDPOINT_S);
+    assert_int_equal(ask("10-9-0-200.peers.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    assert_string_equal(f.reply.records[0].text, "0a0900c8");
+    assert_int_equal(ask("200.0.9.10.in-addr.arpa", IST_DNS_TYPE_TXT), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "200.0.9.10.in-addr.arpa");
+    assert_int_equal(ask("201.0.9.10.in-addr.arpa", IST_DNS_TYPE_PTR), IST_DNS_FORWARD);
+    assert_int_equal(ask("0.9.10.in-addr.arpa", IST_DNS_TYPE_PTR), IST_DNS_FORWARD);
+    assert_int_equal(ask("x.200.0.9.10.in-addr.arpa", IST_DNS_TYPE_PTR), IST_DNS_FORWARD);
+}
+
+static void reverse_whose_name_is_too_long_is_forwarded(void **state)
+{
+    char host[300];
+    char cluster[320];
+    char label[61];
+    (void)state;
+    memset(label, 'a', sizeof(label) - 1);
+    label[sizeof(label) - 1] = '\0';
+    (void)snprintf(host, sizeof(host), "%s.%s.%s.ns%.44s.svc.cluster.local", label, label, label, label);
+    (void)snprintf(cluster, sizeof(cluster), "outbound|80||%s", host);
+    assert_in_range(strlen(host), 244, 253); // a name, but not with 10-8-0-1 in front
+    MUST(world_put_cluster(&f.world, cluster, IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
+    MUST(world_put_endpoints(&f.world, cluster, "10.8.0.1-80", 0));
+    MUST(world_commit(&f.world));
+    assert_int_equal(ask(host, IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    assert_int_equal(ask("1.0.8.10.in-addr.arpa", IST_DNS_TYPE_PTR), IST_DNS_FORWARD);
+}
+
+static void srv_of_a_headless_pod_with_a_name_says_it(void **state)
+{
+    (void)state;
+    MUST(HTTP_VHOST(&f.world, "peers.ns.svc.cluster.local"));
+    MUST(world_commit(&f.world));
+    assert_int_equal(ask("_http._tcp.peers.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    expect_records(3, 0, 3);
+    bool named = false;
+    for (size_t i = 0; i < 3; i++) {
+        named = named || strcmp(f.reply.records[i].text, "0 1 80 db-0.peers.ns.svc.cluster.local") == 0;
+    }
+    assert_true(named);
+    // A name of two pods says none of them.
+    MUST(world_put_name(&f.world, "db-0.peers.ns.svc.cluster.local", "10.9.0.4 10.9.0.200", true, 0));
+    MUST(world_commit(&f.world));
+    assert_int_equal(ask("_http._tcp.peers.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    for (size_t i = 0; i < 3; i++) {
+        assert_null(strstr(f.reply.records[i].text, "db-0"));
+    }
+}
+
 // `ctx`: the name.
 static ist_status answer_body(void *ctx)
 {
@@ -717,6 +781,9 @@ int main(void)
         TEST(why_exists_as_txt_only_and_for_our_names_only),
         TEST(why_of_many_destinations_is_cut_and_truncated_by_udp),
         TEST(reverse_of_a_vip_is_its_host),
+        TEST(reverse_of_a_headless_pod_is_a_name_that_we_serve),
+        TEST(reverse_whose_name_is_too_long_is_forwarded),
+        TEST(srv_of_a_headless_pod_with_a_name_says_it),
         TEST(directive_without_memory_is_servfail),
         TEST(question_that_is_sent_again_gets_the_same_card),
         TEST(other_questions_get_cards_of_their_own),

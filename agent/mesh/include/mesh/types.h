@@ -26,6 +26,8 @@ typedef struct ist_mesh_addr {
 ist_status ist_mesh_addr_parse(ist_strv text, ist_mesh_addr *ret_addr, ist_err *err) IST_NONNULL_ARGS(2) IST_MUSTCHECK;
 // Canonical text (RFC 5952) into a buffer of IST_MESH_ADDR_TEXT_SIZE; returns it.
 const char *ist_mesh_addr_format(const ist_mesh_addr *addr, char *buffer) IST_NONNULL IST_RETURNS_NONNULL;
+// An address as the key of a map. Keys sort by family, then by bytes.
+ist_strv ist_mesh_addr_key(const ist_mesh_addr *addr) IST_NONNULL;
 bool ist_mesh_addr_equal(const ist_mesh_addr *a, const ist_mesh_addr *b) IST_NONNULL;
 bool ist_mesh_addr_in_prefix(const ist_mesh_addr *addr, const ist_mesh_addr *prefix, uint32_t bits) IST_NONNULL;
 bool ist_mesh_addr_is_class_e(const ist_mesh_addr *addr) IST_NONNULL; // 240.0.0.0/4: Istio's auto-allocated VIPs

@@ -40,6 +40,11 @@ const ist_mesh_service *ist_mesh_view_resolve_host(const ist_mesh_view *view, is
 // The service that owns this virtual IP; NULL = none.
 const ist_mesh_service *ist_mesh_view_vip(const ist_mesh_view *view, const ist_mesh_addr *addr) IST_NONNULL;
 
+// The name that stands for the pod with this address: its own one (that no service owns; with `host`, one directly below this
+// host), else the first headless service that lists it, of which the pod is then known by its address. Of several that are
+// equal the one that sorts first, so that it stays. NULL = none. `host` may be empty.
+const ist_mesh_name *ist_mesh_view_pod(const ist_mesh_view *view, const ist_mesh_addr *addr, ist_strv host) IST_NONNULL;
+
 // The plan of a DNS name in lower case without trailing dot: exact, then the short forms, then the closest wildcard.
 // NULL = not ours. *ret_wildcard (may be NULL) says that a wildcard answered.
 const ist_mesh_name *ist_mesh_view_name(const ist_mesh_view *view, ist_strv name, bool *ret_wildcard) IST_NONNULL_ARGS(1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The answerer: a view and a parsed query in, a reply out. Knows no sockets. What it answers stands in docs/dns.md: names
-// of the mesh by their prepared plans (A, AAAA), SRV, subset names, endpoint names, PTR of VIPs. What it does not know it
-// leaves to the forwarder: it never says NXDOMAIN of a name that might exist elsewhere.
+// of the mesh by their prepared plans (A, AAAA), SRV, subset names, endpoint names, PTR of VIPs and pods. What it does not
+// know it leaves to the forwarder: it never says NXDOMAIN of a name that might exist elsewhere.
 //
 // Plain names cost no allocation and no lock. Directive names (with an underscore) are computed on demand in an arena that
 // is made on first use.
