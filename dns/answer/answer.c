@@ -197,8 +197,9 @@ ist_dns_outcome ist_dns_answer_plan(ist_dns_turn *turn, const ist_mesh_name *nam
         return ist_dns_answer_addresses(turn, name);
     case IST_MESH_ANSWER_ALIAS:
         return answer_alias(turn, name);
-    case IST_MESH_ANSWER_ABSENT:
-        return ist_dns_turn_nxdomain(turn);
+    case IST_MESH_ANSWER_ABSENT: // pods that the name table still has keep the name in existence
+        return ist_mesh_view_has_names_below(turn->view, name->name) ? ist_dns_turn_nodata(turn)
+                                                                     : ist_dns_turn_nxdomain(turn);
     case IST_MESH_ANSWER_FORWARD:
     case _IST_MESH_ANSWER_MODE_MAX:
         break;
@@ -252,7 +253,8 @@ static ist_dns_outcome answer_unplanned(ist_dns_turn *turn)
     if (is_cluster_parent(turn, name) && ist_mesh_view_has_names_below(turn->view, name)) {
         return ist_dns_turn_nodata(turn);
     }
-    return ist_dns_answer_endpoint(turn);
+    ist_dns_outcome outcome = ist_dns_answer_endpoint(turn);
+    return outcome == IST_DNS_FORWARD ? ist_dns_answer_below(turn) : outcome;
 }
 
 ist_dns_outcome ist_dns_answer(ist_dns_answerer *answerer, const ist_mesh_view *view, const ist_dns_query *query,

@@ -83,10 +83,16 @@ ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_subject *su
 // TXT with the explanation; the name exists whatever it explains.
 ist_dns_outcome ist_dns_answer_why(ist_dns_turn *turn, const ist_dns_subject *subject) IST_NONNULL;
 
+// --- below.c
+// "No such name" where nothing can stand below a service of the cluster; else forwarded.
+ist_dns_outcome ist_dns_answer_below(ist_dns_turn *turn) IST_NONNULL;
+
 // --- endpoint.c: names that are made of addresses
 #define IST_DNS_LABEL_SIZE 64
 // "10-0-0-1" or "fd00--1" into a buffer of IST_DNS_LABEL_SIZE.
 ist_strv ist_dns_endpoint_label(const ist_mesh_addr *addr, char *buffer) IST_NONNULL;
+// The opposite: three dashes between decimal numbers are IPv4, all else IPv6. False: made of no address.
+bool ist_dns_endpoint_parse(ist_strv label, ist_mesh_addr *ret_addr) IST_NONNULL;
 // 10-0-0-1.HOST of an endpoint that HOST has; else forwarded.
 ist_dns_outcome ist_dns_answer_endpoint(ist_dns_turn *turn) IST_NONNULL;
 // Is the name in in-addr.arpa or ip6.arpa? Then *ret_addr is the address it stands for (family 0: not a whole address).

@@ -19,8 +19,7 @@ ist_strv ist_dns_endpoint_label(const ist_mesh_addr *addr, char *buffer)
     return ist_strv_make(buffer, length);
 }
 
-// The opposite. Three dashes between decimal numbers are IPv4, all else IPv6.
-static bool parse_label(ist_strv label, ist_mesh_addr *ret_addr)
+bool ist_dns_endpoint_parse(ist_strv label, ist_mesh_addr *ret_addr)
 {
     static const char separators[] = {'.', ':'};
     char text[IST_DNS_LABEL_SIZE];
@@ -83,7 +82,7 @@ ist_dns_outcome ist_dns_answer_endpoint(ist_dns_turn *turn)
     ist_strv label = ist_strv_cut(&host, '.', NULL);
     ist_mesh_addr addr;
 
-    if (host.n == 0 || !parse_label(label, &addr)) {
+    if (host.n == 0 || !ist_dns_endpoint_parse(label, &addr)) {
         return IST_DNS_FORWARD;
     }
     const ist_mesh_name *name = ist_mesh_view_name(turn->view, host, NULL);

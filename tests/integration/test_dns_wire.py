@@ -205,6 +205,21 @@ def test_empty_non_terminals_are_no_data(agent, name):
         check_negative(ask(agent, name, rdtype), dns.rcode.NOERROR)
 
 
+@pytest.mark.parametrize("name", [f"www.{HOST}", f"www.example.com.{HOST}", f"a.mongodb-0.{HEADLESS}", f"a.b.{HEADLESS}"])
+def test_nothing_stands_below_a_service(agent, upstream, name):
+    """RFC 8020, and the search list of whoever asks goes on at once."""
+    upstream.asked.clear()
+    for rdtype in ("A", "AAAA", "SRV", "TXT", "ANY"):
+        check_negative(ask(agent, name, rdtype), dns.rcode.NXDOMAIN)
+    assert not upstream.asked
+
+
+@pytest.mark.parametrize("name", [f"details-0.{HOST}", f"10-1-2-3.{HOST}", f"mongodb-7.{HEADLESS}", f"_x._tcp.{HOST}"])
+def test_name_that_may_be_one_of_a_pod_is_forwarded(agent, upstream, name):
+    ask(agent, name, "TXT")
+    assert upstream.asked[-1] == (f"{name}.", "TXT")
+
+
 @pytest.mark.parametrize("directive", ["v9._subset", "_http._tcp.v9._subset"])
 def test_name_that_does_not_exist_does_so_for_every_type(agent, directive):
     for rdtype in ("A", "AAAA", "SRV", "TXT", "ANY"):

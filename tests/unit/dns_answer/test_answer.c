@@ -214,6 +214,65 @@ static void cluster_parents_are_nodata(void **state)
     assert_int_equal(ask("other.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_FORWARD);
 }
 
+static void nothing_stands_below_a_service_of_the_cluster(void **state)
+{
+    static const char *const absent[] = {"www.vip.ns.svc.cluster.local",   "a.b.vip.ns.svc.cluster.local",
+                                         "a.db-0.vip.ns.svc.cluster.local", "x.db-0.peers.ns.svc.cluster.local",
+                                         "a.b.peers.ns.svc.cluster.local", "web.rev.ns.svc.cluster.local",
+                                         "www.empty.ns.svc.cluster.local", "a.b.empty.ns.svc.cluster.local"};
+    static const uint16_t types[] = {IST_DNS_TYPE_A, IST_DNS_TYPE_AAAA, IST_DNS_TYPE_SRV, IST_DNS_TYPE_TXT,
+                                     IST_DNS_TYPE_ANY};
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(absent); i++) {
+        for (size_t t = 0; t < IST_COUNT(types); t++) {
+            assert_int_equal(ask(absent[i], types[t]), IST_DNS_ANSWERED);
+            expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+        }
+    }
+}
+
+static void what_the_view_cannot_know_is_forwarded(void **state)
+{
+    static const char *const names[] = {"db-1.peers.ns.svc.cluster.local",  // a pod whose name the mesh may not tell
+                                        "www.peers.ns.svc.cluster.local",
+                                        "db-1.vip.ns.svc.cluster.local",    // the same; cluster DNS serves it
+                                        "10-1-1-1.vip.ns.svc.cluster.local",
+                                        "fd00--9.vip.ns.svc.cluster.local",
+                                        "www.nope.ns.svc.cluster.local",    // a service outside of the view
+                                        "a.b.nope.ns.svc.cluster.local",
+                                        "10-1-1-1.ns.pod.cluster.local",
+                                        "www.vip.ns.svc.other.domain",
+                                        "www.api.example.com",              // others own what is below
+                                        "www.vip",
+                                        "x.svc.cluster.local"};
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(names); i++) {
+        if (ask(names[i], IST_DNS_TYPE_A) != IST_DNS_FORWARD || ask(names[i], IST_DNS_TYPE_TXT) != IST_DNS_FORWARD) {
+            fail_msg("%s is answered", names[i]);
+        }
+    }
+}
+
+static void names_between_exist_below_services_too(void **state)
+{
+    world *w = &f.world;
+    (void)state;
+    MUST(world_put_service(w, "outbound|80||deep.between.vip.ns.svc.cluster.local", "10.4.0.1-80"));
+    MUST(world_put_service(w, "outbound|80||*.wild.vip.ns.svc.cluster.local", "10.4.0.2-80"));
+    MUST(world_put_name(w, "db-0.empty.ns.svc.cluster.local", "10.4.0.3", true, 0));
+    MUST(world_commit(w));
+    assert_int_equal(ask("between.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("deep.between.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_int_equal(ask("a.b.wild.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_int_equal(ask("other.between.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    assert_int_equal(ask("empty.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local"); // a name below it exists
+}
+
 static void weighted_answers_keep_the_share_in_first_place(void **state)
 {
     unsigned first_v2 = 0;
@@ -765,6 +824,9 @@ int main(void)
         TEST(foreign_names_are_forwarded),
         TEST(without_view_everything_is_forwarded),
         TEST(cluster_parents_are_nodata),
+        TEST(nothing_stands_below_a_service_of_the_cluster),
+        TEST(what_the_view_cannot_know_is_forwarded),
+        TEST(names_between_exist_below_services_too),
         TEST(weighted_answers_keep_the_share_in_first_place),
         TEST(near_addresses_never_follow_a_far_one),
         TEST(unknown_source_gives_one_address),
