@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "dns_wire/cookie.h"
+#include "dns_wire/frames.h"
 
 #include <netinet/in.h>
 #include <stdatomic.h>
@@ -18,7 +19,6 @@
 enum {
     UDP_BATCH = 16, // as many as can be looked up side by side
     UDP_QUERY_MAX = 2048,
-    TCP_QUERY_MAX = 4096,
     TCP_CONNECTIONS_MAX = 256,
     TCP_IDLE_MS = 30000,
     PENDING_MAX = 2048,
@@ -94,14 +94,13 @@ typedef struct ist_dns_connection {
     struct ist_dns_connection *previous; // by last activity, oldest first
     struct ist_dns_connection *next;     // of the active or of the free list
     uint64_t generation;                 // of this use of the struct: late replies compare it
-    int64_t active_ms;
+    int64_t active_ms;                   // of its last whole message, or of a reply that it waited for
     uint32_t pending; // queries that wait for an upstream
     ist_dns_addr peer;
     bool v6;
     bool read_closed;
-    size_t in_length;
     ist_buf out;
-    uint8_t in[2 + TCP_QUERY_MAX];
+    ist_dns_frames in;
 } ist_dns_connection;
 
 // Where a reply goes.

@@ -119,51 +119,44 @@ static bool flush(ist_dns_connection *connection)
     return true;
 }
 
-// Serves the whole messages in the buffer. False: the client does not speak DNS.
-static bool serve_messages(ist_dns_connection *connection)
+// False: no memory.
+static bool serve_message(ist_dns_connection *connection, const uint8_t *message, size_t length)
 {
     ist_dns_server *server = connection->server;
     ist_dns_client client = {.connection = connection, .generation = connection->generation};
-    size_t at = 0;
-    bool ok = true;
+    ist_dns_output output = {.buffer = ist_dns_serve_scratch(server), .limit = IST_DNS_TCP_MAX};
 
-    while (ok && connection->in_length - at >= 2 && !is_throttled(connection)) {
-        size_t length = (size_t)connection->in[at] << 8 | connection->in[at + 1];
-        if (length == 0 || length > TCP_QUERY_MAX) {
-            ok = false;
-            break;
-        }
-        if (connection->in_length - at - 2 < length) {
-            break;
-        }
-        ist_dns_output output = {.buffer = ist_dns_serve_scratch(server), .limit = IST_DNS_TCP_MAX};
-        if (output.buffer == NULL) {
-            ok = false;
-            break;
-        }
-        int64_t started_us = ist_clock_now_us();
-        ist_dns_served served = ist_dns_serve_message(server, connection->in + at + 2, length, &client, &output);
-        if (served.length > 0) {
-            put_reply(connection, output.buffer, served.length);
-        }
-        if (served.source == SOURCE_MESH || served.source == SOURCE_CACHE) {
-            ist_dns_stats_duration(&server->stats, served.source, (double)(ist_clock_now_us() - started_us) / 1e6, 1);
-        }
-        at += 2 + length;
-    }
-    connection->in_length -= at;
-    memmove(connection->in, connection->in + at, connection->in_length);
-    return ok;
-}
-
-// Is there something that serve_messages would take, were the connection not throttled?
-static bool has_message(const ist_dns_connection *connection)
-{
-    if (connection->in_length < 2) {
+    if (output.buffer == NULL) {
         return false;
     }
-    size_t length = (size_t)connection->in[0] << 8 | connection->in[1];
-    return length == 0 || length > TCP_QUERY_MAX || connection->in_length - 2 >= length;
+    int64_t started_us = ist_clock_now_us();
+    ist_dns_served served = ist_dns_serve_message(server, message, length, &client, &output);
+    if (served.length > 0) {
+        put_reply(connection, output.buffer, served.length);
+    }
+    if (served.source == SOURCE_MESH || served.source == SOURCE_CACHE) {
+        ist_dns_stats_duration(&server->stats, served.source, (double)(ist_clock_now_us() - started_us) / 1e6, 1);
+    }
+    return true;
+}
+
+// Serves the messages that are whole. False: the client does not speak DNS, or there is no memory.
+static bool serve_messages(ist_dns_connection *connection)
+{
+    const uint8_t *message;
+    size_t length;
+
+    while (!is_throttled(connection)) {
+        ist_dns_frame frame = ist_dns_frames_take(&connection->in, &message, &length);
+        if (frame != IST_DNS_FRAME_WHOLE) {
+            return frame == IST_DNS_FRAME_PARTIAL;
+        }
+        touch(connection); // a byte alone is no activity: who sends one now and then keeps no place
+        if (!serve_message(connection, message, length)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // Serves and sends in turn: what was sent makes room for more replies, and no event would come for messages that are
@@ -174,19 +167,22 @@ static bool serve_and_flush(ist_dns_connection *connection)
         if (!serve_messages(connection) || !flush(connection)) {
             return false;
         }
-    } while (has_message(connection) && !is_throttled(connection));
+    } while (ist_dns_frames_next(&connection->in) != IST_DNS_FRAME_PARTIAL && !is_throttled(connection));
     return true;
 }
 
 // Reads what is there. False: the connection is broken.
 static bool fill(ist_dns_connection *connection)
 {
-    ssize_t got = recv(connection->io.fd, connection->in + connection->in_length,
-                       sizeof(connection->in) - connection->in_length, 0);
+    size_t room;
+    uint8_t *to = ist_dns_frames_room(&connection->in, &room);
 
+    if (room == 0) { // whole messages wait for their turn
+        return true;
+    }
+    ssize_t got = recv(connection->io.fd, to, room, 0);
     if (got > 0) {
-        connection->in_length += (size_t)got;
-        touch(connection);
+        ist_dns_frames_add(&connection->in, (size_t)got);
         return true;
     }
     if (got == 0) {
@@ -282,7 +278,7 @@ static void add_connection(ist_dns_listener *listener, int fd, const struct sock
     new->peer = ist_dns_serve_peer(peer);
     new->v6 = listener->v6;
     new->read_closed = false;
-    new->in_length = 0;
+    ist_dns_frames_clear(&new->in);
     ist_buf_init(&new->out, OUT_MAX_BYTES);
     append_active(new);
     server->connection_count++;
@@ -372,8 +368,7 @@ void ist_dns_tcp_quiesce(ist_dns_server *server)
 
     for (ist_dns_connection *each = server->connections_oldest; each != NULL; each = next) {
         next = each->next; // the lists change below
-        ssize_t got = recv(each->io.fd, each->in + each->in_length, sizeof(each->in) - each->in_length, 0);
-        each->in_length += got > 0 ? (size_t)got : 0;
+        (void)fill(each); // broken or not, it goes
         each->read_closed = true;
         go_on(each);
     }

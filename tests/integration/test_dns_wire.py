@@ -410,6 +410,23 @@ def test_idle_connections_do_not_lock_others_out(agent):
         assert read_message(idle[-1]).endswith(socket.inet_aton(VIP))
 
 
+def test_bytes_without_a_message_keep_no_place(agent):
+    """Who sends a byte now and then (slow loris) fills the house and does not turn out those who ask."""
+    with contextlib.ExitStack() as stack:
+        honest = stack.enter_context(connect(agent))
+        slow = [stack.enter_context(connect(agent)) for _ in range(255)]
+        honest.sendall(framed(packet()))
+        assert read_message(honest).endswith(socket.inet_aton(VIP))
+        for each in slow:
+            each.sendall(b"\0")
+        newcomer = stack.enter_context(connect(agent))
+        for each in (newcomer, honest):
+            each.sendall(framed(packet()))
+            assert read_message(each).endswith(socket.inet_aton(VIP))
+        with contextlib.suppress(ConnectionResetError):
+            assert slow[0].recv(1) == b""
+
+
 # --- Counting -------------------------------------------------------------------------------------------------------
 
 

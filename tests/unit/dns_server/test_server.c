@@ -25,6 +25,23 @@ typedef struct fixture {
 
 static fixture f;
 
+// The system's clock, set forward by what a test wants to skip.
+static int64_t skipped_ms;
+
+static int64_t skipping_now_ms(void *ctx)
+{
+    (void)ctx;
+    return ist_clock_now_ms(ist_clock_system()) + skipped_ms;
+}
+
+static int64_t skipping_wall_ms(void *ctx)
+{
+    (void)ctx;
+    return ist_clock_wall_ms(ist_clock_system());
+}
+
+static const ist_clock skipping_clock = {.now_ms = skipping_now_ms, .wall_ms = skipping_wall_ms};
+
 static const ist_dns_address any_port = {.ip = {.family = 4, .bytes = {127, 0, 0, 1}}, .port = 0};
 
 static ist_status open_server(const ist_dns_address *listen, size_t count, ist_dns_mode mode, ist_err *err)
@@ -51,7 +68,7 @@ static ist_status open_server(const ist_dns_address *listen, size_t count, ist_d
 static void prepare(void)
 {
     f.server = NULL;
-    assert_int_equal(ist_loop_new(ist_clock_system(), &f.loop, NULL), IST_OK);
+    assert_int_equal(ist_loop_new(&skipping_clock, &f.loop, NULL), IST_OK);
     MUST(world_open(&f.world, NULL));
     MUST(world_put_service(&f.world, "outbound|80||vip.ns.svc.cluster.local", "10.1.0.1-8080"));
     MUST(world_put_name(&f.world, "vip.ns.svc.cluster.local", "10.96.0.1", true, 0));
@@ -282,6 +299,29 @@ static void tcp_full_house_closes_the_oldest_idle(void **state)
     for (size_t i = 0; i < IST_COUNT(fds); i++) {
         (void)close(fds[i]);
     }
+}
+
+// The idle time counts from the last whole message, not from the last byte.
+static void tcp_idle_connections_are_closed(void **state)
+{
+    int talks = connect_to(&f.address, SOCK_STREAM);
+    int drips = connect_to(&f.address, SOCK_STREAM);
+    (void)state;
+
+    test_loop_run(f.loop, 1);
+    skipped_ms += TCP_IDLE_MS - 1000;
+    send_tcp(talks, "vip.ns.svc.cluster.local");
+    read_tcp(talks);
+    assert_int_equal(send(drips, "\0", 1, 0), 1);
+    test_loop_run(f.loop, 5);
+    skipped_ms += 2000;
+    assert_true(is_closed(drips));
+    send_tcp(talks, "vip.ns.svc.cluster.local");
+    read_tcp(talks);
+    skipped_ms += TCP_IDLE_MS;
+    assert_true(is_closed(talks));
+    (void)close(talks);
+    (void)close(drips);
 }
 
 static void tcp_client_gone_before_the_upstream_answers_is_harmless(void **state)
@@ -568,6 +608,7 @@ int main(void)
         TEST(tcp_pipelined_large_replies_are_all_sent),
         TEST(tcp_message_of_no_or_too_great_length_closes),
         TEST(tcp_full_house_closes_the_oldest_idle),
+        TEST(tcp_idle_connections_are_closed),
         TEST(tcp_client_gone_before_the_upstream_answers_is_harmless),
         TEST(udp_no_upstream_is_servfail),
         TEST_ALONE(mode_forward_asks_upstream_for_everything),

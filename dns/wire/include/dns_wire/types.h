@@ -57,6 +57,7 @@ enum {
 #define IST_DNS_UDP_MIN 512        // what every client takes
 #define IST_DNS_UDP_MAX 1232       // what we send at most by UDP, and offer upstream (DNS flag day 2020)
 #define IST_DNS_TCP_MAX 65535
+#define IST_DNS_TCP_QUERY_MAX 4096 // what a client may send by TCP: a question with options is far below
 #define IST_DNS_OPT_BYTES 11       // an OPT record without options
 
 // EDNS options that we know (RFC 7873, 7828); each has four bytes in front of it.
