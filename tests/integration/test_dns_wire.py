@@ -464,6 +464,7 @@ def test_each_query_is_counted_once(agent, upstream):
         'request_duration_seconds_count{source="mesh"}': 5,
         'request_duration_seconds_count{source="upstream"}': 1,
         f'upstream_requests_total{{to="{to}"}}': 1,
+        f'upstream_duration_seconds_count{{to="{to}"}}': 1,
     }
 
 
