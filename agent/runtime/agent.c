@@ -144,6 +144,7 @@ static void refresh_metrics(void *ctx)
     agent *self = ctx;
     process_metrics_refresh(&self->process);
     source_refresh_metrics(self->source);
+    doors_refresh_metrics(self->doors);
 }
 
 // --- Writer thread --------------------------------------------------------------------------------------------------

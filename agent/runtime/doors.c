@@ -390,6 +390,13 @@ void doors_list_sockets(const doors *self, ist_sockets *out)
     }
 }
 
+void doors_refresh_metrics(const doors *self)
+{
+    if (self->dns != NULL) {
+        ist_dns_server_refresh_metrics(self->dns);
+    }
+}
+
 // --- Showing --------------------------------------------------------------------------------------------------------
 
 static void append_http(const http_door *door, ist_buf *out)

@@ -42,6 +42,8 @@ void doors_go_on(doors *doors);
 void doors_leave(doors *doors, bool (*is_over)(void *ctx), void *ctx);
 // The sockets of all doors, borrowed. Any thread, until doors_free.
 void doors_list_sockets(const doors *doors, ist_sockets *out);
+// Before metrics are rendered. HTTP thread.
+void doors_refresh_metrics(const doors *doors);
 // The threads have ended.
 void doors_free(doors *doors);
 // "dns=127.0.0.1:53 admin=127.0.0.1:15180 ..." of what is open.

@@ -34,6 +34,7 @@ static void refresh_view_gauges(const ist_api_admin *admin, const ist_api_reques
     ist_metric_set(admin->services, (double)counts->services);
     ist_metric_set(admin->subsets, (double)counts->subsets);
     ist_metric_set(admin->endpoints, (double)counts->endpoints);
+    ist_metric_set(admin->names, (double)counts->names);
     ist_metric_set(admin->generation, (double)ist_mesh_view_revision(request->view));
     for (size_t i = 0; i < _IST_MESH_HEALTH_MAX; i++) {
         ist_metric_set(admin->health[i], (double)counts->endpoints_by_health[i]);
@@ -250,9 +251,10 @@ ist_status ist_api_admin_init(ist_api_admin *admin, const ist_api_status_source 
     admin->services = gauge(registry, "isthmus_view_services", "Services in the view.");
     admin->subsets = gauge(registry, "isthmus_view_subsets", "Clusters with a subset in the view.");
     admin->endpoints = gauge(registry, "isthmus_view_endpoints", "Endpoints in the view.");
+    admin->names = gauge(registry, "isthmus_view_names", "Names in the view that DNS answers for.");
     admin->generation = gauge(registry, "isthmus_view_generation", "Revision of the view.");
     admin->stale = gauge(registry, "isthmus_view_stale", "1 while the source is away and the last good view serves.");
     bool fine = admin->services != NULL && admin->subsets != NULL && admin->endpoints != NULL &&
-                admin->generation != NULL && admin->stale != NULL;
+                admin->names != NULL && admin->generation != NULL && admin->stale != NULL;
     return fine && init_health_gauges(admin, registry) && init_finding_gauges(admin, registry) ? IST_OK : IST_ENOMEM;
 }

@@ -27,6 +27,7 @@ static ist_dns_pending *take(ist_dns_server *server)
     }
     server->pending_active = new;
     server->pending_count++;
+    ist_metric_set(server->stats.pending, server->pending_count);
     return new;
 }
 
@@ -45,6 +46,7 @@ static void give_back(ist_dns_pending *old)
     old->next = server->pending_free;
     server->pending_free = old;
     server->pending_count--;
+    ist_metric_set(server->stats.pending, server->pending_count);
 }
 
 static void on_done(void *ctx, ist_status status, const uint8_t *packet, size_t length)
@@ -74,6 +76,7 @@ ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *quer
         return IST_ENOTFOUND;
     }
     if (server->pending_count >= PENDING_MAX) {
+        ist_metric_add(server->stats.pending_refused, 1);
         return IST_ELIMIT;
     }
     ist_dns_pending *new = take(server);

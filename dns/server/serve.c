@@ -48,6 +48,7 @@ ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdi
                                    const ist_dns_client *client, ist_dns_output *output)
 {
     if (verdict == IST_DNS_QUERY_DROP) {
+        ist_metric_add(server->stats.ignored, 1);
         return (ist_dns_served){.length = 0, .source = SOURCE_REFUSED};
     }
     bool tcp = client->connection != NULL;

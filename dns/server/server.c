@@ -100,6 +100,7 @@ ist_status ist_dns_server_new(const ist_dns_server_args *args, ist_dns_server **
     if (status != IST_OK) {
         goto out;
     }
+    ist_dns_stats_listeners(&server->stats, args->metrics, server->addresses, server->listener_count);
     server->args.listen = NULL; // only for the call
     server->args.inherited = NULL;
     size_t dropped = ist_dns_forwarder_refuse(args->forwarder, server->addresses, server->listener_count);

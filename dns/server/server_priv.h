@@ -42,9 +42,19 @@ typedef enum ist_dns_observed {
     OBSERVED_FAILED,       // the upstream did not answer
     OBSERVED_COUNT
 } ist_dns_observed;
+// Why a TCP connection ended.
+typedef enum ist_dns_tcp_end {
+    TCP_END_CLIENT = 0, // the client closed, and has all its answers
+    TCP_END_IDLE,
+    TCP_END_FULL,     // another one needed its place
+    TCP_END_PROTOCOL, // a message of no possible length
+    TCP_END_ERROR,    // reset, or no memory
+    TCP_END_STOPPED,  // we leave
+    TCP_END_COUNT
+} ist_dns_tcp_end;
 enum { TYPE_COUNT = 9, RCODE_COUNT = 7 };
 
-// Series are made when they are first needed.
+// Series with more than one label are made when they are first needed, the others at the start.
 typedef struct ist_dns_stats {
     ist_metric_family *requests_family;
     ist_metric_family *responses_family;
@@ -54,6 +64,17 @@ typedef struct ist_dns_stats {
     ist_metric *responses[RCODE_COUNT][SOURCE_COUNT];
     ist_metric *observed[OBSERVED_COUNT];
     ist_histogram *duration[SOURCE_COUNT];
+    ist_metric *truncated;
+    ist_metric *ignored;
+    ist_metric *pending;
+    ist_metric *pending_refused;
+    ist_metric *tcp_connections;
+    ist_metric *tcp_accepted;
+    ist_metric *tcp_closed[TCP_END_COUNT];
+    // Written by whoever renders the metrics.
+    ist_metric *mode[_IST_DNS_MODE_MAX];
+    ist_metric *receive_drops[IST_DNS_LISTEN_MAX];
+    ist_metric *receive_queue[IST_DNS_LISTEN_MAX];
 } ist_dns_stats;
 
 typedef struct ist_dns_listener {
@@ -99,6 +120,7 @@ typedef struct ist_dns_connection {
     ist_dns_addr peer;
     bool v6;
     bool read_closed;
+    bool malformed; // has sent what is no DNS
     ist_buf out;
     ist_dns_frames in;
 } ist_dns_connection;
@@ -213,6 +235,8 @@ void ist_dns_tcp_done(ist_dns_server *server);
 
 // --- stats.c
 void ist_dns_stats_init(ist_dns_stats *stats, ist_metrics *metrics);
+// The series of each listener, once their addresses are known.
+void ist_dns_stats_listeners(ist_dns_stats *stats, ist_metrics *metrics, const ist_dns_address *addresses, size_t count);
 void ist_dns_stats_request(ist_dns_stats *stats, bool tcp, bool v6, uint16_t type);
 void ist_dns_stats_response(ist_dns_stats *stats, uint16_t rcode, ist_dns_answer_source source);
 void ist_dns_stats_duration(ist_dns_stats *stats, ist_dns_answer_source source, double seconds, uint32_t times);

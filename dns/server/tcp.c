@@ -49,7 +49,7 @@ static void touch(ist_dns_connection *active)
     append_active(active);
 }
 
-static void close_connection(ist_dns_connection *old)
+static void close_connection(ist_dns_connection *old, ist_dns_tcp_end why)
 {
     ist_dns_server *server = old->server;
 
@@ -61,6 +61,8 @@ static void close_connection(ist_dns_connection *old)
     old->next = server->connections_free;
     server->connections_free = old;
     server->connection_count--;
+    ist_metric_set(server->stats.tcp_connections, server->connection_count);
+    ist_metric_add(server->stats.tcp_closed[why], 1);
 }
 
 // The one that was idle longest; one that waits for an upstream only where all do.
@@ -149,7 +151,8 @@ static bool serve_messages(ist_dns_connection *connection)
     while (!is_throttled(connection)) {
         ist_dns_frame frame = ist_dns_frames_take(&connection->in, &message, &length);
         if (frame != IST_DNS_FRAME_WHOLE) {
-            return frame == IST_DNS_FRAME_PARTIAL;
+            connection->malformed = frame == IST_DNS_FRAME_BROKEN;
+            return !connection->malformed;
         }
         touch(connection); // a byte alone is no activity: who sends one now and then keeps no place
         if (!serve_message(connection, message, length)) {
@@ -199,11 +202,11 @@ static void go_on(ist_dns_connection *connection)
     uint32_t events = 0;
 
     if (!serve_and_flush(connection)) {
-        close_connection(connection);
+        close_connection(connection, connection->malformed ? TCP_END_PROTOCOL : TCP_END_ERROR);
         return;
     }
     if (connection->read_closed && connection->pending == 0 && connection->out.length == 0) {
-        close_connection(connection);
+        close_connection(connection, connection->server->reading ? TCP_END_CLIENT : TCP_END_STOPPED);
         return;
     }
     if (!connection->read_closed && !is_throttled(connection)) {
@@ -213,7 +216,7 @@ static void go_on(ist_dns_connection *connection)
         events |= EPOLLOUT;
     }
     if (events != connection->io.events && ist_loop_modify(loop, &connection->io, events, NULL) != IST_OK) {
-        close_connection(connection);
+        close_connection(connection, TCP_END_ERROR);
     }
 }
 
@@ -223,7 +226,7 @@ static void on_ready(void *ctx, uint32_t events)
 
     ist_dns_serve_refresh_view(connection->server);
     if ((events & (EPOLLERR | EPOLLHUP)) != 0 || ((events & EPOLLIN) != 0 && !fill(connection))) {
-        close_connection(connection);
+        close_connection(connection, TCP_END_ERROR);
         return;
     }
     go_on(connection);
@@ -251,7 +254,7 @@ static ist_dns_connection *take_connection(ist_dns_server *server)
 {
     ist_dns_connection *victim = server->connection_count == TCP_CONNECTIONS_MAX ? find_victim(server) : NULL;
     if (victim != NULL) {
-        close_connection(victim);
+        close_connection(victim, TCP_END_FULL);
     }
     ist_dns_connection *new = server->connections_free;
     if (new != NULL) {
@@ -278,12 +281,15 @@ static void add_connection(ist_dns_listener *listener, int fd, const struct sock
     new->peer = ist_dns_serve_peer(peer);
     new->v6 = listener->v6;
     new->read_closed = false;
+    new->malformed = false;
     ist_dns_frames_clear(&new->in);
     ist_buf_init(&new->out, OUT_MAX_BYTES);
     append_active(new);
     server->connection_count++;
+    ist_metric_set(server->stats.tcp_connections, server->connection_count);
+    ist_metric_add(server->stats.tcp_accepted, 1);
     if (ist_loop_add(server->args.loop, &new->io, NULL) != IST_OK) {
-        close_connection(new);
+        close_connection(new, TCP_END_ERROR);
     }
 }
 
@@ -296,7 +302,7 @@ static void arm_idle_timer(ist_dns_server *server)
     }
     int64_t left_ms = oldest->active_ms + TCP_IDLE_MS - ist_loop_now_ms(server->args.loop);
     if (ist_loop_arm(server->args.loop, &server->idle_timer, left_ms > 0 ? left_ms : 0) != IST_OK) {
-        close_connection(oldest); // no memory for the timer, so none for connections
+        close_connection(oldest, TCP_END_ERROR); // no memory for the timer, so none for connections
     }
 }
 
@@ -306,7 +312,7 @@ void ist_dns_tcp_expire(void *ctx)
     int64_t now_ms = ist_loop_now_ms(server->args.loop);
 
     while (server->connections_oldest != NULL && now_ms - server->connections_oldest->active_ms >= TCP_IDLE_MS) {
-        close_connection(server->connections_oldest);
+        close_connection(server->connections_oldest, TCP_END_IDLE);
     }
     arm_idle_timer(server);
 }
@@ -318,7 +324,7 @@ static void on_accept_failed(ist_dns_listener *listener)
     ist_dns_connection *victim = find_victim(server);
 
     if (victim != NULL) {
-        close_connection(victim);
+        close_connection(victim, TCP_END_FULL);
     } else if (ist_loop_arm(server->args.loop, &listener->accept_timer, ACCEPT_PAUSE_MS) == IST_OK &&
                ist_loop_modify(server->args.loop, &listener->tcp, 0, NULL) != IST_OK) {
         ist_loop_disarm(server->args.loop, &listener->accept_timer); // no pause: it is tried again at once
@@ -377,7 +383,7 @@ void ist_dns_tcp_quiesce(ist_dns_server *server)
 void ist_dns_tcp_done(ist_dns_server *server)
 {
     while (server->connections_oldest != NULL) {
-        close_connection(server->connections_oldest);
+        close_connection(server->connections_oldest, TCP_END_STOPPED);
     }
     while (server->connections_free != NULL) {
         ist_dns_connection *next = server->connections_free->next;

@@ -123,6 +123,13 @@ static void count_local(ist_dns_server *server, const unsigned *from, int64_t st
     }
 }
 
+static void count_truncated(ist_dns_server *server, const uint8_t *reply)
+{
+    if ((reply[2] & IST_DNS_FLAG_TC >> 8) != 0) { // the third byte has it; replies have a header
+        ist_metric_add(server->stats.truncated, 1);
+    }
+}
+
 // Answers the first `count` queries of the inbox.
 static void serve_received(ist_dns_listener *listener, unsigned count)
 {
@@ -153,6 +160,7 @@ static void serve_received(ist_dns_listener *listener, unsigned count)
             batch->out[replies].msg_hdr = *in;
             batch->out[replies].msg_hdr.msg_iov = &batch->out_vectors[replies];
             batch->out[replies].msg_hdr.msg_flags = 0;
+            count_truncated(server, output.buffer);
             replies++;
             from[served.source]++;
         }
@@ -239,6 +247,7 @@ void ist_dns_udp_send(const ist_dns_client *client, const uint8_t *bytes, size_t
     struct iovec vector = {.iov_base = copy, .iov_len = length};
     struct msghdr message = {.msg_name = &peer, .msg_namelen = client->peer_bytes, .msg_iov = &vector, .msg_iovlen = 1};
 
+    count_truncated(client->listener->server, bytes);
     memcpy(copy, bytes, length);
     if (client->control_bytes > 0) {
         memcpy(control, client->control, client->control_bytes);

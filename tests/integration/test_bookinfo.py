@@ -5,7 +5,6 @@ import collections
 import json
 import re
 import signal
-import subprocess
 
 import dns.rcode
 import pytest
@@ -109,10 +108,6 @@ def test_health_ready_and_metrics(agent):
     assert agent.http("/v1/services", port="health").status == 404
     metrics = agent.http("/metrics", port="health").body
     assert re.search(r"^isthmus_view_services [1-9]", metrics, re.M)
-    done = subprocess.run(
-        ["promtool", "check", "metrics"], input=metrics, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0 and not done.stdout.strip(), done.stdout + done.stderr
 
 
 def test_commands_show_tables_and_json(agent):

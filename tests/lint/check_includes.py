@@ -21,7 +21,7 @@ LIBRARIES = {  # third party: header pattern, CMake target pattern
     "zlib": (r"zlib\.h", r"ZLIB::ZLIB|PkgConfig::ZLIB"),
 }
 SYSTEM = set("""arpa/inet assert cerrno cstring dirent endian errno exception fcntl float grp ifaddrs inttypes limits
-    linux/netlink linux/rtnetlink
+    linux/netlink linux/rtnetlink linux/sock_diag
     malloc math memory net/if netinet/in netinet/tcp netinet/udp new poll pthread sched semaphore signal stdalign stdarg
     stdatomic stdbool stddef stdint stdio stdlib stdnoreturn string strings sys/epoll sys/eventfd sys/file sys/inotify
     link sys/ioctl sys/mman sys/prctl sys/random sys/resource sys/signalfd sys/socket sys/stat sys/statfs sys/syscall

@@ -191,6 +191,32 @@ static bool is_closed(int fd)
     return wait_readable(fd) && recv(fd, &byte, 1, 0) <= 0;
 }
 
+// What the metrics say of a series, 0 where there is none.
+static uint64_t number_of(const char *series)
+{
+    uint64_t count = 0;
+    ist_buf text = IST_BUF_INIT;
+    ist_metrics_render(f.metrics, IST_METRICS_PROMETHEUS_TEXT, &text);
+    ist_strv rest = ist_buf_view(&text);
+    bool more = true;
+    while (more) {
+        ist_strv value = ist_strv_cut(&rest, '\n', &more);
+        ist_strv name = ist_strv_cut(&value, ' ', NULL);
+        if (ist_strv_equal(name, ist_strv_from(series))) {
+            assert_int_equal(ist_strv_to_u64(value, UINT32_MAX, &count), IST_OK);
+        }
+    }
+    ist_buf_done(&text);
+    return count;
+}
+
+static uint64_t closed_for(const char *reason)
+{
+    char series[96];
+    (void)snprintf(series, sizeof(series), "isthmus_dns_tcp_connections_closed_total{reason=\"%s\"}", reason);
+    return number_of(series);
+}
+
 static void udp_answers_ours_and_forwards_the_rest(void **state)
 {
     (void)state;
@@ -237,6 +263,7 @@ static void tcp_pipelined_bytewise_and_half_closed_is_answered(void **state)
     read_tcp(fd);
     assert_string_equal(f.reply.records[0].text, "c0000201");
     assert_true(is_closed(fd));
+    assert_int_equal(closed_for("client"), 1);
     (void)close(fd);
 }
 
@@ -279,6 +306,7 @@ static void tcp_message_of_no_or_too_great_length_closes(void **state)
     fd = connect_to(&f.address, SOCK_STREAM);
     assert_int_equal(send(fd, "\xFF\xFF", 2, 0), 2);
     assert_true(is_closed(fd));
+    assert_int_equal(closed_for("protocol"), 2);
     (void)close(fd);
 }
 
@@ -292,6 +320,9 @@ static void tcp_full_house_closes_the_oldest_idle(void **state)
     }
     assert_true(is_closed(fds[0]));
     assert_true(is_closed(fds[1]));
+    assert_int_equal(closed_for("full"), 2);
+    assert_int_equal(number_of("isthmus_dns_tcp_connections"), 256);
+    assert_int_equal(number_of("isthmus_dns_tcp_connections_accepted_total"), 258);
     send_tcp(fds[257], "vip.ns.svc.cluster.local");
     read_tcp(fds[257]);
     send_tcp(fds[2], "vip.ns.svc.cluster.local");
@@ -338,6 +369,8 @@ static void tcp_client_gone_before_the_upstream_answers_is_harmless(void **state
         f.upstream.silent = false;
         test_loop_run(f.loop, 20);
     }
+    assert_int_equal(closed_for("error"), 5);
+    assert_int_equal(number_of("isthmus_dns_tcp_connections"), 0);
     test_loop_run(f.loop, 1200); // the repeated packets are answered now
     ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
 }
@@ -373,19 +406,9 @@ static void mode_changes_with_the_next_query(void **state)
 
 static uint64_t observed(const char *result)
 {
-    char line[96];
-    uint64_t count = 0;
-    ist_buf text = IST_BUF_INIT;
-    ist_metrics_render(f.metrics, IST_METRICS_PROMETHEUS_TEXT, &text);
-    (void)snprintf(line, sizeof(line), "isthmus_dns_observed_total{result=\"%s\"} ", result);
-    ist_buf_append(&text, "", 1);
-    const char *found = strstr(text.data, line);
-    if (found != NULL) {
-        ist_strv rest = ist_strv_from(found + strlen(line));
-        assert_int_equal(ist_strv_to_u64(ist_strv_cut(&rest, '\n', NULL), 1000, &count), IST_OK);
-    }
-    ist_buf_done(&text);
-    return count;
+    char series[96];
+    (void)snprintf(series, sizeof(series), "isthmus_dns_observed_total{result=\"%s\"}", result);
+    return number_of(series);
 }
 
 static void mode_observe_counts_what_differs(void **state)
@@ -490,6 +513,7 @@ static void quiesced_server_reads_nothing_and_ends_its_connections(void **state)
     read_tcp(tcp);
     assert_false(ist_dns_server_busy(f.server));
     assert_int_equal(recv(tcp, f.reply_bytes, 1, 0), 0);
+    assert_int_equal(closed_for("stopped"), 1);
     int udp = connect_to(&f.address, SOCK_DGRAM);
     assert_int_equal(send(udp, f.packet, 12, 0), 12);
     test_loop_run(f.loop, 20);
@@ -533,6 +557,72 @@ static void metrics_name_what_was_asked_and_answered(void **state)
         }
     }
     ist_buf_done(&text);
+}
+
+// The loop does not run, so that nothing is read: the kernel's numbers are those of what was sent.
+static void metrics_tell_what_waits_and_what_the_kernel_dropped(void **state)
+{
+    char text[IST_DNS_ADDRESS_TEXT_SIZE];
+    char queue[128];
+    char drops[128];
+    int small = 1; // the kernel's least
+    (void)state;
+    (void)snprintf(queue, sizeof(queue), "isthmus_dns_receive_queue_bytes{listener=\"%s\"}",
+                   ist_dns_address_format(&f.address, text));
+    (void)snprintf(drops, sizeof(drops), "isthmus_dns_receive_drops_total{listener=\"%s\"}", text);
+    assert_int_equal(setsockopt(f.server->listeners[0].udp.fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof(small)), 0);
+    int fd = connect_to(&f.address, SOCK_DGRAM);
+    size_t length = test_query_make("vip.ns.svc.cluster.local", IST_DNS_TYPE_A, 1232, f.packet);
+    assert_int_equal(send(fd, f.packet, length, 0), length);
+    ist_dns_server_refresh_metrics(f.server);
+    assert_true(number_of(queue) > length);
+    assert_int_equal(number_of(drops), 0);
+    for (int i = 0; i < 100; i++) {
+        (void)send(fd, f.packet, length, 0);
+    }
+    ist_dns_server_refresh_metrics(f.server);
+    uint64_t dropped = number_of(drops);
+    assert_in_range(dropped, 1, 100);
+    uint64_t answered = 0;
+    while (wait_readable(fd) && answered < 101 - dropped) {
+        assert_true(recv(fd, f.reply_bytes, sizeof(f.reply_bytes), 0) > 0);
+        answered++;
+    }
+    ist_dns_server_refresh_metrics(f.server);
+    assert_int_equal(answered, 101 - dropped);
+    assert_int_equal(number_of(queue), 0);
+    (void)close(fd);
+}
+
+static void metrics_tell_what_waits_for_an_upstream(void **state)
+{
+    (void)state;
+    f.upstream.silent = true;
+    int fd = connect_to(&f.address, SOCK_STREAM);
+    send_tcp(fd, "ok.example");
+    send_tcp(fd, "ok.example"); // waits beside the first
+    for (int i = 0; i < 400 && number_of("isthmus_dns_pending_queries") != 2; i++) {
+        test_loop_run(f.loop, 5);
+    }
+    assert_int_equal(number_of("isthmus_dns_pending_queries"), 2);
+    assert_int_equal(number_of("isthmus_dns_tcp_connections"), 1);
+    f.upstream.silent = false;
+    test_loop_run(f.loop, 1200); // the repeated packets are answered now
+    read_tcp(fd);
+    read_tcp(fd);
+    assert_int_equal(number_of("isthmus_dns_pending_queries"), 0);
+    (void)close(fd);
+}
+
+static void metrics_tell_the_mode(void **state)
+{
+    (void)state;
+    ist_dns_server_refresh_metrics(f.server);
+    assert_int_equal(number_of("isthmus_dns_mode{mode=\"serve\"}"), 1);
+    ist_dns_server_set_mode(f.server, IST_DNS_MODE_FORWARD);
+    ist_dns_server_refresh_metrics(f.server);
+    assert_int_equal(number_of("isthmus_dns_mode{mode=\"serve\"}"), 0);
+    assert_int_equal(number_of("isthmus_dns_mode{mode=\"forward\"}"), 1);
 }
 
 static void listen_busy_port_names_address_and_remedy(void **state)
@@ -619,6 +709,9 @@ int main(void)
         TEST_ALONE(killed_between_reading_and_answering_is_answered_by_the_next),
         TEST(quiesced_server_reads_nothing_and_ends_its_connections),
         TEST(metrics_name_what_was_asked_and_answered),
+        TEST(metrics_tell_what_waits_and_what_the_kernel_dropped),
+        TEST(metrics_tell_what_waits_for_an_upstream),
+        TEST(metrics_tell_the_mode),
         TEST_ALONE(listen_busy_port_names_address_and_remedy),
         TEST_ALONE(listen_foreign_address_and_no_address_are_refused),
         TEST_ALONE(listen_everywhere_answers_from_the_asked_address),

@@ -20,6 +20,7 @@ typedef struct ist_api_admin {
     ist_metric *services;
     ist_metric *subsets;
     ist_metric *endpoints;
+    ist_metric *names;
     ist_metric *generation;
     ist_metric *stale;
     ist_metric *health[_IST_MESH_HEALTH_MAX];

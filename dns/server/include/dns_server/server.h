@@ -66,6 +66,8 @@ const ist_dns_address *ist_dns_server_addresses(const ist_dns_server *server, si
 // The mode, and another one from the next query on. Any thread.
 ist_dns_mode ist_dns_server_mode(const ist_dns_server *server) IST_NONNULL;
 void ist_dns_server_set_mode(ist_dns_server *server, ist_dns_mode mode) IST_NONNULL;
+// Brings up to date what only the kernel counts, and the mode. One thread at a time, any; until stop.
+void ist_dns_server_refresh_metrics(ist_dns_server *server) IST_NONNULL;
 // What it listens with, borrowed: two sockets an address. Returns how many there are. Any thread, until stop.
 size_t ist_dns_server_sockets(const ist_dns_server *server, int *fds, size_t max) IST_NONNULL;
 // Starts to read where it was held; after what a killed process has left in the inbox. No effect on one that reads.
