@@ -16,7 +16,7 @@ static const char EXIT_CODES[] =
 
 static const cli_command *(*const COMMANDS[])(void) = {cli_services, cli_endpoints, cli_resolve, cli_explain,
                                                        cli_routes,   cli_report,    cli_status,  cli_watch,
-                                                       cli_dns_mode, cli_doctor};
+                                                       cli_dns_mode, cli_query_log, cli_doctor};
 
 // NULL: no such command.
 static const cli_command *command_find(const char *name)

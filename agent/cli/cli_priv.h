@@ -92,6 +92,7 @@ const cli_command *cli_report(void) IST_RETURNS_NONNULL;
 const cli_command *cli_status(void) IST_RETURNS_NONNULL;
 const cli_command *cli_watch(void) IST_RETURNS_NONNULL;
 const cli_command *cli_dns_mode(void) IST_RETURNS_NONNULL;
+const cli_command *cli_query_log(void) IST_RETURNS_NONNULL;
 const cli_command *cli_doctor(void) IST_RETURNS_NONNULL;
 
 // Prints "isthmus COMMAND: TEXT" on err, without control characters, and returns `code`.

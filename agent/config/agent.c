@@ -3,6 +3,8 @@
 
 #include "base/log.h"
 
+#define QUERY_LOG_ONE_IN_MAX ((uint64_t)1000000)
+
 static const char SOURCE[] = "Source of the view";
 static const char IDENTITY[] = "Who we are";
 static const char DNS[] = "DNS";
@@ -70,6 +72,8 @@ static const ist_option ROWS[] = {
          "the pod's on-link prefix, which resolvers sort by; default: all addresses of the interfaces, followed"},
     [IST_OPT_DNS_CACHE_SIZE] = {"dns-cache-size", NULL, IST_OPTION_SIZE, "2Mi", "off", "SIZE | off", DNS,
                                 "memory for replies of the upstreams, made with the first one; off: none are kept"},
+    [IST_OPT_DNS_QUERY_LOG] = {"dns-query-log", NULL, IST_OPTION_TEXT, "off", NULL, "off | errors | all[:1/N]", DNS,
+                               "a line on stderr for each query, or for those that fail; :1/N of them at random"},
     [IST_OPT_REGISTRY_ADDRESS] = {"registry-address", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip",
                                   "auto | endpoint | vip", RULES, "what registry doors hand out"},
     [IST_OPT_UNMATCHED] = {"unmatched", NULL, IST_OPTION_CHOICE, "service", "service|strict", "service | strict", RULES,
@@ -184,6 +188,42 @@ static ist_status check_log_level(const ist_options *options, ist_err *err)
     return IST_OK;
 }
 
+ist_status ist_agent_query_log_parse(ist_strv text, ist_agent_query_log *ret_log, ist_err *err)
+{
+    static const char *const NAMES[_IST_AGENT_QUERY_LOG_MAX] = {"off", "errors", "all"};
+    bool sampled = false;
+    ist_strv one_in = text;
+    ist_strv name = ist_strv_cut(&one_in, ':', &sampled);
+    uint64_t count = 1;
+    size_t what = 0;
+    while (what < IST_COUNT(NAMES) && !ist_strv_equal(name, ist_strv_from(NAMES[what]))) {
+        what++;
+    }
+    bool fine = what < IST_COUNT(NAMES) && (!sampled || what != IST_AGENT_QUERY_LOG_OFF);
+    if (fine && sampled) {
+        fine = ist_strv_starts_with(one_in, IST_STRV("1/")) &&
+               ist_strv_to_u64(ist_strv_skip(one_in, 2), QUERY_LOG_ONE_IN_MAX, &count) == IST_OK && count > 0;
+    }
+    if (!fine) {
+        return ist_err_set(err, IST_EINVAL,
+                           "\"%.*s\" is not off, errors or all, the last two with :1/N for one of N (up to %llu) where they "
+                           "are too many",
+                           IST_STRV_ARG(ist_strv_first(text, 64)), (unsigned long long)QUERY_LOG_ONE_IN_MAX);
+    }
+    *ret_log = (ist_agent_query_log){.what = (ist_agent_query_log_what)what, .one_in = (uint32_t)count};
+    return IST_OK;
+}
+
+static ist_status check_query_log(const ist_options *options, ist_err *err)
+{
+    ist_agent_query_log ignored;
+    ist_status status = ist_agent_query_log_parse(ist_options_text(options, IST_OPT_DNS_QUERY_LOG), &ignored, err);
+    if (status != IST_OK) {
+        ist_err_prefix(err, "--dns-query-log");
+    }
+    return status;
+}
+
 static ist_status check_takeover(const ist_options *options, ist_err *err)
 {
     if (ist_options_flag(options, IST_OPT_TAKEOVER) && !ist_options_is_set(options, IST_OPT_CONTROL_SOCKET)) {
@@ -203,6 +243,9 @@ static ist_status check_together(const ist_options *options, ist_err *err)
     }
     if (status == IST_OK) {
         status = check_log_level(options, err);
+    }
+    if (status == IST_OK) {
+        status = check_query_log(options, err);
     }
     return status;
 }

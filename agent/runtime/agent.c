@@ -133,6 +133,18 @@ static bool set_dns_mode(void *ctx, ist_strv mode)
     return doors_set_dns_mode(self->doors, mode);
 }
 
+static void dns_query_log(void *ctx, ist_buf *out)
+{
+    const agent *self = ctx;
+    doors_write_query_log(self->doors, out);
+}
+
+static ist_status set_dns_query_log(void *ctx, ist_strv text, ist_err *err)
+{
+    const agent *self = ctx;
+    return doors_set_query_log(self->doors, text, err);
+}
+
 static void start_drain(void *ctx)
 {
     (void)ctx;
@@ -247,6 +259,8 @@ static ist_status init_doors(agent *self, ist_err *err)
                                            .refresh_metrics = refresh_metrics,
                                            .dns_mode = dns_mode,
                                            .set_dns_mode = set_dns_mode,
+                                           .dns_query_log = dns_query_log,
+                                           .set_dns_query_log = set_dns_query_log,
                                            .ctx = self};
     doors_args args = {.options = self->options,
                        .identity = &self->identity,
@@ -382,7 +396,7 @@ static bool changes_at_run_time(size_t option)
 {
     static const ist_agent_option LIVE[] = {IST_OPT_DNS_UPSTREAM,     IST_OPT_DNS_ANSWER, IST_OPT_DNS_MODE,
                                             IST_OPT_REGISTRY_ADDRESS, IST_OPT_UNMATCHED,  IST_OPT_EMPTY_SUBSET,
-                                            IST_OPT_MAX_SLOTS,        IST_OPT_LOG_LEVEL};
+                                            IST_OPT_MAX_SLOTS,        IST_OPT_LOG_LEVEL, IST_OPT_DNS_QUERY_LOG};
     for (size_t i = 0; i < IST_COUNT(LIVE); i++) {
         if (LIVE[i] == option) {
             return true;
@@ -426,6 +440,17 @@ static void apply_dns_mode(const agent *self, const ist_options *before, const i
     }
 }
 
+// The same of the query log.
+static void apply_query_log(const agent *self, const ist_options *before, const ist_options *fresh)
+{
+    ist_err err = IST_ERR_NULL;
+    ist_strv text = ist_options_text(fresh, IST_OPT_DNS_QUERY_LOG);
+    if (!ist_strv_equal(text, ist_options_text(before, IST_OPT_DNS_QUERY_LOG)) &&
+        doors_set_query_log(self->doors, text, &err) != IST_OK && err.code != IST_ENOTFOUND) {
+        IST_ERROR(IST_LOG_CONFIG, "--dns-query-log: %s; it stays as it was", err.text);
+    }
+}
+
 // What can change at run time is applied; nothing is where anything is refused.
 static ist_status apply(agent *self, const ist_options *fresh, ist_err *err)
 {
@@ -442,6 +467,7 @@ static ist_status apply(agent *self, const ist_options *fresh, ist_err *err)
     const ist_options *before = self->reloaded != NULL ? self->reloaded : self->options;
     report_differences(before, fresh);
     apply_dns_mode(self, before, fresh);
+    apply_query_log(self, before, fresh);
     policy_change change = {.agent = self, .policy = &draft.policy};
     worker_call(&self->writer, apply_policy, &change);
     policy_draft_done(&draft);

@@ -3,6 +3,7 @@
 
 #include "address_watch_priv.h"
 #include "dns_source_priv.h"
+#include "query_log_priv.h"
 #include "dns_upstreams_priv.h"
 
 #include "api_admin/admin.h"
@@ -35,6 +36,7 @@ struct doors {
     ist_dns_server *dns;
     ist_dns_source source; // the pod's addresses, as the DNS server has them
     address_watch addresses;
+    query_log query_log;
     ist_http_server *http;
     ist_api_rest rest;
     ist_api_admin admin;
@@ -124,6 +126,17 @@ static ist_status find_source(doors *self, ist_err *err)
     return status;
 }
 
+static ist_status open_query_log(doors *self, ist_err *err)
+{
+    return query_log_init(&self->query_log, ist_options_choice(self->args.options, IST_OPT_LOG_FORMAT) != 0, err);
+}
+
+static ist_status start_query_log(doors *self, ist_err *err)
+{
+    self->query_log.dns = self->dns;
+    return query_log_set(&self->query_log, ist_options_text(self->args.options, IST_OPT_DNS_QUERY_LOG), err);
+}
+
 static ist_status open_dns(doors *self, ist_err *err)
 {
     ist_dns_address listen[IST_DNS_LISTEN_MAX];
@@ -135,6 +148,8 @@ static ist_status open_dns(doors *self, ist_err *err)
                                 .listen = listen,
                                 .mode = (ist_dns_mode)ist_options_choice(self->args.options, IST_OPT_DNS_MODE),
                                 .answer = IST_DNS_ANSWERER_CONFIG_DEFAULT,
+                                .on_logged = query_log_on_logged,
+                                .on_logged_ctx = &self->query_log,
                                 .inherited = &self->args.handover->sockets,
                                 .inbox = self->args.handover->inbox,
                                 .held = self->args.handover->kind != HANDOVER_NONE};
@@ -145,7 +160,13 @@ static ist_status open_dns(doors *self, ist_err *err)
         args.answer.source = self->source;
     }
     if (status == IST_OK) {
+        status = open_query_log(self, err);
+    }
+    if (status == IST_OK) {
         status = ist_dns_server_new(&args, &self->dns, err);
+    }
+    if (status == IST_OK) {
+        status = start_query_log(self, err);
     }
     status = status == IST_OK ? ist_dns_server_start(self->dns, err) : status;
     if (status != IST_OK) {
@@ -264,6 +285,7 @@ void doors_free(doors *self)
     ist_http_server_free(self->http);
     address_watch_stop(&self->addresses);
     dns_upstreams_done(&self->upstreams);
+    query_log_done(&self->query_log);
     ist_dns_server_free(self->dns);
     ist_dns_resolver_free(self->resolver);
     ist_dns_relay_free(self->relay);
@@ -311,6 +333,30 @@ ist_status doors_reload(doors *self, const ist_options *options, ist_err *err)
     reload_call call = {.doors = self, .options = options, .err = err};
     worker_call(self->args.dns, reload_upstreams, &call);
     return call.status;
+}
+
+void doors_write_query_log(const doors *self, ist_buf *out)
+{
+    if (self->dns != NULL) {
+        query_log_write_setting(&self->query_log, out);
+    } else {
+        ist_buf_append_str(out, "off");
+    }
+}
+
+ist_status doors_set_query_log(doors *self, ist_strv text, ist_err *err)
+{
+    ist_buf now = IST_BUF_INIT;
+    if (self->dns == NULL) {
+        return ist_err_set(err, IST_ENOTFOUND, "DNS is off; --dns-listen says where it is served");
+    }
+    ist_status status = query_log_set(&self->query_log, text, err);
+    if (status == IST_OK) {
+        query_log_write_setting(&self->query_log, &now);
+        IST_NOTICE(IST_LOG_DNS, "query log %.*s", IST_STRV_ARG(ist_buf_view(&now)));
+    }
+    ist_buf_done(&now);
+    return status;
 }
 
 // --- Beginning and leaving ------------------------------------------------------------------------------------------

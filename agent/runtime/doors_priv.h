@@ -35,6 +35,10 @@ const char *doors_dns_mode(const doors *doors);
 bool doors_set_dns_mode(doors *doors, ist_strv mode);
 // Takes over what of the options can change at run time, and reads resolv.conf again. An error changes nothing. Main thread.
 ist_status doors_reload(doors *doors, const ist_options *options, ist_err *err);
+// --dns-query-log as it is now; "off" where DNS is. Any thread.
+void doors_write_query_log(const doors *doors, ist_buf *out);
+// Another one from the next query on. IST_EINVAL (no such setting), IST_ENOTFOUND (DNS is off), IST_ENOMEM. Any thread.
+ist_status doors_set_query_log(doors *doors, ist_strv text, ist_err *err);
 // DNS begins to read where it was held for the first view.
 void doors_go_on(doors *doors);
 // Others have the sockets now: nothing new is read or accepted; waits for what is still to be answered, until `is_over` says

@@ -130,10 +130,14 @@ static void change_levels(void *ctx, const ist_api_request *request, ist_api_res
 static void write_dns(const ist_api_admin *admin, ist_api_response *response)
 {
     const char *mode = admin->status->dns_mode(admin->status->ctx);
+    ist_buf query_log = IST_BUF_INIT;
+    admin->status->dns_query_log(admin->status->ctx, &query_log);
     ist_json json = ist_json_over(&response->body);
     ist_json_begin_object(&json, NULL);
     ist_json_strv_or_null(&json, "mode", ist_strv_from(mode));
+    ist_json_strv(&json, "query_log", ist_buf_view(&query_log));
     ist_json_end_object(&json);
+    ist_buf_done(&query_log);
 }
 
 static void show_dns(void *ctx, const ist_api_request *request, ist_api_response *response)
@@ -142,13 +146,30 @@ static void show_dns(void *ctx, const ist_api_request *request, ist_api_response
     write_dns(ctx, response);
 }
 
-// POST /dns?mode=forward: the kill switch, for as long as this process lives or until a reload brings another mode.
+static void change_query_log(const ist_api_admin *admin, ist_strv text, ist_api_response *response)
+{
+    ist_err err = IST_ERR_NULL;
+    ist_status status = admin->status->set_dns_query_log(admin->status->ctx, text, &err);
+    if (status == IST_OK) {
+        write_dns(admin, response);
+    } else {
+        ist_api_problem(response, status == IST_EINVAL ? 400 : status == IST_ENOTFOUND ? 409 : 503, "%s", err.text);
+    }
+}
+
+// POST /dns?mode=forward: the kill switch; POST /dns?query-log=all:1/100. For as long as this process lives or until a reload
+// brings another option. One of them at a time: either it is done or it is not.
 static void change_dns(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     const ist_api_admin *admin = ctx;
     ist_strv mode = IST_STRV_NULL;
-    if (!ist_api_query(request, "mode", &mode)) {
-        ist_api_problem(response, 400, "mode is missing: POST /dns?mode=serve, observe or forward");
+    ist_strv query_log = IST_STRV_NULL;
+    bool has_mode = ist_api_query(request, "mode", &mode);
+    if (ist_api_query(request, "query-log", &query_log) == has_mode) {
+        ist_api_problem(response, 400, "either mode or query-log is wanted: POST /dns?mode=serve, observe or forward; POST "
+                                       "/dns?query-log=off, errors or all[:1/N]");
+    } else if (!has_mode) {
+        change_query_log(admin, query_log, response);
     } else if (admin->status->dns_mode(admin->status->ctx) == NULL) {
         ist_api_problem(response, 409, "DNS is off; --dns-listen says where it is served");
     } else if (!admin->status->set_dns_mode(admin->status->ctx, mode)) {
@@ -176,7 +197,8 @@ static void show_index(void *ctx, const ist_api_request *request, ist_api_respon
                                         "  /v1/openapi.json        the promise of all these\n"
                                         "  /healthz/live, /healthz/ready, /metrics\n"
                                         "  /logging                log levels; POST /logging?xds=debug changes them\n"
-                                        "  /dns                    how DNS answers; POST /dns?mode=forward switches it off\n"
+                                        "  /dns                    how DNS answers; POST /dns?mode=forward switches it off,\n"
+                                        "                          POST /dns?query-log=all shows each query in the log\n"
                                         "  /debug/view             canonical dump of the whole view\n"
                                         "  POST /drain             not ready any more, then stop\n");
 }

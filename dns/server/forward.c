@@ -51,12 +51,12 @@ static void observe(ist_dns_server *server, const ist_dns_query *query, ist_strv
 
 // --- Asking ---------------------------------------------------------------------------------------------------------
 
-static ist_dns_served fail(ist_dns_server *server, const ist_dns_query *query, ist_dns_answer_source source,
-                           ist_dns_output *output)
+static ist_dns_served fail(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
+                           ist_dns_answer_source source, ist_dns_output *output)
 {
     output->rcode = IST_DNS_SERVFAIL;
     output->length = ist_dns_reply_error(query, IST_DNS_SERVFAIL, output->buffer, output->limit);
-    ist_dns_stats_response(&server->stats, IST_DNS_SERVFAIL, source);
+    ist_dns_serve_note_now(server, query, client, IST_DNS_SERVFAIL, source);
     return (ist_dns_served){.length = output->length, .source = source};
 }
 
@@ -74,14 +74,15 @@ static ist_dns_served ask_upstream(ist_dns_server *server, const ist_dns_query *
         IST_WARN(IST_LOG_DNS, "there is no upstream name server, so names outside the mesh get SERVFAIL; name one with "
                               "--dns-upstream");
     }
-    return fail(server, query, SOURCE_UPSTREAM, output);
+    return fail(server, query, client, SOURCE_UPSTREAM, output);
 }
 
 // The reply in `output` came from the cache.
-static ist_dns_served cached(ist_dns_server *server, ist_dns_output *output)
+static ist_dns_served cached(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
+                             ist_dns_output *output)
 {
     output->rcode = ist_dns_message_rcode(output->buffer, output->length);
-    ist_dns_stats_response(&server->stats, output->rcode, SOURCE_CACHE);
+    ist_dns_serve_note_now(server, query, client, output->rcode, SOURCE_CACHE);
     return (ist_dns_served){.length = output->length, .source = SOURCE_CACHE};
 }
 
@@ -97,7 +98,7 @@ ist_dns_served ist_dns_forward_query(ist_dns_server *server, const ist_dns_query
     if (ist_dns_server_mode(server) == IST_DNS_MODE_OBSERVE) {
         observe(server, query, ist_strv_make((const char *)output->buffer, output->length));
     }
-    return cached(server, output);
+    return cached(server, query, client, output);
 }
 
 // The query for what the alias names, as the client would have asked it. `packet` has IST_DNS_ASK_BYTES_MAX and outlives it.
@@ -133,7 +134,7 @@ ist_dns_served ist_dns_forward_chase(ist_dns_server *server, const ist_dns_query
         return ask_upstream(server, query, &chase, client, output);
     }
     bool answered = ist_dns_answer_chased(server->answerer, server->view, query, found, output);
-    return answered ? cached(server, output) : fail(server, query, SOURCE_CACHE, output);
+    return answered ? cached(server, query, client, output) : fail(server, query, client, SOURCE_CACHE, output);
 }
 
 // --- Replies --------------------------------------------------------------------------------------------------------
@@ -173,7 +174,8 @@ size_t ist_dns_forward_reply(ist_dns_server *server, const ist_dns_pending *pend
         length = ist_dns_reply_error(&pending->query, IST_DNS_SERVFAIL, output->buffer, output->limit);
     }
     ist_dns_answer_source source = pending->wait.from_cache ? SOURCE_CACHE : SOURCE_UPSTREAM;
-    ist_dns_stats_response(&server->stats, rcode, source);
+    ist_dns_outcome_noted outcome = {.rcode = rcode, .source = source, .started_us = pending->started_us};
+    ist_dns_serve_note(server, &pending->query, &pending->client, &outcome);
     ist_dns_stats_duration(&server->stats, source, (double)(ist_clock_now_us() - pending->started_us) / 1e6, 1);
     return length;
 }

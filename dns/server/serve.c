@@ -34,11 +34,36 @@ ist_dns_addr ist_dns_serve_peer(const struct sockaddr_storage *peer)
     return addr;
 }
 
+ist_dns_address ist_dns_serve_peer_port(const struct sockaddr_storage *peer)
+{
+    const void *any = peer;
+    const struct sockaddr_in *v4 = any; // the port lies at the same place in both families
+
+    return (ist_dns_address){.ip = ist_dns_serve_peer(peer), .port = ntohs(v4->sin_port)};
+}
+
+void ist_dns_serve_note(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
+                        const ist_dns_outcome_noted *outcome)
+{
+    ist_dns_stats_response(&server->stats, outcome->rcode, outcome->source);
+    if (atomic_load_explicit(&server->query_log.setting, memory_order_relaxed) != 0) {
+        ist_dns_query_log_note(server, query, client, outcome);
+    }
+}
+
+void ist_dns_serve_note_now(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client, uint16_t rcode,
+                            ist_dns_answer_source source)
+{
+    ist_dns_outcome_noted outcome = {.rcode = rcode, .source = source, .started_us = server->started_us};
+
+    ist_dns_serve_note(server, query, client, &outcome);
+}
+
 static void complete_cookie(const ist_dns_server *server, ist_dns_query *query, const ist_dns_client *client)
 {
     if (query->cookie_sent > 0) {
         ist_dns_addr peer =
-            client->connection != NULL ? client->connection->peer : ist_dns_serve_peer(&client->peer);
+            client->connection != NULL ? client->tcp_peer.ip : ist_dns_serve_peer(&client->peer);
         uint32_t now_s = (uint32_t)(ist_clock_wall_ms(ist_clock_system()) / 1000); // of the cookie: 32 bits, RFC 9018
         ist_dns_cookie_complete(&server->cookie_key, now_s, &peer, query);
     }
@@ -58,7 +83,7 @@ ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdi
         output->limit = query->udp_size;
     }
     if (verdict == IST_DNS_QUERY_ERROR) {
-        ist_dns_stats_response(&server->stats, query->rcode, SOURCE_REFUSED);
+        ist_dns_serve_note_now(server, query, client, query->rcode, SOURCE_REFUSED);
         return (ist_dns_served){.length = ist_dns_reply_error(query, query->rcode, output->buffer, output->limit),
                                 .source = SOURCE_REFUSED};
     }
@@ -72,7 +97,7 @@ ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdi
     if (outcome == IST_DNS_FORWARD) {
         return ist_dns_forward_query(server, query, client, output);
     }
-    ist_dns_stats_response(&server->stats, output->rcode, SOURCE_MESH);
+    ist_dns_serve_note_now(server, query, client, output->rcode, SOURCE_MESH);
     return (ist_dns_served){.length = output->length, .source = SOURCE_MESH};
 }
 

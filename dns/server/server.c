@@ -224,6 +224,7 @@ void ist_dns_server_free(ist_dns_server *server)
         ist_dns_listen_close(&server->listeners[i]);
     }
     ist_dns_answerer_free(server->answerer);
+    ist_dns_query_log_done(server);
     ist_free(server->scratch);
     ist_free(server->batch);
     if (server->own_inbox) {

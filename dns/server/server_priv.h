@@ -2,10 +2,10 @@
 //
 // The parts of the server. serve.c decides what becomes of a query, forward.c is about those that are not ours, pending.c
 // keeps the ones that wait for an upstream, udp.c and tcp.c move bytes, listen.c makes sockets, stats.c counts. All on the
-// loop's thread.
+// loop's thread. query_log.c hands what was asked to another thread.
 #pragma once
 
-#include "dns_server/server.h"
+#include "dns_server/query_log.h"
 
 #include "base/buf.h"
 #include "base/clock.h"
@@ -71,6 +71,8 @@ typedef struct ist_dns_stats {
     ist_metric *tcp_connections;
     ist_metric *tcp_accepted;
     ist_metric *tcp_closed[TCP_END_COUNT];
+    ist_metric *log_entries;
+    ist_metric *log_dropped;
     // Written by whoever renders the metrics.
     ist_metric *mode[_IST_DNS_MODE_MAX];
     ist_metric *receive_drops[IST_DNS_LISTEN_MAX];
@@ -117,7 +119,7 @@ typedef struct ist_dns_connection {
     uint64_t generation;                 // of this use of the struct: late replies compare it
     int64_t active_ms;                   // of its last whole message, or of a reply that it waited for
     uint32_t pending; // queries that wait for an upstream
-    ist_dns_addr peer;
+    ist_dns_address peer;
     bool v6;
     bool read_closed;
     bool malformed; // has sent what is no DNS
@@ -134,6 +136,7 @@ typedef struct ist_dns_client {
     _Alignas(16) uint8_t control[CONTROL_BYTES];
     ist_dns_connection *connection; // TCP, else NULL
     uint64_t generation;
+    ist_dns_address tcp_peer; // stays true when the connection is somebody else's
 } ist_dns_client;
 
 typedef struct ist_dns_pending {
@@ -148,6 +151,12 @@ typedef struct ist_dns_pending {
     uint8_t packet[IST_DNS_HEADER_BYTES + IST_DNS_QUESTION_MAX];
 } ist_dns_pending;
 
+typedef struct ist_dns_query_ring ist_dns_query_ring;
+typedef struct ist_dns_query_log_state {
+    _Atomic uint32_t setting; // 0 = off; what and one in how many, see query_log.c
+    _Atomic(ist_dns_query_ring *) ring; // NULL: never switched on
+} ist_dns_query_log_state;
+
 struct ist_dns_server {
     ist_dns_server_args args;
     ist_dns_answerer *answerer;
@@ -155,6 +164,8 @@ struct ist_dns_server {
     const ist_mesh_view *view; // of this turn
     ist_loop_job refresh;
     ist_dns_stats stats;
+    ist_dns_query_log_state query_log;
+    int64_t started_us; // when the batch or message of this turn was read
     ist_dns_cookie_key cookie_key; // drawn at the start
     bool started;
     bool warned_no_upstream;
@@ -197,8 +208,22 @@ ist_dns_served ist_dns_serve_message(ist_dns_server *server, const uint8_t *pack
 void ist_dns_serve_refresh_view(ist_dns_server *server);
 uint8_t *ist_dns_serve_scratch(ist_dns_server *server); // NULL on ENOMEM
 
+// How a query was answered.
+typedef struct ist_dns_outcome_noted {
+    uint16_t rcode;
+    ist_dns_answer_source source;
+    int64_t started_us; // when it was read
+} ist_dns_outcome_noted;
+// A query has its reply: counts it, and logs it where that is on.
+void ist_dns_serve_note(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
+                        const ist_dns_outcome_noted *outcome);
+// The same for what is answered in the turn in which it was read.
+void ist_dns_serve_note_now(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client, uint16_t rcode,
+                            ist_dns_answer_source source);
+
 // The IP address of a peer; IPv4-mapped ones stay as they are.
 ist_dns_addr ist_dns_serve_peer(const struct sockaddr_storage *peer);
+ist_dns_address ist_dns_serve_peer_port(const struct sockaddr_storage *peer);
 
 // --- forward.c
 // Answers from the cache or asks upstream.
@@ -233,7 +258,13 @@ void ist_dns_tcp_reply(const ist_dns_client *client, const uint8_t *bytes,
 void ist_dns_tcp_quiesce(ist_dns_server *server); // answers what has come, then closes
 void ist_dns_tcp_done(ist_dns_server *server);
 
+// --- query_log.c
+void ist_dns_query_log_note(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
+                            const ist_dns_outcome_noted *outcome);
+void ist_dns_query_log_done(ist_dns_server *server); // the reader has ended
+
 // --- stats.c
+const char *ist_dns_stats_source_name(ist_dns_answer_source source);
 void ist_dns_stats_init(ist_dns_stats *stats, ist_metrics *metrics);
 // The series of each listener, once their addresses are known.
 void ist_dns_stats_listeners(ist_dns_stats *stats, ist_metrics *metrics, const ist_dns_address *addresses, size_t count);

@@ -13,6 +13,11 @@ static const char *const observed_names[OBSERVED_COUNT] = {"same",         "rcod
 static const char *const end_names[TCP_END_COUNT] = {"client", "idle", "full", "protocol", "error", "stopped"};
 static const char *const type_names[TYPE_COUNT] = {"A", "AAAA", "SRV", "PTR", "TXT", "CNAME", "HTTPS", "ANY", "other"};
 
+const char *ist_dns_stats_source_name(ist_dns_answer_source source)
+{
+    return source_names[source];
+}
+
 static size_t type_index(uint16_t type)
 {
     static const uint16_t types[TYPE_COUNT - 1] = {IST_DNS_TYPE_A,     IST_DNS_TYPE_AAAA, IST_DNS_TYPE_SRV,
@@ -52,6 +57,10 @@ static void init_singles(ist_dns_stats *stats, ist_metrics *metrics)
     stats->pending = single(metrics, IST_METRIC_GAUGE, "isthmus_dns_pending_queries", "Queries that wait for an upstream.");
     stats->pending_refused = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_pending_refused_total",
                                     "Queries refused with SERVFAIL because too many waited for an upstream.");
+    stats->log_entries = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_query_log_entries_total",
+                                "Queries handed to the query log.");
+    stats->log_dropped = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_query_log_dropped_total",
+                                "Queries missing in the query log because its reader was too slow.");
     stats->tcp_connections =
         single(metrics, IST_METRIC_GAUGE, "isthmus_dns_tcp_connections", "TCP connections of clients that are open.");
     stats->tcp_accepted = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_tcp_connections_accepted_total",

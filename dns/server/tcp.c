@@ -125,13 +125,14 @@ static bool flush(ist_dns_connection *connection)
 static bool serve_message(ist_dns_connection *connection, const uint8_t *message, size_t length)
 {
     ist_dns_server *server = connection->server;
-    ist_dns_client client = {.connection = connection, .generation = connection->generation};
+    ist_dns_client client = {.connection = connection, .generation = connection->generation, .tcp_peer = connection->peer};
     ist_dns_output output = {.buffer = ist_dns_serve_scratch(server), .limit = IST_DNS_TCP_MAX};
 
     if (output.buffer == NULL) {
         return false;
     }
     int64_t started_us = ist_clock_now_us();
+    server->started_us = started_us;
     ist_dns_served served = ist_dns_serve_message(server, message, length, &client, &output);
     if (served.length > 0) {
         put_reply(connection, output.buffer, served.length);
@@ -278,7 +279,7 @@ static void add_connection(ist_dns_listener *listener, int fd, const struct sock
     new->server = server;
     new->io = (ist_loop_io){.ready = on_ready, .ctx = new, .fd = fd, .events = EPOLLIN};
     new->pending = 0;
-    new->peer = ist_dns_serve_peer(peer);
+    new->peer = ist_dns_serve_peer_port(peer);
     new->v6 = listener->v6;
     new->read_closed = false;
     new->malformed = false;

@@ -141,6 +141,7 @@ static void serve_received(ist_dns_listener *listener, unsigned count)
     ist_dns_client client;
 
     int64_t started_us = ist_clock_now_us();
+    server->started_us = started_us;
     int64_t now_ms = ist_loop_now_ms(server->args.loop);
     parse_batch(server, count);
     client.listener = listener;

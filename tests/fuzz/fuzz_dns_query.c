@@ -2,6 +2,7 @@
 //
 // Any packet a client may send: it is parsed, and what may be answered is answered within the client's limit.
 #include "dns_wire/message.h"
+#include "dns_wire/present.h"
 #include "dns_wire/reply.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,11 +29,26 @@ static void answer_all(const ist_dns_query *query, size_t limit)
     }
 }
 
+// The query log writes any name down: printable, without spaces, and an end.
+static void present(const uint8_t *data, size_t size)
+{
+    char text[IST_DNS_NAME_TEXT_SIZE];
+    for (const char *at = ist_dns_name_present(ist_strv_make((const char *)data, size), text); *at != '\0'; at++) {
+        if (*at < '!' || *at > '~') {
+            __builtin_trap();
+        }
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t buffer[IST_DNS_TCP_MAX];
     ist_dns_query query;
 
+    present(data, size);
+    if (size > IST_DNS_HEADER_BYTES) {
+        present(data + IST_DNS_HEADER_BYTES, size - IST_DNS_HEADER_BYTES);
+    }
     switch (ist_dns_query_parse(data, size, &query)) {
     case IST_DNS_QUERY_OK: {
         ist_dns_ask ask;

@@ -58,17 +58,20 @@ def wait_for(condition, what, deadline_s=DEADLINE_S):
     raise AssertionError(f"waited {deadline_s} s for {what}; last: {last!r}")
 
 
+def environment(more=None):
+    """Ours without what would set options of the program, and `more`."""
+    return {**{k: v for k, v in os.environ.items() if not k.startswith("ISTHMUS_")}, **(more or {})}
+
+
 class Process:
     """A child with its output collected line by line; ended by pid."""
 
     def __init__(self, args, env=None, cwd=None, pass_fds=()):
-        full_env = {k: v for k, v in os.environ.items() if not k.startswith("ISTHMUS_")}
-        full_env.update(env or {})
         self.args = args
         self.stdout, self.stderr = [], []
         self.child = subprocess.Popen(
             args,
-            env=full_env,
+            env=environment(env),
             cwd=cwd,
             pass_fds=pass_fds,
             stdin=subprocess.PIPE,
@@ -244,10 +247,8 @@ class Supervised(Agent):
 
 def run(*args, env=None, timeout=60):
     """Runs a command of the program to its end."""
-    full_env = {k: v for k, v in os.environ.items() if not k.startswith("ISTHMUS_")}
-    full_env.update(env or {})
     return subprocess.run(
-        [binary(), *args], capture_output=True, text=True, check=False, timeout=timeout, env=full_env
+        [binary(), *args], capture_output=True, text=True, check=False, timeout=timeout, env=environment(env)
     )
 
 

@@ -27,9 +27,9 @@ def observed(agent):
 
 
 def test_admin_request_changes_the_mode_with_the_next_query(agent, upstream):
-    assert agent.get("/dns") == {"mode": "serve"} and agent.addresses(NAME) == OURS
+    assert agent.get("/dns") == {"mode": "serve", "query_log": "off"} and agent.addresses(NAME) == OURS
     for _ in range(3):
-        assert agent.http("/dns?mode=forward", method="POST").json() == {"mode": "forward"}
+        assert agent.http("/dns?mode=forward", method="POST").json() == {"mode": "forward", "query_log": "off"}
         assert agent.addresses(NAME) == THEIRS
         assert agent.status()["dns_mode"] == "forward"
         assert agent.http("/dns?mode=serve", method="POST").status == 200
@@ -77,5 +77,5 @@ def test_reload_changes_the_mode_where_the_option_has_changed(agent, tmp_path):
 
 def test_dns_that_is_off_has_no_mode(start_agent, bookinfo):
     agent = start_agent("--source", f"dir:{bookinfo}", "--dns-listen", "off")
-    assert agent.get("/dns") == {"mode": None} and agent.status()["dns_mode"] is None
+    assert agent.get("/dns") == {"mode": None, "query_log": "off"} and agent.status()["dns_mode"] is None
     assert agent.http("/dns?mode=forward", method="POST").status == 409

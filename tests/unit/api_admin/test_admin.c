@@ -18,6 +18,7 @@ typedef struct fixture {
     int drains;
     int refreshes;
     const char *dns_mode;
+    bool logs_queries;
 } fixture;
 
 static bool is_ready(void *ctx, ist_buf *why)
@@ -51,11 +52,31 @@ static bool set_dns_mode(void *ctx, ist_strv mode)
     return known;
 }
 
+static void dns_query_log(void *ctx, ist_buf *out)
+{
+    ist_buf_append_str(out, ((fixture *)ctx)->logs_queries ? "all" : "off");
+}
+
+static ist_status set_dns_query_log(void *ctx, ist_strv text, ist_err *err)
+{
+    fixture *f = ctx;
+    if (f->dns_mode == NULL) {
+        return ist_err_set(err, IST_ENOTFOUND, "DNS is off");
+    }
+    if (!ist_strv_equal(text, IST_STRV("all"))) {
+        return ist_err_set(err, IST_EINVAL, "no such setting");
+    }
+    f->logs_queries = true;
+    return IST_OK;
+}
+
 static const ist_api_status_source STATUS = {.ready = is_ready,
                                              .drain = drain,
                                              .refresh_metrics = refresh,
                                              .dns_mode = dns_mode,
                                              .set_dns_mode = set_dns_mode,
+                                             .dns_query_log = dns_query_log,
+                                             .set_dns_query_log = set_dns_query_log,
                                              .ctx = &current};
 
 static fixture *open_fixture(void)
@@ -179,10 +200,29 @@ static void dns_mode_changes_by_post_only(void **state)
     q.method = IST_API_POST;
     assert_answer(&q, 200, "\"forward\"");
     q.target = "/dns";
-    assert_answer(&q, 400, "mode is missing");
+    assert_answer(&q, 400, "either mode or query-log");
+    q.target = "/dns?mode=forward&query-log=all";
+    assert_answer(&q, 400, "either mode or query-log");
+    assert_false(f->logs_queries);
     q.target = "/dns?mode=off";
     assert_answer(&q, 400, "no mode \\\"off\\\"");
     assert_string_equal(f->dns_mode, "forward");
+    close_fixture(f);
+}
+
+static void query_log_changes_by_post_only(void **state)
+{
+    (void)state;
+    fixture *f = open_fixture();
+    question q = {.fixture = f, .method = IST_API_POST, .target = "/dns?query-log=all"};
+    assert_answer(&q, 409, "DNS is off");
+    f->dns_mode = "serve";
+    q.method = IST_API_GET;
+    assert_answer(&q, 200, "\"query_log\":\"off\"");
+    q.method = IST_API_POST;
+    assert_answer(&q, 200, "\"query_log\":\"all\"");
+    q.target = "/dns?query-log=some";
+    assert_answer(&q, 400, "no such setting");
     close_fixture(f);
 }
 
@@ -288,6 +328,7 @@ int main(void)
         cmocka_unit_test(health_follows_the_status_source), cmocka_unit_test(metrics_show_the_view),
         cmocka_unit_test(drain_needs_a_post),               cmocka_unit_test(levels_change_by_post_only),
         cmocka_unit_test(dns_mode_changes_by_post_only),
+        cmocka_unit_test(query_log_changes_by_post_only),
         cmocka_unit_test(dump_is_whole_and_the_same_each_time),
         cmocka_unit_test(out_of_memory_is_reported),
     };

@@ -50,6 +50,28 @@ static void plaintext_off_loopback_is_refused_unless_allowed(void **state)
     }
 }
 
+static void query_log_is_read(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        ist_agent_query_log_what what;
+        uint32_t one_in;
+    } CASES[] = {
+        {"off", IST_AGENT_QUERY_LOG_OFF, 1},
+        {"errors", IST_AGENT_QUERY_LOG_ERRORS, 1},
+        {"all", IST_AGENT_QUERY_LOG_ALL, 1},
+        {"errors:1/2", IST_AGENT_QUERY_LOG_ERRORS, 2},
+        {"all:1/1000000", IST_AGENT_QUERY_LOG_ALL, 1000000},
+    };
+    for (size_t i = 0; i < IST_COUNT(CASES); i++) {
+        ist_agent_query_log log;
+        assert_int_equal(ist_agent_query_log_parse(ist_strv_from(CASES[i].text), &log, NULL), IST_OK);
+        assert_int_equal(log.what, CASES[i].what);
+        assert_int_equal(log.one_in, CASES[i].one_in);
+    }
+}
+
 static void source_and_log_level_are_checked(void **state)
 {
     (void)state;
@@ -61,6 +83,10 @@ static void source_and_log_level_are_checked(void **state)
         {"--source=dir:", "must be istiod or dir:PATH"},
         {"--log-level=loud", "no level \"loud\""},
         {"--log-level=info,dsn:debug", "no scope \"dsn\""},
+        {"--dns-query-log=some", "is not off, errors or all"},
+        {"--dns-query-log=all:1/0", "is not off, errors or all"},
+        {"--dns-query-log=all:1/1000001", "up to 1000000"},
+        {"--dns-query-log=off:1/2", "is not off, errors or all"},
         {"--config=/nonexistent", "/nonexistent"},
     };
     for (size_t i = 0; i < IST_COUNT(CASES); i++) {
@@ -90,6 +116,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(defaults_need_no_flag),
         cmocka_unit_test(plaintext_off_loopback_is_refused_unless_allowed),
+        cmocka_unit_test(query_log_is_read),
         cmocka_unit_test(source_and_log_level_are_checked),
         cmocka_unit_test(istio_environment_names_are_read),
     };

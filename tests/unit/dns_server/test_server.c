@@ -625,6 +625,64 @@ static void metrics_tell_the_mode(void **state)
     assert_int_equal(number_of("isthmus_dns_mode{mode=\"forward\"}"), 1);
 }
 
+static void query_log_drops_what_its_reader_leaves(void **state)
+{
+    enum { SLOTS = 1024, ASKED = SLOTS + 20 };
+    ist_dns_query_log what;
+    uint32_t one_in;
+    (void)state;
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A); // before it is switched on
+    assert_null(ist_dns_server_next_logged(f.server));
+    assert_int_equal(ist_dns_server_set_query_log(f.server, IST_DNS_QUERY_LOG_ALL, 1), IST_OK);
+    for (int i = 0; i < ASKED; i++) {
+        ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    }
+    assert_int_equal(number_of("isthmus_dns_query_log_entries_total"), SLOTS);
+    assert_int_equal(number_of("isthmus_dns_query_log_dropped_total"), ASKED - SLOTS);
+    size_t taken = 0;
+    const ist_dns_logged *entry;
+    while ((entry = ist_dns_server_next_logged(f.server)) != NULL) {
+        assert_string_equal(entry->source, "mesh");
+        assert_int_equal(entry->name_length, sizeof("vip.ns.svc.cluster.local") + 1);
+        assert_memory_equal(entry->name, "\3vip\2ns", 7);
+        assert_true(entry->type == IST_DNS_TYPE_A && entry->rcode == IST_DNS_NOERROR && !entry->tcp);
+        ist_dns_server_logged_taken(f.server);
+        taken++;
+    }
+    assert_int_equal(taken, SLOTS);
+    ask_udp("vip.ns.svc.cluster.local", IST_DNS_TYPE_A);
+    assert_non_null(ist_dns_server_next_logged(f.server)); // there is room again
+    assert_int_equal(ist_dns_server_set_query_log(f.server, IST_DNS_QUERY_LOG_OFF, 1), IST_OK);
+    ist_dns_server_query_log(f.server, &what, &one_in);
+    assert_true(what == IST_DNS_QUERY_LOG_OFF && one_in == 1);
+}
+
+static void query_log_names_the_client_of_a_connection_that_has_gone(void **state)
+{
+    struct linger hard = {.l_onoff = 1};
+    struct sockaddr_in own;
+    socklen_t bytes = sizeof(own);
+    (void)state;
+    assert_int_equal(ist_dns_server_set_query_log(f.server, IST_DNS_QUERY_LOG_ALL, 1), IST_OK);
+    f.upstream.silent = true;
+    int fd = connect_to(&f.address, SOCK_STREAM);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&own, &bytes), 0);
+    send_tcp(fd, "ok.example");
+    test_loop_run(f.loop, 20);
+    (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+    (void)close(fd); // reset; the struct of the connection serves the next one
+    int other = connect_to(&f.address, SOCK_STREAM);
+    f.upstream.silent = false;
+    for (int i = 0; i < 1000 && ist_dns_server_next_logged(f.server) == NULL; i++) {
+        test_loop_run(f.loop, 5);
+    }
+    const ist_dns_logged *entry = ist_dns_server_next_logged(f.server);
+    assert_non_null(entry);
+    assert_true(entry->tcp && entry->client.port == ntohs(own.sin_port));
+    assert_string_equal(entry->source, "upstream");
+    (void)close(other);
+}
+
 static void listen_busy_port_names_address_and_remedy(void **state)
 {
     ist_err err = IST_ERR_NULL;
@@ -712,6 +770,8 @@ int main(void)
         TEST(metrics_tell_what_waits_and_what_the_kernel_dropped),
         TEST(metrics_tell_what_waits_for_an_upstream),
         TEST(metrics_tell_the_mode),
+        TEST(query_log_drops_what_its_reader_leaves),
+        TEST(query_log_names_the_client_of_a_connection_that_has_gone),
         TEST_ALONE(listen_busy_port_names_address_and_remedy),
         TEST_ALONE(listen_foreign_address_and_no_address_are_refused),
         TEST_ALONE(listen_everywhere_answers_from_the_asked_address),

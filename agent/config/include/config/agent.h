@@ -38,6 +38,7 @@ typedef enum ist_agent_option {
     IST_OPT_DNS_MODE,
     IST_OPT_DNS_PREFIX,
     IST_OPT_DNS_CACHE_SIZE,
+    IST_OPT_DNS_QUERY_LOG,
     IST_OPT_REGISTRY_ADDRESS,
     IST_OPT_UNMATCHED,
     IST_OPT_EMPTY_SUBSET,
@@ -52,6 +53,21 @@ typedef enum ist_agent_option {
     _IST_AGENT_OPTION_MAX
 } ist_agent_option;
 
+typedef enum ist_agent_query_log_what {
+    IST_AGENT_QUERY_LOG_OFF = 0,
+    IST_AGENT_QUERY_LOG_ERRORS,
+    IST_AGENT_QUERY_LOG_ALL,
+    _IST_AGENT_QUERY_LOG_MAX
+} ist_agent_query_log_what;
+
+typedef struct ist_agent_query_log {
+    ist_agent_query_log_what what;
+    uint32_t one_in; // 1 to 1,000,000
+} ist_agent_query_log;
+
+// Reads a --dns-query-log: "off", "errors", "all", or the last two with ":1/N". IST_EINVAL with the text for the user.
+ist_status ist_agent_query_log_parse(ist_strv text, ist_agent_query_log *ret_log, ist_err *err) IST_NONNULL_ARGS(2)
+    IST_MUSTCHECK;
 // Rows in the order of ist_agent_option.
 const ist_option_table *ist_agent_option_table(void) IST_RETURNS_NONNULL;
 

@@ -27,5 +27,9 @@ typedef struct ist_api_status_source {
     // is none of that name, or no DNS.
     const char *(*dns_mode)(void *ctx);
     bool (*set_dns_mode)(void *ctx, ist_strv mode);
+    // Which queries DNS logs: "off", "errors", "all:1/100". Others from the next query on; IST_EINVAL, IST_ENOTFOUND (no DNS) and
+    // others, with the text for the user.
+    void (*dns_query_log)(void *ctx, ist_buf *out);
+    ist_status (*set_dns_query_log)(void *ctx, ist_strv text, ist_err *err);
     void *ctx;
 } ist_api_status_source;

@@ -53,6 +53,9 @@ typedef struct ist_dns_server_args {
     // ist_dns_inbox_bytes() of memory that outlives a crash, NULL = none: the queries that a killed process had read and
     // not answered are answered by the next one. Outlives the server; its content is checked.
     void *inbox;
+    // A query was put into the log (query_log.h): called on the loop's thread for each, must not wait. NULL = nobody reads.
+    void (*on_logged)(void *ctx);
+    void *on_logged_ctx;
     bool held; // start does not read yet: ist_dns_server_go_on does
 } ist_dns_server_args;
 
