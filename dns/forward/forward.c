@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-enum { DEFAULT_MAX_ATTEMPTS = 4096, RESEND_MS = 1000, SENDS_MAX = 6 };
+enum { DEFAULT_MAX_ATTEMPTS = 4096, RESEND_MS = 1000, LONE_RESEND_MS = 250, SENDS_MAX = 6 };
 
 struct ist_dns_forwarder {
     ist_loop *loop;
@@ -363,6 +363,9 @@ static int64_t patience_ms(const ist_dns_request *request)
 
     if (request->sent < set->count && (request->best == NULL || request->sent + 1 < set->count)) {
         wait_ms = ist_dns_pace_hedge_ms(&set->channels[next_upstream(request)]->pace);
+        if (set->count == 1 && wait_ms < LONE_RESEND_MS) {
+            wait_ms = LONE_RESEND_MS; // a repeat is for a lost packet; a name that takes long takes no less when asked twice
+        }
     }
     if (request->sent + 1 >= SENDS_MAX || wait_ms > left_ms) {
         wait_ms = left_ms;
