@@ -39,6 +39,17 @@ static void add_server(ist_dns_resolv_conf *conf, ist_strv word)
     conf->servers[conf->server_count++] = server;
 }
 
+// A word of a broken file may hold anything.
+static bool is_printable(ist_strv word)
+{
+    for (size_t i = 0; i < word.n; i++) {
+        if (word.p[i] <= ' ' || word.p[i] == '\x7F') {
+            return false;
+        }
+    }
+    return true;
+}
+
 // The last search or domain line counts.
 static void set_search(ist_dns_resolv_conf *conf, ist_strv line)
 {
@@ -50,7 +61,7 @@ static void set_search(ist_dns_resolv_conf *conf, ist_strv line)
         if (word.n == 0) { // the root: the name as it stands
             continue;
         }
-        if (conf->search_count == IST_DNS_SEARCH_MAX || word.n > IST_DNS_NAME_MAX) {
+        if (conf->search_count == IST_DNS_SEARCH_MAX || word.n > IST_DNS_NAME_MAX || !is_printable(word)) {
             conf->skipped++;
             continue;
         }

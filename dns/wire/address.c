@@ -13,7 +13,7 @@ ist_status ist_dns_addr_parse(ist_strv text, ist_dns_addr *ret_addr)
     uint8_t bytes[16] = {0};
     ist_dns_addr addr = {.family = 4};
 
-    if (!ist_strv_copy(text, literal, sizeof(literal))) {
+    if (!ist_strv_copy(text, literal, sizeof(literal)) || strlen(literal) != text.n) { // a NUL is no end
         return IST_EINVAL;
     }
     if (inet_pton(AF_INET, literal, bytes) == 1) {

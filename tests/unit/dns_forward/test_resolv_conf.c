@@ -44,6 +44,18 @@ static void parse_odd_lines_are_skipped(void **state)
     assert_int_equal(conf.ndots, 15);
 }
 
+static void parse_bytes_that_no_name_has_are_skipped(void **state)
+{
+    static const char text[] = "search a\0b c\x01 \xC3\xA4 ok.example\nnameserver 10.0.0.1\0\n";
+    ist_dns_resolv_conf conf;
+    (void)state;
+    ist_dns_resolv_conf_parse(ist_strv_make(text, sizeof(text) - 1), &conf);
+    assert_int_equal(conf.search_count, 1);
+    assert_string_equal(conf.search[0], "ok.example");
+    assert_int_equal(conf.server_count, 0);
+    assert_int_equal(conf.skipped, 4);
+}
+
 static void parse_empty_gives_defaults(void **state)
 {
     (void)state;
@@ -97,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parse_pod_file_gives_all),
         cmocka_unit_test(parse_odd_lines_are_skipped),
+        cmocka_unit_test(parse_bytes_that_no_name_has_are_skipped),
         cmocka_unit_test(parse_empty_gives_defaults),
         cmocka_unit_test(parse_too_many_are_counted),
         cmocka_unit_test(load_reads_a_file_and_names_it_when_missing),
