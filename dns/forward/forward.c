@@ -4,7 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "upstream_priv.h"
+#include "routes_priv.h"
 
 #include <string.h>
 
@@ -14,6 +14,7 @@ struct ist_dns_forwarder {
     ist_loop *loop;
     ist_dns_upstreams upstreams;
     ist_dns_upstream_set *set;            // what new requests ask
+    ist_dns_routes *routes;               // but for these; NULL = none
     ist_dns_address own[IST_DNS_OWN_MAX]; // never asked
     size_t own_count;
     uint32_t attempts;
@@ -45,11 +46,10 @@ bool ist_dns_forwarder_is_own(const ist_dns_forwarder *forwarder, const ist_dns_
     return false;
 }
 
-ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const ist_dns_address *upstreams, size_t count,
-                                           ist_err *err)
+static ist_status new_set(ist_dns_forwarder *forwarder, const ist_dns_address *upstreams, size_t count,
+                          ist_dns_upstream_set **ret_set, ist_err *err)
 {
     ist_dns_address others[IST_DNS_SERVERS_MAX];
-    ist_dns_upstream_set *set = NULL;
     size_t kept = 0;
 
     if (count > IST_DNS_SERVERS_MAX) {
@@ -61,12 +61,57 @@ ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const i
             others[kept++] = upstreams[i];
         }
     }
-    ist_status status = ist_dns_upstream_set_new(&forwarder->upstreams, others, kept, &set, err);
+    return ist_dns_upstream_set_new(&forwarder->upstreams, others, kept, ret_set, err);
+}
+
+ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const ist_dns_address *upstreams, size_t count,
+                                           ist_err *err)
+{
+    ist_dns_upstream_set *set = NULL;
+    ist_status status = new_set(forwarder, upstreams, count, &set, err);
+
     if (status == IST_OK) {
         ist_dns_upstream_set_unref(&forwarder->upstreams, forwarder->set);
         forwarder->set = set;
     }
     return status;
+}
+
+static ist_status add_route(ist_dns_forwarder *forwarder, ist_dns_routes *routes, const ist_dns_route *route, ist_err *err)
+{
+    ist_dns_upstream_set *set = NULL;
+    ist_status status = new_set(forwarder, route->upstreams, route->upstream_count, &set, err);
+
+    if (status == IST_OK) {
+        status = ist_dns_routes_add(routes, route->suffix, set);
+        if (status != IST_OK) {
+            (void)ist_err_set(err, status, "not a domain name");
+            ist_dns_upstream_set_unref(&forwarder->upstreams, set);
+        }
+    }
+    ist_err_prefix(err, "route %.*s", IST_STRV_ARG(route->suffix));
+    return status;
+}
+
+ist_status ist_dns_forwarder_set_routes(ist_dns_forwarder *forwarder, const ist_dns_route *routes, size_t count,
+                                        ist_err *err)
+{
+    ist_dns_routes *fresh = count > 0 ? ist_dns_routes_new(count) : NULL;
+    ist_status status = IST_OK;
+
+    if (count > 0 && fresh == NULL) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < count && status == IST_OK; i++) {
+        status = add_route(forwarder, fresh, &routes[i], err);
+    }
+    if (status != IST_OK) {
+        ist_dns_routes_free(&forwarder->upstreams, fresh);
+        return status;
+    }
+    ist_dns_routes_free(&forwarder->upstreams, forwarder->routes);
+    forwarder->routes = fresh;
+    return IST_OK;
 }
 
 ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_forwarder **ret_forwarder, ist_err *err)
@@ -93,12 +138,13 @@ void ist_dns_forwarder_free(ist_dns_forwarder *forwarder)
         return;
     }
     ist_dns_upstream_set_unref(&forwarder->upstreams, forwarder->set);
+    ist_dns_routes_free(&forwarder->upstreams, forwarder->routes);
     ist_dns_upstreams_done(&forwarder->upstreams);
     ist_free(forwarder);
 }
 
-// Before the first request: nobody else holds the set yet.
-static void drop_own(ist_dns_forwarder *forwarder, ist_dns_upstream_set *set)
+// Before the first request: nobody else holds the set yet. Returns how many were dropped.
+static size_t drop_own(ist_dns_forwarder *forwarder, ist_dns_upstream_set *set)
 {
     size_t count = set->count;
 
@@ -111,16 +157,18 @@ static void drop_own(ist_dns_forwarder *forwarder, ist_dns_upstream_set *set)
             set->channels[set->count++] = channel;
         }
     }
+    return count - set->count;
 }
 
 size_t ist_dns_forwarder_refuse(ist_dns_forwarder *forwarder, const ist_dns_address *own, size_t own_count)
 {
-    size_t before = forwarder->set->count;
-
     forwarder->own_count = own_count < IST_DNS_OWN_MAX ? own_count : IST_DNS_OWN_MAX;
     memcpy(forwarder->own, own, forwarder->own_count * sizeof(own[0]));
-    drop_own(forwarder, forwarder->set);
-    return before - forwarder->set->count;
+    size_t dropped = drop_own(forwarder, forwarder->set);
+    for (size_t i = 0; forwarder->routes != NULL && i < forwarder->routes->count; i++) {
+        dropped += drop_own(forwarder, forwarder->routes->entries[i].set);
+    }
+    return dropped;
 }
 
 size_t ist_dns_forwarder_upstreams(const ist_dns_forwarder *forwarder)
@@ -400,7 +448,8 @@ ist_status ist_dns_forwarder_ask(ist_dns_forwarder *forwarder, ist_dns_request *
 {
     const ist_dns_pace *paces[IST_DNS_SERVERS_MAX];
 
-    ist_dns_upstream_set *set = forwarder->set;
+    ist_dns_upstream_set *routed = ist_dns_routes_find(forwarder->routes, &request->ask);
+    ist_dns_upstream_set *set = routed != NULL ? routed : forwarder->set;
     if (set->count == 0) {
         return IST_ENOTFOUND;
     }

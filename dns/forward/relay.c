@@ -270,6 +270,20 @@ ist_status ist_dns_relay_ask(ist_dns_relay *relay, const ist_dns_query *query, i
     return status;
 }
 
+// What is under way began before: who waits gets its reply, but nobody else.
+void ist_dns_relay_forget(ist_dns_relay *relay)
+{
+    for (fetch *each = relay->first; each != NULL; each = each->next) {
+        if (each->shared) {
+            (void)ist_map_remove(relay->fetches, key_text(&each->key)); // is there
+            each->shared = false;
+        }
+    }
+    if (relay->cache != NULL) {
+        ist_dns_cache_clear(relay->cache);
+    }
+}
+
 void ist_dns_relay_cancel(ist_dns_wait *wait)
 {
     if (wait->fetch != NULL) {

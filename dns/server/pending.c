@@ -72,9 +72,6 @@ static void on_done(void *ctx, ist_status status, const uint8_t *packet, size_t 
 ist_status ist_dns_pending_add(ist_dns_server *server, const ist_dns_query *query, const ist_dns_query *asked,
                                const ist_dns_client *client)
 {
-    if (ist_dns_forwarder_upstreams(server->args.forwarder) == 0) {
-        return IST_ENOTFOUND;
-    }
     if (server->pending_count >= PENDING_MAX) {
         ist_metric_add(server->stats.pending_refused, 1);
         return IST_ELIMIT;

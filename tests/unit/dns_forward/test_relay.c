@@ -328,9 +328,37 @@ static void without_memory_it_says_so(void **state)
     close_fixture(&f);
 }
 
+static void forget_keeps_nothing_of_before(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 65536);
+    want(&f, "ok.example", IST_DNS_TYPE_A);
+    ask(&f, 0);
+    run(&f);
+    assert_true(answer(&f));
+    ist_dns_relay_forget(f.relay);
+    assert_false(answer(&f));
+    ask(&f, 0);
+    ist_dns_relay_forget(f.relay);
+    ask(&f, 1); // asks anew: the first one's upstream may be another
+    run(&f);
+    assert_int_equal(f.clients[0].done + f.clients[1].done, 2);
+    assert_int_equal(f.upstream.queries, 3);
+    assert_true(answer(&f)); // of the second
+    ist_dns_relay_forget(f.relay);
+    ask(&f, 0);
+    ist_dns_relay_forget(f.relay);
+    run(&f);
+    assert_int_equal(f.clients[0].status, IST_OK);
+    assert_false(answer(&f)); // began before
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(forget_keeps_nothing_of_before),
         cmocka_unit_test(same_question_goes_upstream_once),
         cmocka_unit_test(without_recursion_nothing_is_shared_or_kept),
         cmocka_unit_test(cache_off_still_asks_once),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The upstreams change while requests are under way.
+// The upstreams change while requests are under way; names below a suffix have upstreams of their own.
 #include "ist_test.h"
 
 #include "dns_forward/forward.h"
@@ -57,13 +57,18 @@ static void close_fixture(fixture *f)
     ist_loop_free(f->loop);
 }
 
-static void begin(fixture *f, question *asked)
+static void begin_name(fixture *f, question *asked, const char *name)
 {
     *asked = (question){.loop = f->loop};
     asked->request.done = on_done;
     asked->request.ctx = asked;
-    assert_int_equal(ist_dns_ask_make(&asked->request.ask, IST_STRV("ok.example"), IST_DNS_TYPE_A), IST_OK);
+    assert_int_equal(ist_dns_ask_make(&asked->request.ask, ist_strv_from(name), IST_DNS_TYPE_A), IST_OK);
     assert_int_equal(ist_dns_forwarder_ask(f->forwarder, &asked->request), IST_OK);
+}
+
+static void begin(fixture *f, question *asked)
+{
+    begin_name(f, asked, "ok.example");
 }
 
 static void await(fixture *f, const question *asked)
@@ -269,6 +274,129 @@ static void change_without_memory_keeps_the_old_ones(void **state)
     close_fixture(&f);
 }
 
+// --- Routes ---------------------------------------------------------------------------------------------------------
+
+// Which upstream is asked for the name; -1: none, or more than one.
+static int who(fixture *f, const char *name)
+{
+    unsigned before[IST_COUNT(f->upstreams)];
+    int found = -1;
+    for (size_t i = 0; i < IST_COUNT(before); i++) {
+        before[i] = f->upstreams[i].queries;
+    }
+    begin_name(f, &f->second, name);
+    await(f, &f->second);
+    for (size_t i = 0; i < IST_COUNT(before); i++) {
+        if (f->upstreams[i].queries != before[i]) {
+            assert_int_equal(found, -1);
+            found = (int)i;
+        }
+    }
+    return found;
+}
+
+static void set_two_routes(fixture *f)
+{
+    ist_dns_route routes[] = {
+        {.suffix = IST_STRV("example"), .upstreams = &f->addresses[1], .upstream_count = 1},
+        {.suffix = IST_STRV("Corp.Example"), .upstreams = &f->addresses[2], .upstream_count = 1},
+    };
+    assert_int_equal(ist_dns_forwarder_set_routes(f->forwarder, routes, IST_COUNT(routes), NULL), IST_OK);
+}
+
+static void route_longest_suffix_wins_label_by_label(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 1);
+    set_two_routes(&f);
+    assert_int_equal(who(&f, "ok.other"), 0);
+    assert_int_equal(who(&f, "ok.an-example"), 0);
+    assert_int_equal(who(&f, "example"), 1);
+    assert_int_equal(who(&f, "ok.example"), 1);
+    assert_int_equal(who(&f, "ok.notcorp.example"), 1);
+    assert_int_equal(who(&f, "corp.example"), 2);
+    assert_int_equal(who(&f, "ok.deep.below.CORP.exAmple"), 2);
+    assert_int_equal(who(&f, "corp.example.org"), 0);
+    assert_int_equal(ist_dns_forwarder_set_routes(f.forwarder, NULL, 0, NULL), IST_OK);
+    assert_int_equal(who(&f, "corp.example"), 0);
+    close_fixture(&f);
+}
+
+static void route_under_way_keeps_its_upstreams(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 1);
+    set_two_routes(&f);
+    f.upstreams[1].silent = true;
+    begin(&f, &f.first);
+    assert_int_equal(ist_dns_forwarder_set_routes(f.forwarder, NULL, 0, NULL), IST_OK);
+    ask(&f);
+    assert_int_equal(f.upstreams[0].queries, 1);
+    f.upstreams[1].silent = false;
+    await(&f, &f.first);
+    assert_int_equal(f.upstreams[1].queries, 2);
+    close_fixture(&f);
+}
+
+static void route_never_leads_to_ourselves(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 1);
+    set_two_routes(&f);
+    assert_int_equal(ist_dns_forwarder_refuse(f.forwarder, &f.addresses[2], 1), 1);
+    assert_int_equal(ist_dns_ask_make(&f.first.request.ask, IST_STRV("a.corp.example"), IST_DNS_TYPE_A), IST_OK);
+    assert_int_equal(ist_dns_forwarder_ask(f.forwarder, &f.first.request), IST_ENOTFOUND); // not others instead
+    set_two_routes(&f);
+    assert_int_equal(ist_dns_forwarder_ask(f.forwarder, &f.first.request), IST_ENOTFOUND);
+    assert_int_equal(who(&f, "ok.example"), 1);
+    close_fixture(&f);
+}
+
+static void route_that_is_wrong_is_named_and_changes_nothing(void **state)
+{
+    static const ist_dns_address many[IST_DNS_SERVERS_MAX + 1];
+    ist_dns_route routes[] = {{.suffix = IST_STRV("fine")}, {.suffix = IST_STRV("a..b")}};
+    ist_err err = IST_ERR_NULL;
+    fixture f;
+    (void)state;
+    open_fixture(&f, 1);
+    set_two_routes(&f);
+    assert_int_equal(ist_dns_forwarder_set_routes(f.forwarder, routes, 2, &err), IST_EINVAL);
+    assert_string_equal(err.text, "route a..b: not a domain name");
+    routes[1] = (ist_dns_route){.suffix = IST_STRV("x.y"), .upstreams = many, .upstream_count = IST_COUNT(many)};
+    assert_int_equal(ist_dns_forwarder_set_routes(f.forwarder, routes, 2, &err), IST_ELIMIT);
+    assert_non_null(strstr(err.text, "route x.y: 9 upstream"));
+    assert_int_equal(who(&f, "ok.example"), 1);
+    close_fixture(&f);
+}
+
+static ist_status route_body(void *ctx)
+{
+    fixture *f = ctx;
+    ist_dns_forwarder *forwarder = NULL;
+    ist_dns_forwarder_args args = {.loop = f->loop, .upstreams = f->addresses, .upstream_count = 1};
+    ist_dns_route routes[] = {{.suffix = IST_STRV("a"), .upstreams = f->addresses, .upstream_count = 2},
+                              {.suffix = IST_STRV("b"), .upstreams = f->addresses, .upstream_count = 3}};
+    ist_status status = ist_dns_forwarder_new(&args, &forwarder, NULL);
+    if (status == IST_OK) {
+        status = ist_dns_forwarder_set_routes(forwarder, routes, IST_COUNT(routes), NULL);
+    }
+    ist_dns_forwarder_free(forwarder);
+    return status;
+}
+
+static void route_without_memory_says_so(void **state)
+{
+    fixture f;
+    (void)state;
+    open_fixture(&f, 1);
+    assert_true(ist_test_each_alloc_fails(route_body, &f) > 6);
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -282,6 +410,11 @@ int main(void)
         cmocka_unit_test(change_never_brings_our_own_addresses_back),
         cmocka_unit_test(change_too_many_keeps_the_old_ones),
         cmocka_unit_test(change_without_memory_keeps_the_old_ones),
+        cmocka_unit_test(route_longest_suffix_wins_label_by_label),
+        cmocka_unit_test(route_under_way_keeps_its_upstreams),
+        cmocka_unit_test(route_never_leads_to_ourselves),
+        cmocka_unit_test(route_that_is_wrong_is_named_and_changes_nothing),
+        cmocka_unit_test(route_without_memory_says_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

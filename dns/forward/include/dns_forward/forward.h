@@ -68,10 +68,21 @@ void ist_dns_forwarder_free(ist_dns_forwarder *forwarder);
 // keeps what is known of it: its usual time, its failures. The loop's thread. IST_ELIMIT, IST_ENOMEM: the old ones stay.
 ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const ist_dns_address *upstreams, size_t count,
                                            ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+// Names that are `suffix` or end with it, label by label, are asked of these and nobody else; the longest suffix wins. All
+// routes at once, instead of those that there were; as for set_upstreams.
+typedef struct ist_dns_route {
+    ist_strv suffix; // dotted, without trailing dot, in whatever case
+    const ist_dns_address *upstreams;
+    size_t upstream_count;
+} ist_dns_route;
+// IST_EINVAL (no name), IST_ELIMIT (upstreams of one route), IST_ENOMEM, IST_EINTERNAL; *err names the route.
+ist_status ist_dns_forwarder_set_routes(ist_dns_forwarder *forwarder, const ist_dns_route *routes, size_t count,
+                                        ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 // Drops the upstreams that are ourselves: the same address and port, or loopback where we listen on all addresses (at most
 // IST_DNS_OWN_MAX), and all that are set later. Before the first request. Returns how many were dropped.
 size_t ist_dns_forwarder_refuse(ist_dns_forwarder *forwarder, const ist_dns_address *own, size_t own_count) IST_NONNULL_ARGS(1);
 bool ist_dns_forwarder_is_own(const ist_dns_forwarder *forwarder, const ist_dns_address *upstream) IST_NONNULL;
+// Those that names without a route are asked of.
 size_t ist_dns_forwarder_upstreams(const ist_dns_forwarder *forwarder) IST_NONNULL;
 
 // Set ask, done and ctx first. IST_OK: `done` will be called once. IST_ENOTFOUND: no upstream. IST_ELIMIT, IST_ENOMEM.

@@ -53,4 +53,6 @@ size_t ist_dns_relay_answer(ist_dns_relay *relay, const ist_dns_query *query, is
 // Set done and ctx first. The statuses of ist_dns_forwarder_ask.
 ist_status ist_dns_relay_ask(ist_dns_relay *relay, const ist_dns_query *query, ist_dns_wait *wait)
     IST_NONNULL IST_MUSTCHECK;
+// Empties the cache: other upstreams may say something else. The reply to what is under way is not kept.
+void ist_dns_relay_forget(ist_dns_relay *relay) IST_NONNULL;
 void ist_dns_relay_cancel(ist_dns_wait *wait) IST_NONNULL; // `done` is not called; fine where it does not wait
