@@ -14,6 +14,8 @@ typedef struct chooser {
     const ist_mesh_service *service;
     const ist_mesh_port *port;
     ist_arena *arena;
+    const ist_mesh_place *zone; // of the query
+    bool zone_preferred;
     ist_mesh_steadies steadies; // what the endpoints of this port had in the default answer of the view before
     ist_mesh_target *targets;
     uint32_t target_count;
@@ -150,6 +152,56 @@ static ist_status choose_targets(chooser *c, const ist_mesh_query *query)
 
 // --- Their endpoints ------------------------------------------------------------------------------------------------
 
+static bool in_zone(const ist_mesh_place *zone, const ist_mesh_locality *locality)
+{
+    if (zone->region.n == 0 && ist_strv_equal_nocase(zone->zone, locality->region)) {
+        return true;
+    }
+    return (zone->region.n == 0 || ist_strv_equal_nocase(zone->region, locality->region)) &&
+           ist_strv_equal_nocase(zone->zone, locality->zone) &&
+           (zone->subzone.n == 0 || ist_strv_equal_nocase(zone->subzone, locality->subzone));
+}
+
+// As if the cluster had no other localities than those of the zone.
+static ist_status share_in_zone(const chooser *c, const ist_mesh_target *t, double *shares)
+{
+    ist_mesh_endpoints within = *t->destination->endpoints;
+    ist_mesh_locality *localities = IST_ARENA_ARRAY(c->arena, within.locality_count, ist_mesh_locality);
+    if (localities == NULL) {
+        return IST_ENOMEM;
+    }
+    within.locality_count = 0;
+    within.localities = localities;
+    for (uint32_t i = 0; i < t->destination->endpoints->locality_count; i++) {
+        const ist_mesh_locality *locality = &t->destination->endpoints->localities[i];
+        if (in_zone(c->zone, locality)) {
+            localities[within.locality_count++] = *locality;
+        }
+    }
+    return ist_mesh_cluster_shares(t->destination->cluster, &within, c->arena, shares);
+}
+
+static bool any_share(const double *shares, uint32_t count)
+{
+    uint32_t i = 0;
+    while (i < count && shares[i] <= 0) {
+        i++;
+    }
+    return i < count;
+}
+
+static ist_status share_out(const chooser *c, const ist_mesh_target *t, double *shares)
+{
+    const ist_mesh_endpoints *endpoints = t->destination->endpoints;
+    if (c->zone != NULL) {
+        ist_status status = share_in_zone(c, t, shares);
+        if (status != IST_OK || !c->zone_preferred || any_share(shares, endpoints->count)) {
+            return status;
+        }
+    }
+    return ist_mesh_cluster_shares(t->destination->cluster, endpoints, c->arena, shares);
+}
+
 static ist_status compute_shares(chooser *c, ist_mesh_target *t)
 {
     if (t->destination == NULL) {
@@ -157,15 +209,15 @@ static ist_status compute_shares(chooser *c, ist_mesh_target *t)
     }
     const ist_mesh_endpoints *endpoints = t->destination->endpoints;
     double *shares = IST_ARENA_ARRAY(c->arena, endpoints->count, double);
-    if (shares == NULL || ist_mesh_cluster_shares(t->destination->cluster, endpoints, c->arena, shares) != IST_OK) {
+    if (shares == NULL || share_out(c, t, shares) != IST_OK) {
         return IST_ENOMEM;
     }
     t->shares = shares;
+    t->usable = any_share(shares, endpoints->count);
     for (uint32_t i = 0; i < endpoints->count; i++) {
         const ist_mesh_endpoint *endpoint = &endpoints->items[i];
         bool gateway = ist_mesh_is_gateway(endpoint);
         bool serves = ist_mesh_class_of(endpoint) != IST_MESH_HOST_NONE;
-        t->usable = t->usable || t->shares[i] > 0;
         c->made.dropped_gateways += gateway ? 1 : 0;
         c->made.dropped_unhealthy += !gateway && t->shares[i] <= 0 && !serves ? 1 : 0;
     }
@@ -339,6 +391,8 @@ ist_status ist_mesh_select(const ist_mesh_view *view, const ist_mesh_query *quer
                  .service = query->service,
                  .port = port,
                  .arena = arena,
+                 .zone = query->zone,
+                 .zone_preferred = query->zone_preferred,
                  .steadies = steadies_of(view, query->service, port->number),
                  .made = {.service = query->service,
                           .port = port,

@@ -254,6 +254,9 @@ static ist_dns_outcome answer_unplanned(ist_dns_turn *turn)
         return ist_dns_turn_nodata(turn);
     }
     ist_dns_outcome outcome = ist_dns_answer_endpoint(turn);
+    if (outcome == IST_DNS_FORWARD) {
+        outcome = ist_dns_answer_derived(turn);
+    }
     return outcome == IST_DNS_FORWARD ? ist_dns_answer_below(turn) : outcome;
 }
 

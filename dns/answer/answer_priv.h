@@ -58,16 +58,39 @@ ist_dns_outcome ist_dns_answer_addresses(ist_dns_turn *turn, const ist_mesh_name
 // The position of the name's next card; of the same card for a question that was sent again.
 uint32_t ist_dns_draw(ist_dns_turn *turn, const ist_mesh_name *name, uint8_t family) IST_NONNULL;
 
-// --- directive.c: names with underscores
+// --- directive_name.c: their text
+typedef struct ist_dns_directive {
+    ist_strv service;  // "http" of _http._tcp; empty = no SRV form
+    ist_strv protocol; // "tcp"
+    ist_strv zone;     // "z1", "z1.r1" or "s1.z1.r1"; empty = anywhere
+    ist_strv subset;
+    ist_strv context;
+    ist_strv host;
+    bool zone_preferred;
+    bool has_subset;
+    bool has_context;
+    bool parent; // _tcp.HOST, _subset.HOST: only names below
+} ist_dns_directive;
+// False: none of our forms.
+bool ist_dns_directive_parse(ist_strv text, ist_dns_directive *ret_directive) IST_NONNULL;
+// _subset, _ctx, _zone: what is below them nobody else serves.
+bool ist_dns_is_marker(ist_strv label);
+ist_mesh_place ist_dns_zone_place(ist_strv zone);
+
+// --- directive.c: what they lead to
 // What such a name is about.
 typedef struct ist_dns_subject {
     const ist_mesh_name *name; // plan of the host
     const ist_mesh_port *port; // of SRV; NULL = no SRV form
     ist_strv host;             // as SRV targets say it
-    ist_mesh_query query;      // service (NULL: the name has none), port, subset or context
+    ist_mesh_query query;      // service (NULL: the name has none), port, subset, context, zone
+    ist_mesh_place zone;       // query.zone
+    ist_strv zone_text;        // as it was asked for
 } ist_dns_subject;
 ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn) IST_NONNULL;
-// Does the name say a subset or a context? Then endpoints are the answer, whatever the host's own is.
+// NAME--SUBSET and the like; else forwarded.
+ist_dns_outcome ist_dns_answer_derived(ist_dns_turn *turn) IST_NONNULL;
+// Does the name say a subset, a context or a zone? Then endpoints are the answer, whatever the host's own is.
 bool ist_dns_subject_narrowed(const ist_dns_subject *subject) IST_NONNULL;
 // The answerer's arena, emptied; NULL on ENOMEM.
 ist_arena *ist_dns_turn_scratch(ist_dns_turn *turn) IST_NONNULL;

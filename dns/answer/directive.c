@@ -1,23 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Names with underscore labels: [_why.][_SERVICE._PROTO.][SUBSET._subset.|CONTEXT._ctx.]HOST, and the parents that such
-// names have.
+// Names that say more than a host: with directives (directive_name.c), with _why in front, or derived from a host's name
+// as registries do (NAME--SUBSET--CONTEXT--pPORT). What they lead to is computed on demand.
 #include "answer_priv.h"
 
 #include "base/hash.h"
 
-enum { ARENA_BLOCK_BYTES = 64 * 1024, ARENA_MAX_BYTES = 64 * 1024 * 1024 };
+#include <string.h>
 
-typedef struct name_directive {
-    ist_strv service;  // "http" of _http._tcp; empty = no SRV form
-    ist_strv protocol; // "tcp"
-    ist_strv subset;
-    ist_strv context;
-    ist_strv host;
-    bool has_subset;
-    bool has_context;
-    bool parent; // _tcp.HOST, _subset.HOST: only names below
-} name_directive;
+enum { ARENA_BLOCK_BYTES = 64 * 1024, ARENA_MAX_BYTES = 64 * 1024 * 1024 };
 
 ist_arena *ist_dns_turn_scratch(ist_dns_turn *turn)
 {
@@ -41,62 +32,7 @@ ist_status ist_dns_select(ist_dns_turn *turn, const ist_mesh_query *query, ist_m
 
 bool ist_dns_subject_narrowed(const ist_dns_subject *subject)
 {
-    return subject->query.has_subset || subject->query.context != NULL;
-}
-
-// --- Parsing --------------------------------------------------------------------------------------------------------
-
-static bool is_underscored(ist_strv label)
-{
-    return label.n > 1 && label.p[0] == '_';
-}
-
-// One of the labels that we put between a directive and its host.
-static bool is_marker(ist_strv label)
-{
-    return ist_strv_equal(label, IST_STRV("_tcp")) || ist_strv_equal(label, IST_STRV("_udp")) ||
-           ist_strv_equal(label, IST_STRV("_subset")) || ist_strv_equal(label, IST_STRV("_ctx"));
-}
-
-static bool parse_narrowed(name_directive *directive, ist_strv rest)
-{
-    ist_strv after = rest;
-    ist_strv label = ist_strv_cut(&after, '.', NULL);
-    ist_strv host = after;
-    ist_strv marker = ist_strv_cut(&host, '.', NULL);
-
-    directive->has_subset = ist_strv_equal(marker, IST_STRV("_subset"));
-    directive->has_context = ist_strv_equal(marker, IST_STRV("_ctx"));
-    directive->subset = directive->has_subset ? label : IST_STRV_NULL;
-    directive->context = directive->has_context ? label : IST_STRV_NULL;
-    directive->host = directive->has_subset || directive->has_context ? host : rest;
-    return directive->host.n > 0 && directive->host.p[0] != '_';
-}
-
-// False: none of our forms.
-static bool parse_directive(ist_strv name, name_directive *ret_directive)
-{
-    name_directive parsed = {.parent = false};
-    ist_strv rest = name;
-    ist_strv first = ist_strv_cut(&rest, '.', NULL);
-    ist_strv behind = rest;
-    ist_strv second = ist_strv_cut(&behind, '.', NULL);
-    bool ok;
-
-    if (is_underscored(first) && is_underscored(second) && !is_marker(first)) {
-        parsed.service = ist_strv_skip(first, 1);
-        parsed.protocol = ist_strv_skip(second, 1);
-        ok = parse_narrowed(&parsed, behind);
-    } else if (is_marker(first)) {
-        parsed.parent = true;
-        ok = parse_narrowed(&parsed, rest);
-    } else {
-        ok = parse_narrowed(&parsed, name) && (parsed.has_subset || parsed.has_context);
-    }
-    if (ok) {
-        *ret_directive = parsed;
-    }
-    return ok;
+    return subject->query.has_subset || subject->query.context != NULL || subject->query.zone != NULL;
 }
 
 // --- Answering ------------------------------------------------------------------------------------------------------
@@ -118,7 +54,7 @@ static bool find_subset(const ist_mesh_service *service, ist_strv text, ist_strv
 
 // By the port's own name where the source knows names, else by the inferred protocol: "http", and "grpc" for HTTP/2. The
 // primary port wins among several.
-static const ist_mesh_port *find_port(const ist_mesh_service *service, const name_directive *directive)
+static const ist_mesh_port *find_port(const ist_mesh_service *service, const ist_dns_directive *directive)
 {
     const ist_mesh_port *primary = ist_mesh_service_port(service, 0);
     ist_mesh_protocol wanted = _IST_MESH_PROTOCOL_MAX;
@@ -214,14 +150,25 @@ static ist_dns_outcome answer_narrowed(ist_dns_turn *turn, const ist_dns_subject
 }
 
 // False: there is no such subset, or no such context.
-static bool find_narrowed(const ist_dns_turn *turn, const name_directive *directive, ist_mesh_query *query)
+static bool find_narrowed(const ist_dns_turn *turn, const ist_dns_directive *directive, ist_dns_subject *subject)
 {
-    query->has_subset = directive->has_subset;
+    ist_mesh_query *query = &subject->query;
+
+    if (directive->zone.n > 0) {
+        subject->zone = ist_dns_zone_place(directive->zone);
+        subject->zone_text = directive->zone;
+        query->zone = &subject->zone;
+        query->zone_preferred = directive->zone_preferred;
+    }
     if (directive->has_context) {
         query->context = ist_mesh_policy_context(ist_mesh_view_policy(turn->view), directive->context);
         return query->context != NULL;
     }
-    return !directive->has_subset || find_subset(query->service, directive->subset, &query->subset);
+    if (directive->has_subset) {
+        query->has_subset = true;
+        return find_subset(query->service, directive->subset, &query->subset);
+    }
+    return true;
 }
 
 static ist_dns_outcome answer_subject(ist_dns_turn *turn, const ist_dns_subject *subject, bool why)
@@ -229,36 +176,167 @@ static ist_dns_outcome answer_subject(ist_dns_turn *turn, const ist_dns_subject 
     if (why) {
         return ist_dns_answer_why(turn, subject);
     }
-    return subject->port != NULL ? ist_dns_answer_srv(turn, subject) : answer_narrowed(turn, subject);
+    if (subject->port != NULL) {
+        return ist_dns_answer_srv(turn, subject);
+    }
+    bool plain = subject->name->vip && !ist_dns_subject_narrowed(subject); // NAME--pPORT: the port does not change the VIP
+    return plain ? ist_dns_answer_plan(turn, subject->name) : answer_narrowed(turn, subject);
 }
 
-static ist_dns_outcome answer_parsed(ist_dns_turn *turn, const name_directive *directive, bool why)
-{
-    const ist_mesh_name *name = ist_mesh_view_name(turn->view, directive->host, NULL);
+// --- Derived names --------------------------------------------------------------------------------------------------
 
-    if (name == NULL || (name->mode != IST_MESH_ANSWER_ADDRESSES && name->mode != IST_MESH_ANSWER_ABSENT)) {
-        return IST_DNS_FORWARD;
+enum { SPLITS_MAX = 3 }; // NAME--SUBSET--CONTEXT--pPORT
+
+// Where the last "--" in front of `end` begins; `end`: there is none.
+static size_t find_dashes(ist_strv label, size_t end)
+{
+    for (size_t at = end; at-- > 1;) {
+        if (label.p[at] == '-' && at + 1 < end && label.p[at + 1] == '-') {
+            return at;
+        }
     }
-    ist_dns_subject subject = {.name = name, .query = {.service = ist_mesh_view_service(turn->view, name->host)}};
-    const ist_mesh_service *service = subject.query.service;
-    if (service == NULL) {
-        return IST_DNS_FORWARD;
+    return end;
+}
+
+// "p8080" of a port that the service has.
+static bool take_port(ist_mesh_query *query, ist_strv part)
+{
+    uint64_t port;
+
+    if (!ist_strv_starts_with(part, IST_STRV("p")) ||
+        ist_strv_to_u64(ist_strv_skip(part, 1), UINT16_MAX, &port) != IST_OK || port == 0 ||
+        ist_mesh_service_port(query->service, (uint16_t)port) == NULL) {
+        return false;
+    }
+    query->port = (uint16_t)port;
+    return true;
+}
+
+// A subset wins over a context of the same name.
+static bool take_parts(const ist_dns_turn *turn, ist_strv parts, ist_mesh_query *query)
+{
+    static const ist_strv dashes = IST_STRV_INIT("--");
+    bool more = true;
+
+    for (uint32_t i = 0; more && i <= SPLITS_MAX; i++) {
+        size_t end = 0;
+        while (end < parts.n && !ist_strv_starts_with(ist_strv_skip(parts, end), dashes)) {
+            end++;
+        }
+        ist_strv part = ist_strv_first(parts, end);
+        if (part.n == 0) {
+            return false;
+        }
+        more = end < parts.n;
+        parts = ist_strv_skip(parts, end + dashes.n);
+        if (query->context == NULL && query->port == 0 && !query->has_subset &&
+            find_subset(query->service, part, &query->subset)) {
+            query->has_subset = true;
+            continue;
+        }
+        const ist_mesh_context *context = ist_mesh_policy_context(ist_mesh_view_policy(turn->view), part);
+        if (query->context == NULL && query->port == 0 && context != NULL) {
+            query->context = context;
+        } else if (query->port != 0 || !take_port(query, part)) {
+            return false;
+        }
+    }
+    return !more;
+}
+
+// The name as the view has it, where it belongs to a service. Addresses may be missing: then it does not exist.
+static bool set_host(const ist_dns_turn *turn, ist_strv host, ist_dns_subject *subject)
+{
+    const ist_mesh_name *name = ist_mesh_view_name(turn->view, host, NULL);
+    bool usable =
+        name != NULL && (name->mode == IST_MESH_ANSWER_ADDRESSES || name->mode == IST_MESH_ANSWER_ABSENT);
+
+    if (usable) {
+        subject->name = name;
+        subject->query.service = ist_mesh_view_service(turn->view, name->host);
+    }
+    return usable && subject->query.service != NULL;
+}
+
+// NAME--PARTS.REST, where NAME.REST is a host and PARTS are what it has. The longest NAME wins. `buffer` of
+// IST_MESH_HOST_MAX bytes is for the host.
+static bool set_derived(const ist_dns_turn *turn, ist_strv text, char *buffer, ist_dns_subject *subject)
+{
+    ist_strv label = ist_strv_first(text, ist_strv_find(text, '.'));
+    ist_strv rest = ist_strv_skip(text, label.n);
+    size_t end = label.n;
+
+    for (uint32_t i = 0; i < SPLITS_MAX && text.n <= IST_MESH_HOST_MAX; i++) {
+        size_t at = find_dashes(label, end);
+        if (at == end) {
+            return false;
+        }
+        memcpy(buffer, label.p, at);
+        memcpy(buffer + at, rest.p, rest.n);
+        ist_dns_subject found = {.host = ist_strv_make(buffer, at + rest.n)};
+        if (set_host(turn, found.host, &found) && take_parts(turn, ist_strv_skip(label, at + 2), &found.query)) {
+            *subject = found;
+            return true;
+        }
+        end = at;
+    }
+    return false;
+}
+
+// --- The whole ------------------------------------------------------------------------------------------------------
+
+// SRV below a subset, a context or a zone is ours alone; of ports of the host itself upstream may know more.
+static ist_dns_outcome answer_unknown_port(ist_dns_turn *turn, const ist_dns_subject *subject)
+{
+    return ist_dns_subject_narrowed(subject) ? ist_dns_turn_nxdomain(turn) : IST_DNS_FORWARD;
+}
+
+// Is the name below a directive of a host of ours? Nobody else has such names.
+static bool is_below_directive(const ist_dns_turn *turn, ist_strv text)
+{
+    ist_dns_subject subject;
+    ist_strv host = IST_STRV_NULL;
+    ist_strv rest = text;
+
+    while (rest.n > 0) {
+        ist_strv label = ist_strv_cut(&rest, '.', NULL);
+        host = ist_dns_is_marker(label) ? rest : host;
+    }
+    return host.n > 0 && set_host(turn, host, &subject);
+}
+
+static ist_dns_outcome answer_unknown_host(ist_dns_turn *turn, ist_strv text)
+{
+    return is_below_directive(turn, text) ? ist_dns_turn_nxdomain(turn) : IST_DNS_FORWARD;
+}
+
+static ist_dns_outcome answer_parsed(ist_dns_turn *turn, const ist_dns_directive *directive, bool why)
+{
+    char buffer[IST_MESH_HOST_MAX];
+    ist_dns_subject subject = {.host = directive->host};
+
+    if (!set_host(turn, directive->host, &subject)) {
+        if (directive->has_subset || directive->has_context ||
+            !set_derived(turn, directive->host, buffer, &subject)) {
+            return answer_unknown_host(turn, directive->host);
+        }
     }
     // Below a name that does not exist nothing does (RFC 8020).
-    if (name->mode == IST_MESH_ANSWER_ABSENT || !find_narrowed(turn, directive, &subject.query)) {
+    if (subject.name->mode == IST_MESH_ANSWER_ABSENT || !find_narrowed(turn, directive, &subject)) {
         return ist_dns_turn_nxdomain(turn);
     }
     if (directive->parent) {
         return ist_dns_turn_nodata(turn);
     }
     if (directive->service.n > 0) {
+        const ist_mesh_service *service = subject.query.service;
         subject.port = find_port(service, directive);
         if (subject.port == NULL) {
-            return IST_DNS_FORWARD;
+            return answer_unknown_port(turn, &subject);
         }
         subject.query.port = subject.port->number;
         // Targets below a wildcard must say the name that was asked for.
-        subject.host = ist_strv_starts_with(service->host, IST_STRV("*")) ? directive->host : service->host;
+        subject.host = ist_strv_starts_with(service->host, IST_STRV("*")) ? subject.host : service->host;
     }
     return answer_subject(turn, &subject, why);
 }
@@ -268,8 +346,11 @@ static ist_dns_outcome answer_plain(ist_dns_turn *turn, ist_strv text, bool why)
 {
     const ist_mesh_name *name = ist_mesh_view_name(turn->view, text, NULL);
 
+    if (name == NULL && why) {
+        return answer_parsed(turn, &(ist_dns_directive){.host = text}, why);
+    }
     if (name == NULL) {
-        return IST_DNS_FORWARD;
+        return answer_unknown_host(turn, text);
     }
     ist_dns_subject subject = {.name = name, .query = {.service = ist_mesh_view_service(turn->view, name->host)}};
     return why ? ist_dns_answer_why(turn, &subject) : ist_dns_answer_plan(turn, name);
@@ -280,8 +361,14 @@ ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn)
     static const ist_strv WHY = IST_STRV_INIT("_why.");
     ist_strv text = ist_dns_query_name(turn->query);
     bool why = ist_strv_starts_with(text, WHY);
-    name_directive directive;
+    ist_dns_directive directive;
 
     text = why ? ist_strv_skip(text, WHY.n) : text;
-    return parse_directive(text, &directive) ? answer_parsed(turn, &directive, why) : answer_plain(turn, text, why);
+    return ist_dns_directive_parse(text, &directive) ? answer_parsed(turn, &directive, why)
+                                                     : answer_plain(turn, text, why);
+}
+
+ist_dns_outcome ist_dns_answer_derived(ist_dns_turn *turn)
+{
+    return answer_parsed(turn, &(ist_dns_directive){.host = ist_dns_query_name(turn->query)}, false);
 }

@@ -56,9 +56,12 @@ static bool put_selected(ist_dns_turn *turn, const ist_dns_subject *subject, con
     const char *answer =
         selection->pick_count == 0 && ist_dns_subject_narrowed(subject) ? "absent" : answer_of(subject);
 
-    return put(turn, ist_arena_printf(turn->answerer->arena, "revision=%llu host=%.*s port=%u context=%.*s answer=%s",
+    const char *zone = subject->query.zone == NULL ? "" : subject->query.zone_preferred ? " prefer=" : " pin=";
+    return put(turn, ist_arena_printf(turn->answerer->arena,
+                                      "revision=%llu host=%.*s port=%u context=%.*s%s%.*s answer=%s",
                                       (unsigned long long)ist_mesh_view_revision(turn->view), IST_STRV_ARG(host),
-                                      selection->port->number, IST_STRV_ARG(selection->context->name), answer));
+                                      selection->port->number, IST_STRV_ARG(selection->context->name), zone,
+                                      IST_STRV_ARG(subject->zone_text), answer));
 }
 
 // Which rule led to the destinations.

@@ -86,7 +86,10 @@ static bool make_query(input *in, uint8_t first, uint8_t *packet, size_t *ret_le
                                         "wild.example",
                                         "ns.svc.cluster.local",
                                         "cluster.local",
-                                        "1.0.96.10.in-addr.arpa"};
+                                        "1.0.96.10.in-addr.arpa",
+                                        "1.0.5.10.in-addr.arpa",
+                                        "rev--v1--default--p80.ns.svc.cluster.local",
+                                        "rev--no"};
     static const char *const FRONTS[] = {"",
                                          "v1._subset.",
                                          "no._subset.",
@@ -97,7 +100,10 @@ static bool make_query(input *in, uint8_t first, uint8_t *packet, size_t *ret_le
                                          "_grpc._tcp.",
                                          "r.pin._zone.",
                                          "10-5-0-1.",
-                                         "_why.v1._subset."};
+                                         "_why.v1._subset.",
+                                         "a.b.prefer._zone.v1._subset.",
+                                         "_http._tcp.r.pin._zone.",
+                                         "_zone."};
     static const uint16_t TYPES[] = {1, 28, 33, 12, 16, 6, 5, 65, 255, 2};
     static const uint16_t SIZES[] = {0, 512, 1232, 65535};
     char name[IST_DNS_NAME_MAX + 1];

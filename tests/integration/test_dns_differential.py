@@ -32,11 +32,16 @@ HOSTS = [wire.HOST, "details", "details.default", wire.HEADLESS, wire.BIG, "revi
          "six.example.com", "payments.example.com"]
 BELOW = ["v1._subset", "v9._subset", "_subset", "canary._ctx", "none._ctx", "_ctx", "_http._tcp", "_grpc._tcp", "_tcp",
          "_http._tcp.v1._subset", "_http._tcp.canary._ctx", "_why", "_why.v1._subset", "_why._http._tcp", "10-77-0-1",
-         "fd00-244-1--98"]
-REVERSE = [ipaddress.ip_address(text).reverse_pointer for text in (wire.VIP, "fd00:96::77", "9.9.9.9")]
+         "fd00-244-1--98", "zone-a.pin._zone", "zone-b.region-1.prefer._zone.v1._subset", "nowhere.pin._zone", "_zone",
+         "_http._tcp.zone-a.pin._zone", "_why.zone-a.pin._zone", "www", "a.b"]
+PARTS = ["v1", "v9", "canary", "p9080", "v1--canary--p9080", "p1"]
+DERIVED = [f"{name}--{part}{rest}" for rest in ("", ".default.svc.cluster.local") for part in PARTS
+           for name in ("reviews", "details", "mongodb")]
+ADDRESSES = (wire.VIP, "fd00:96::77", "9.9.9.9", "10.77.0.1", "10.244.1.30")
+REVERSE = [ipaddress.ip_address(text).reverse_pointer for text in ADDRESSES]
 OTHERS = ["dns-version.cluster.local", "svc.cluster.local", "default.svc.cluster.local", "nobody.default.svc.cluster.local",
           "many.example.net", "every.example.net", "unknown.example.net"]
-NAMES = HOSTS + [f"{below}.{host}" for below in BELOW for host in HOSTS] + REVERSE + OTHERS
+NAMES = HOSTS + [f"{below}.{host}" for below in BELOW for host in HOSTS] + DERIVED + REVERSE + OTHERS
 TYPES = ["A", "AAAA", "SRV", "PTR", "TXT", "CNAME", "SOA", "NS", "MX", "HINFO", "HTTPS", "SVCB", "NAPTR", "CAA", "DS", "ANY",
          "TYPE65280"]
 SIZES = [None, 0, 512, 600, 1232, 4096, 65535]
@@ -59,7 +64,7 @@ FOREIGN = {
 }
 FRESH = int(os.environ.get("DNS_DIFFERENTIAL_SEED", random.SystemRandom().randrange(1_000_000)))
 # questions of each kind, seed
-SHORT = (5000, 20250)
+SHORT = (8000, 20250)
 LONG = (100000, FRESH)
 LONG_MARKS = [pytest.mark.long, pytest.mark.timeout(1800)]  # minutes, more of them under ASan
 FORMS = [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=LONG_MARKS)]

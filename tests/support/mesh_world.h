@@ -78,16 +78,26 @@ static inline ist_mesh_addr world_addr(const char *text)
     return addr;
 }
 
-// Endpoints in text form "ADDRESS-PORT[!] ..." into static arrays; "!" is unhealthy; what is no address is a host name.
+// Endpoints in text form "ADDRESS-PORT[!][@ZONE] ..." into static arrays; "!" is unhealthy; what is no address is a host name.
+// All are in region r; those of one zone stand together.
 static inline ist_mesh_endpoints world_endpoints_of(const char *text)
 {
     static ist_mesh_endpoint items[WORLD_MAX];
     static ist_strv hostnames[WORLD_MAX];
-    static ist_mesh_locality locality;
-    ist_mesh_endpoints spec = {.items = items, .localities = &locality, .hostnames = hostnames, .locality_count = 1};
+    static ist_mesh_locality localities[WORLD_MAX];
+    ist_mesh_endpoints spec = {.items = items, .localities = localities, .hostnames = hostnames, .locality_count = 1};
+    localities[0] = (ist_mesh_locality){.region = IST_STRV("r"), .weight = 1};
     ist_strv rest = ist_strv_from(text);
     while (rest.n != 0 && spec.count < WORLD_MAX) {
-        ist_strv port = ist_strv_cut(&rest, ' ', NULL);
+        ist_strv zone = ist_strv_cut(&rest, ' ', NULL);
+        ist_strv port = ist_strv_cut(&zone, '@', NULL);
+        ist_mesh_locality *locality = &localities[spec.locality_count - 1];
+        if (spec.count != 0 && !ist_strv_equal(zone, locality->zone)) {
+            locality = &localities[spec.locality_count++];
+            *locality = (ist_mesh_locality){.region = IST_STRV("r"), .weight = 1, .first = spec.count};
+        }
+        locality->zone = zone;
+        locality->count++;
         bool bad = ist_strv_ends_with(port, IST_STRV("!"));
         port = ist_strv_first(port, port.n - (bad ? 1 : 0));
         size_t dash = ist_strv_rfind(port, '-');
@@ -96,6 +106,7 @@ static inline ist_mesh_endpoints world_endpoints_of(const char *text)
         MUST(ist_strv_to_u64(ist_strv_skip(port, dash + 1), UINT16_MAX, &number));
         ist_mesh_endpoint *item = &items[spec.count++];
         *item = (ist_mesh_endpoint){.weight = 1, .port = (uint16_t)number, .workload = IST_MESH_NO_INDEX,
+                                    .locality = (uint16_t)(spec.locality_count - 1),
                                     .alternate = IST_MESH_NO_INDEX};
         item->health = bad ? IST_MESH_UNHEALTHY : IST_MESH_HEALTHY;
         ist_mesh_addr addr;
@@ -107,7 +118,6 @@ static inline ist_mesh_endpoints world_endpoints_of(const char *text)
             hostnames[spec.hostname_count++] = host;
         }
     }
-    locality = (ist_mesh_locality){.region = IST_STRV("r"), .weight = 1, .count = spec.count};
     return spec;
 }
 

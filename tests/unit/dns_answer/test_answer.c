@@ -534,6 +534,138 @@ static void context_names_give_what_the_routes_give_it(void **state)
     assert_int_equal(ask("canary._ctx.example.com", IST_DNS_TYPE_A), IST_DNS_FORWARD);
 }
 
+static void put_zoned(void)
+{
+    world *w = &f.world;
+    put_contexts();
+    MUST(world_put_service(w, "outbound|80||zoned.ns.svc.cluster.local", "10.6.0.1-8080@Z1 10.6.0.2-8080@Z1 10.6.0.3-8080@z2"));
+    MUST(world_put_service(w, "outbound|80|v1|zoned.ns.svc.cluster.local", "10.6.0.1-8080@Z1 10.6.0.3-8080@z2"));
+    MUST(world_put_service(w, "outbound|80|canary|zoned.ns.svc.cluster.local", "10.6.0.2-8080@Z1"));
+    MUST(world_put_service(w, "outbound|90||zoned.ns.svc.cluster.local", "10.6.0.3-9090@z2"));
+    MUST(world_put_name(w, "zoned.ns.svc.cluster.local", "10.96.0.6", true, 0));
+    MUST(HTTP_VHOST(w, "zoned.ns.svc.cluster.local"));
+    MUST(world_put_service(w, "outbound|80||zoned--v9.ns.svc.cluster.local", "10.6.0.9-80"));
+    MUST(world_put_service(w, "outbound|80|v1|zoned--v9.ns.svc.cluster.local", "10.6.0.8-80"));
+    MUST(world_commit(w));
+}
+
+// The last bytes of the addresses of an A answer, sorted.
+static const char *last_bytes(const char *name)
+{
+    static char text[64];
+    unsigned bytes[8];
+    assert_int_equal(ask(name, IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    size_t count = f.reply.counts[IST_DNS_ANSWER];
+    text[0] = '\0';
+    assert_true(count <= IST_COUNT(bytes));
+    for (size_t i = 0; i < count; i++) {
+        size_t at = i;
+        unsigned byte = (unsigned)(f.reply.records[i].text[7] - '0');
+        for (; at > 0 && bytes[at - 1] > byte; at--) {
+            bytes[at] = bytes[at - 1];
+        }
+        bytes[at] = byte;
+    }
+    for (size_t i = 0; i < count; i++) {
+        (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%u", bytes[i]);
+    }
+    return text;
+}
+
+static void zone_names_give_the_endpoints_there(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *bytes;
+    } rows[] = {
+        {"z1.pin._zone.zoned.ns.svc.cluster.local", "12"},   {"Z2.PIN._Zone.zoned", "3"},
+        {"z2.r.pin._zone.zoned.ns", "3"},                    {"r.pin._zone.zoned.ns.svc.cluster.local", "123"},
+        {"z1.prefer._zone.zoned.ns.svc.cluster.local", "12"}, {"z9.prefer._zone.zoned.ns.svc.cluster.local", "123"},
+        {"z2.pin._zone.v1._subset.zoned.ns.svc.cluster.local", "3"},
+        {"z2.pin._zone.default._ctx.zoned.ns.svc.cluster.local", "3"},
+        {"z1.pin._zone.zoned--v1.ns.svc.cluster.local", "1"},
+        {"z1.pin._zone.zoned--v9.ns.svc.cluster.local", ""},
+    };
+    static const char *const parents[] = {"_zone.zoned", "pin._zone.zoned", "prefer._zone.v1._subset.zoned.ns.svc.cluster.local",
+                                          "_tcp.z1.pin._zone.zoned.ns.svc.cluster.local"};
+    static const char *const absent[] = {"z9.pin._zone.zoned.ns.svc.cluster.local",
+                                         "z1.x.pin._zone.zoned.ns.svc.cluster.local",
+                                         "a.z1.r.pin._zone.zoned.ns.svc.cluster.local",
+                                         "a.b.z1.r.pin._zone.zoned.ns.svc.cluster.local",
+                                         "z1.pin._zone.v7._subset.zoned.ns.svc.cluster.local",
+                                         "z1._zone.zoned.ns.svc.cluster.local", "x._zone.zoned.ns.svc.cluster.local",
+                                         "_http._tcp.z9.pin._zone.zoned.ns.svc.cluster.local",
+                                         "_smtp._tcp.z1.pin._zone.zoned.ns.svc.cluster.local",
+                                         "a.v1._subset.zoned.ns.svc.cluster.local", "_a.v1._subset.zoned.ns.svc.cluster.local",
+                                         "_a._subset.zoned.ns.svc.cluster.local",
+                                         "_x._tcp.a.v1._subset.zoned.ns.svc.cluster.local",
+                                         "z1.pin._zone.empty.ns.svc.cluster.local"};
+    (void)state;
+    put_zoned();
+    for (size_t i = 0; i < IST_COUNT(rows); i++) {
+        assert_string_equal(last_bytes(rows[i].name), rows[i].bytes);
+    }
+    for (size_t i = 0; i < IST_COUNT(parents); i++) {
+        assert_int_equal(ask(parents[i], IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+        assert_int_equal(f.reply.rcode, IST_DNS_NOERROR);
+        expect_records(0, 1, 0);
+    }
+    for (size_t i = 0; i < IST_COUNT(absent); i++) {
+        for (uint16_t type = IST_DNS_TYPE_A; type <= IST_DNS_TYPE_SRV; type = (uint16_t)(type + IST_DNS_TYPE_SRV - 1)) {
+            if (ask(absent[i], type) != IST_DNS_ANSWERED || f.reply.rcode != IST_DNS_NXDOMAIN) {
+                fail_msg("%s exists", absent[i]);
+            }
+        }
+    }
+    assert_int_equal(ask("_http._tcp.z2.pin._zone.zoned.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    expect_records(1, 0, 1);
+    assert_string_equal(f.reply.records[0].text, "0 1 8080 10-6-0-3.zoned.ns.svc.cluster.local");
+    assert_int_equal(ask("z1.pin._zone.zoned.ns.svc.cluster.local", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("z1.pin._zone.example.com", IST_DNS_TYPE_A), IST_DNS_FORWARD);
+}
+
+static void derived_names_lead_to_parts_of_a_service(void **state)
+{
+    static const struct {
+        const char *name;
+        const char *bytes;
+    } rows[] = {
+        {"zoned--v1.ns.svc.cluster.local", "13"},        {"Zoned--V1", "13"},
+        {"zoned--canary.ns", "2"},                       // the subset wins over the context
+        {"zoned--default.ns.svc.cluster.local", "123"},  {"way--canary.ns.svc.cluster.local", "1"},
+        {"way--none--canary.ns.svc.cluster.local", ""},  {"zoned--p80.ns.svc.cluster.local", "6"}, // the virtual IP
+        {"zoned--v1--p80.ns.svc.cluster.local", "13"},   {"zoned--v1--default--p80.ns.svc.cluster.local", "13"},
+        {"zoned--v9.ns.svc.cluster.local", "9"},         // a service of this very name
+        {"zoned--v9--v1.ns.svc.cluster.local", "8"},     // and what is derived from it
+    };
+    static const char *const foreign[] = {"zoned--v7.ns.svc.cluster.local", "zoned--p81.ns.svc.cluster.local",
+                                          "zoned--default--v1.ns.svc.cluster.local", "zoned--p80--v1.ns.svc.cluster.local",
+                                          "zoned--v1--v1.ns.svc.cluster.local", "zoned--.ns.svc.cluster.local",
+                                          "zoned---v1.ns.svc.cluster.local", "zoned--v1--.ns.svc.cluster.local",
+                                          "--v1.ns.svc.cluster.local", "xn--v1.ns.svc.cluster.local",
+                                          "zoned-v1.ns.svc.cluster.local", "zoned--p.ns.svc.cluster.local",
+                                          "zoned--p99999.ns.svc.cluster.local", "zoned--v1--default--p80--v1.ns",
+                                          "zoned--v1.x.ns.svc.cluster.local"};
+    (void)state;
+    put_zoned();
+    for (size_t i = 0; i < IST_COUNT(rows); i++) {
+        assert_string_equal(last_bytes(rows[i].name), rows[i].bytes);
+    }
+    for (size_t i = 0; i < IST_COUNT(foreign); i++) {
+        if (ask(foreign[i], IST_DNS_TYPE_A) != IST_DNS_FORWARD) {
+            fail_msg("%s is answered", foreign[i]);
+        }
+    }
+    assert_int_equal(ask("near--p80.example.com", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    assert_in_range(f.reply.counts[IST_DNS_ANSWER], 1, 3);
+    assert_int_equal(ask("near--p81.example.com", IST_DNS_TYPE_A), IST_DNS_FORWARD);
+    assert_int_equal(ask("zoned--v1.ns.svc.cluster.local", IST_DNS_TYPE_TXT), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NOERROR, "cluster.local");
+    assert_int_equal(ask("_http._tcp.zoned--canary.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    assert_string_equal(f.reply.records[0].text, "0 1 8080 10-6-0-2.zoned.ns.svc.cluster.local");
+}
+
 // Asks for the explanation and expects these texts, in order; the first one behind the revision.
 static void expect_why(const char *name, const char *const *texts, size_t count)
 {
@@ -583,6 +715,22 @@ static void why_explains_the_answer_of_a_name(void **state)
                "host=rev.ns.svc.cluster.local port=80 context=default answer=endpoints", "basis=subset subset=v1",
                "cluster=outbound|80|v1|rev.ns.svc.cluster.local share=1 endpoints=1/1",
                "total_slots=1 share_error=0 lost_share=0 dropped_unhealthy=0 dropped_gateways=0 empty_destinations=0 "
+               "unlisted=0");
+}
+
+static void why_says_the_zone(void **state)
+{
+    (void)state;
+    put_zoned();
+    EXPECT_WHY("_why.z2.pin._zone.zoned", "host=zoned.ns.svc.cluster.local port=80 context=default pin=z2 answer=endpoints",
+               "route=zoned.ns.svc.cluster.local:80 index=0",
+               "cluster=outbound|80||zoned.ns.svc.cluster.local share=1 endpoints=1/3",
+               "total_slots=1 share_error=0 lost_share=0 dropped_unhealthy=0 dropped_gateways=0 empty_destinations=0 "
+               "unlisted=0");
+    EXPECT_WHY("_why.z9.r.prefer._zone.zoned--v1",
+               "host=zoned.ns.svc.cluster.local port=80 context=default prefer=z9.r answer=endpoints",
+               "basis=subset subset=v1", "cluster=outbound|80|v1|zoned.ns.svc.cluster.local share=1 endpoints=2/2",
+               "total_slots=2 share_error=0 lost_share=0 dropped_unhealthy=0 dropped_gateways=0 empty_destinations=0 "
                "unlisted=0");
 }
 
@@ -839,7 +987,10 @@ int main(void)
         TEST(subset_with_capitals_is_found),
         TEST(types_agree_on_what_exists),
         TEST(context_names_give_what_the_routes_give_it),
+        TEST(zone_names_give_the_endpoints_there),
+        TEST(derived_names_lead_to_parts_of_a_service),
         TEST(why_explains_the_answer_of_a_name),
+        TEST(why_says_the_zone),
         TEST(why_exists_as_txt_only_and_for_our_names_only),
         TEST(why_of_many_destinations_is_cut_and_truncated_by_udp),
         TEST(reverse_of_a_vip_is_its_host),

@@ -95,6 +95,14 @@ static ist_status ask(world *w, const world_service *s, const ist_mesh_request *
     return ist_mesh_select(&w->view, &query, w->arena, &w->got);
 }
 
+static ist_status ask_zone(world *w, const world_service *s, ist_mesh_place zone, bool preferred)
+{
+    ist_mesh_query query = {.service = &s->object.body, .zone = &zone, .zone_preferred = preferred};
+    ist_arena_clear(w->arena);
+    w->got = (ist_mesh_selection){.pick_count = 99};
+    return ist_mesh_select(&w->view, &query, w->arena, &w->got);
+}
+
 static double share_of(const world *w, const ist_mesh_destination *destination)
 {
     double sum = 0;
@@ -406,6 +414,92 @@ static void subset_named_outright_ignores_routes(void **state)
 
 // --- Reports --------------------------------------------------------------------------------------------------------
 
+// Eight endpoints: two in each of r1/z1/a, r1/z1/b, r1/z2 and, of a lower priority, r2/z3.
+static void put_zones(world *w, ist_mesh_locality *localities, const char *letters, const char *v1, const char *v2)
+{
+    static const ist_mesh_locality places[] = {{.region = S("r1"), .zone = S("z1"), .subzone = S("a")},
+                                               {.region = S("r1"), .zone = S("z1"), .subzone = S("b")},
+                                               {.region = S("R1"), .zone = S("Z2")},
+                                               {.region = S("r2"), .zone = S("z3"), .priority = 1}};
+    const char *const all[] = {letters, v1, v2};
+    world_service *s = add_service(w, "a.x");
+    for (size_t d = 0; d < IST_COUNT(all); d++) {
+        (void)add_destination(s, d == 0 ? "" : d == 1 ? "v1" : "v2", all[d]);
+        for (uint32_t i = 0; i < IST_COUNT(places); i++) {
+            ist_mesh_locality *at = &localities[d * IST_COUNT(places) + i];
+            *at = places[i];
+            at->first = 2 * i;
+            at->count = 2;
+        }
+        s->endpoints[d].localities = &localities[d * IST_COUNT(places)];
+        s->endpoints[d].locality_count = IST_COUNT(places);
+    }
+}
+
+// The endpoints of the answer, one digit each.
+static const char *listed(const world *w)
+{
+    static char text[32];
+    uint32_t i = 0;
+    for (; i < w->got.pick_count && i + 1 < sizeof(text); i++) {
+        text[i] = (char)('0' + w->got.picks[i].index);
+    }
+    text[i] = '\0';
+    return text;
+}
+
+static void zone_leaves_only_its_endpoints(void **state)
+{
+    (void)state;
+    static const struct {
+        ist_mesh_place zone;
+        const char *pinned;
+        const char *preferred;
+    } rows[] = {
+        {{.zone = S("z1")}, "0123", "0123"},
+        {{.zone = S("z2")}, "45", "45"}, // whatever the case
+        {{.zone = S("Z3")}, "67", "67"}, // though its priority would have nothing
+        {{.zone = S("r1")}, "012345", "012345"},
+        {{.zone = S("z2"), .region = S("r1")}, "45", "45"},
+        {{.zone = S("z2"), .region = S("r2")}, "", "012345"},
+        {{.zone = S("z1"), .region = S("r1"), .subzone = S("b")}, "23", "23"},
+        {{.zone = S("z1"), .region = S("r1"), .subzone = S("c")}, "", "012345"},
+        {{.zone = S("nowhere")}, "", "012345"},
+    };
+    ist_mesh_locality localities[12];
+    world *w = open_world();
+    put_zones(w, localities, "HHHHHHHH", "HHHHHHHH", "HHHHHHHH");
+    for (size_t i = 0; i < IST_COUNT(rows); i++) {
+        assert_int_equal(ask_zone(w, &w->services[0], rows[i].zone, false), IST_OK);
+        check(w);
+        assert_string_equal(listed(w), rows[i].pinned);
+        assert_int_equal(ask_zone(w, &w->services[0], rows[i].zone, true), IST_OK);
+        check(w);
+        assert_string_equal(listed(w), rows[i].preferred);
+    }
+    close_world(w);
+}
+
+static void zone_comes_after_the_split_of_the_routes(void **state)
+{
+    (void)state;
+    ist_mesh_locality localities[12];
+    ist_mesh_place zone = {.zone = S("z2")};
+    world *w = open_world();
+    put_zones(w, localities, "HHHHHHHH", "HHHHHHHH", "HHHHXXHH"); // v2 has nobody who serves in z2
+    w->services[0].port.virtual_host = &split_host;
+    assert_int_equal(ask_zone(w, &w->services[0], zone, true), IST_OK);
+    check(w);
+    assert_true(near(share_of(w, &w->services[0].destinations[1]), 0.75));
+    assert_true(near(share_of(w, &w->services[0].destinations[2]), 0.25));
+    assert_string_equal(listed(w), "45012367"); // with what spills over to the next priority
+    assert_int_equal(ask_zone(w, &w->services[0], zone, false), IST_OK);
+    check(w);
+    assert_string_equal(listed(w), "45"); // an empty destination, as always
+    assert_int_equal(w->got.empty_destinations, 1);
+    close_world(w);
+}
+
 static void endpoints_that_cannot_serve_are_counted(void **state)
 {
     (void)state;
@@ -612,6 +706,8 @@ int main(void)
         cmocka_unit_test(route_of_table_has_its_basis),
         cmocka_unit_test(l4_route_splits_where_there_is_no_virtual_host),
         cmocka_unit_test(subset_named_outright_ignores_routes),
+        cmocka_unit_test(zone_leaves_only_its_endpoints),
+        cmocka_unit_test(zone_comes_after_the_split_of_the_routes),
         cmocka_unit_test(endpoints_that_cannot_serve_are_counted),
         cmocka_unit_test(endpoints_left_out_are_counted_and_their_share_is_taken_over),
         cmocka_unit_test(thousand_endpoints_need_memory_in_proportion),

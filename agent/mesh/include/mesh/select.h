@@ -20,6 +20,9 @@ typedef struct ist_mesh_query {
     bool has_subset; // a subset named outright: routes are not consulted
     ist_strv subset;
     const ist_mesh_context *context; // NULL = the service's own, which is "default" unless configured
+    const ist_mesh_place *zone; // only endpoints there, whatever the case of letters; empty parts say nothing, and a zone alone
+                                // may be the name of a region too. NULL = anywhere
+    bool zone_preferred;        // a destination without usable endpoints there gives all of its own
     const ist_mesh_request *request; // what is known of the request; NULL = nothing. It goes before the context
 } ist_mesh_query;
 
