@@ -40,7 +40,7 @@ DERIVED = [f"{name}--{part}{rest}" for rest in ("", ".default.svc.cluster.local"
 ADDRESSES = (wire.VIP, "fd00:96::77", "9.9.9.9", "10.77.0.1", "10.244.1.30")
 REVERSE = [ipaddress.ip_address(text).reverse_pointer for text in ADDRESSES]
 OTHERS = ["dns-version.cluster.local", "svc.cluster.local", "default.svc.cluster.local", "nobody.default.svc.cluster.local",
-          "many.example.net", "every.example.net", "unknown.example.net"]
+          "every.example.net", "unknown.example.net"] + 8 * ["many.example.net"]  # at several sizes of the client
 NAMES = HOSTS + [f"{below}.{host}" for below in BELOW for host in HOSTS] + DERIVED + REVERSE + OTHERS
 TYPES = ["A", "AAAA", "SRV", "PTR", "TXT", "CNAME", "SOA", "NS", "MX", "HINFO", "HTTPS", "SVCB", "NAPTR", "CAA", "DS", "ANY",
          "TYPE65280"]

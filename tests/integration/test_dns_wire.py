@@ -17,6 +17,7 @@ import dns.reversename
 import pytest
 
 import dnswire
+import harness
 from dnswire import (
     BIG, ENDPOINTS, HEADLESS, HOST, TTL_ENDPOINT, TTL_VIP, TYPE_A, VIP, ask, check_negative, connect, framed, opt,
     option, packet, raw, rcode_of, read_message, silent, wire_name,
@@ -437,6 +438,7 @@ def counters(agent):
 
 def test_each_query_is_counted_once(agent, upstream):
     upstream.records["count.example.net."] = ["192.0.2.79"]
+    harness.wait_for(lambda: counters(agent)["isthmus_dns_tcp_connections"] == 0, "the end of other tests' connections")
     before = counters(agent)
     for _ in range(3):
         raw(agent, packet())
@@ -445,6 +447,8 @@ def test_each_query_is_counted_once(agent, upstream):
     ask(agent, "count.example.net")
     raw(agent, BROKEN["two questions"])
     raw(agent, packet(wire_name(HOST) + struct.pack(">HH", 1, 3)))
+    closed = 'isthmus_dns_tcp_connections_closed_total{reason="client"}'
+    harness.wait_for(lambda: counters(agent).get(closed, 0) > before.get(closed, 0), "the end of the connection")
     after = counters(agent)
     grown = {name: value - before.get(name, 0) for name, value in after.items() if value != before.get(name, 0)}
     counts = {name[len("isthmus_dns_") :]: n for name, n in grown.items() if "_bucket" not in name and "_sum" not in name}
@@ -453,6 +457,8 @@ def test_each_query_is_counted_once(agent, upstream):
     assert counts == {
         "cache_entries": 1,
         "cache_misses_total": 1,
+        "tcp_connections_accepted_total": 1,
+        'tcp_connections_closed_total{reason="client"}': 1,
         'requests_total{proto="udp",family="1",type="A"}': 5,
         'requests_total{proto="udp",family="2",type="A"}': 1,
         'requests_total{proto="udp",family="1",type="other"}': 1,
