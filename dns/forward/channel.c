@@ -104,7 +104,7 @@ static void unlist(ist_dns_flight *flight)
     }
 }
 
-void ist_dns_flight_end(ist_dns_flight *flight, ist_dns_outcome outcome)
+void ist_dns_flight_end(ist_dns_flight *flight, ist_dns_flight_outcome outcome)
 {
     unlist(flight);
     flight->done(flight, outcome, NULL, 0);
@@ -114,7 +114,7 @@ void ist_dns_flight_reply(ist_dns_flight *flight, uint8_t *packet, size_t length
 {
     unlist(flight);
     ist_dns_upstream_restore(packet, length, flight->question, flight->question_length);
-    flight->done(flight, IST_DNS_OUTCOME_REPLY, packet, length);
+    flight->done(flight, IST_DNS_FLIGHT_REPLY, packet, length);
 }
 
 void ist_dns_channel_lose_case(ist_dns_channel *channel)
@@ -141,7 +141,7 @@ void ist_dns_flight_give_up_tcp(ist_dns_flight *flight)
             return;
         }
     }
-    ist_dns_flight_end(flight, IST_DNS_OUTCOME_FAILED);
+    ist_dns_flight_end(flight, IST_DNS_FLIGHT_FAILED);
 }
 
 // --- Deadlines ------------------------------------------------------------------------------------------------------
@@ -165,7 +165,7 @@ static void expire(ist_dns_flight *flight)
     if (flight->doubted) {
         ist_dns_channel_lose_case(channel); // TCP is silent: there is no other way to get through
     }
-    ist_dns_flight_end(flight, IST_DNS_OUTCOME_SILENT);
+    ist_dns_flight_end(flight, IST_DNS_FLIGHT_SILENT);
     if (by_tcp && channel->stream != NULL) {
         ist_dns_stream_lost(channel->stream); // it may be dead without a word
     }
@@ -208,25 +208,30 @@ void ist_dns_channel_measure(ist_dns_channel *channel, ist_metrics *metrics)
                                             .bound_count = IST_COUNT(bounds)};
     const struct {
         ist_metric **series;
+        ist_metric_kind kind;
         const char *name;
         const char *help;
-    } counters[] = {
-        {&channel->requests, "isthmus_dns_upstream_requests_total", "Queries sent to an upstream name server."},
-        {&channel->failures, "isthmus_dns_upstream_failures_total", "Queries to an upstream without a usable reply."},
-        {&channel->ignored, "isthmus_dns_upstream_ignored_total",
+    } numbers[] = {
+        {&channel->requests, IST_METRIC_COUNTER, "isthmus_dns_upstream_requests_total",
+         "Queries sent to an upstream name server."},
+        {&channel->failures, IST_METRIC_COUNTER, "isthmus_dns_upstream_failures_total",
+         "Queries to an upstream without a usable reply."},
+        {&channel->ignored, IST_METRIC_COUNTER, "isthmus_dns_upstream_ignored_total",
          "Packets from an upstream's address that answer nothing that was asked: late, wrong or forged."},
-        {&channel->case_changes, "isthmus_dns_upstream_case_mismatches_total",
+        {&channel->case_changes, IST_METRIC_COUNTER, "isthmus_dns_upstream_case_mismatches_total",
          "Replies with the question in other letters, asked again by TCP."},
-        {&channel->connections, "isthmus_dns_upstream_connections_total", "TCP connections opened to an upstream."},
+        {&channel->connections, IST_METRIC_COUNTER, "isthmus_dns_upstream_connections_total",
+         "TCP connections opened to an upstream."},
+        {&channel->loop_gauge, IST_METRIC_GAUGE, "isthmus_dns_upstream_loop", "1 while an upstream leads back to us."},
     };
     char to[IST_DNS_ADDRESS_TEXT_SIZE];
 
     (void)ist_dns_address_format(&channel->address, to);
-    for (size_t i = 0; i < IST_COUNT(counters); i++) {
+    for (size_t i = 0; i < IST_COUNT(numbers); i++) {
         ist_metric_def def = {
-            .kind = IST_METRIC_COUNTER, .name = counters[i].name, .help = counters[i].help, .label_1 = "to"};
+            .kind = numbers[i].kind, .name = numbers[i].name, .help = numbers[i].help, .label_1 = "to"};
         ist_metric_family *family = ist_metrics_family(metrics, &def);
-        *counters[i].series = family != NULL ? ist_metric_series(family, to, NULL, NULL) : NULL;
+        *numbers[i].series = family != NULL ? ist_metric_series(family, to, NULL, NULL) : NULL;
     }
     ist_metric_family *family = ist_metrics_family(metrics, &duration);
     channel->duration = family != NULL ? ist_histogram_series(family, to, NULL) : NULL;
@@ -235,7 +240,7 @@ void ist_dns_channel_measure(ist_dns_channel *channel, ist_metrics *metrics)
 void ist_dns_channel_done(ist_dns_channel *channel)
 {
     while (channel->first != NULL) {
-        ist_dns_flight_end(channel->first, IST_DNS_OUTCOME_ENDED); // closes the ports
+        ist_dns_flight_end(channel->first, IST_DNS_FLIGHT_ENDED); // closes the ports
     }
     if (channel->stream != NULL) {
         ist_dns_stream_close(channel->stream);
@@ -261,6 +266,6 @@ void ist_dns_channel_send(ist_dns_channel *channel, const ist_dns_ask *ask, bool
     enlist(channel, flight);
     arm_timer(channel);
     if (!ist_dns_port_send(channel, flight)) {
-        ist_dns_flight_end(flight, IST_DNS_OUTCOME_FAILED);
+        ist_dns_flight_end(flight, IST_DNS_FLIGHT_FAILED);
     }
 }

@@ -34,13 +34,14 @@ enum {
 
 struct ist_dns_channel;
 struct ist_dns_flight;
+struct ist_dns_loop_probe; // loop_probe_priv.h
 
-typedef enum ist_dns_outcome {
-    IST_DNS_OUTCOME_REPLY = 0, // to this question; what it is worth has not been looked at
-    IST_DNS_OUTCOME_SILENT,    // nothing until IST_DNS_DEADLINE_MS
-    IST_DNS_OUTCOME_FAILED,    // unreachable, refused, closed
-    IST_DNS_OUTCOME_ENDED,     // the channel is taken down
-} ist_dns_outcome;
+typedef enum ist_dns_flight_outcome {
+    IST_DNS_FLIGHT_REPLY = 0, // to this question; what it is worth has not been looked at
+    IST_DNS_FLIGHT_SILENT,    // nothing until IST_DNS_DEADLINE_MS
+    IST_DNS_FLIGHT_FAILED,    // unreachable, refused, closed
+    IST_DNS_FLIGHT_ENDED,     // the channel is taken down
+} ist_dns_flight_outcome;
 
 // Questions that wait for a reply on one socket.
 typedef struct ist_dns_flights {
@@ -52,7 +53,7 @@ typedef struct ist_dns_flights {
 typedef struct ist_dns_flight {
     // Called once, perhaps from inside ist_dns_channel_send unless it is a reply. May free the flight. `packet` is borrowed for
     // the call.
-    void (*done)(struct ist_dns_flight *flight, ist_dns_outcome outcome, const uint8_t *packet, size_t length);
+    void (*done)(struct ist_dns_flight *flight, ist_dns_flight_outcome outcome, const uint8_t *packet, size_t length);
     // The rest is private.
     struct ist_dns_channel *channel;
     struct ist_dns_flight *earlier; // of the channel, in the order of sending
@@ -97,6 +98,10 @@ typedef struct ist_dns_channel {
     ist_dns_flight *last;
     ist_dns_port ports[IST_DNS_PORTS_MAX];
     ist_dns_stream *stream; // NULL: no connection
+    struct ist_dns_loop_probe *probe; // under way
+    int64_t probe_at_ms;              // when it, or the last one, began; 0: never
+    bool probed;                      // it has answered one
+    bool looping;                     // what it is asked comes back to us: not asked
     bool timer_armed;
     bool no_edns;   // it answers FORMERR to OPT, and without it answers
     bool case_lost; // it does not keep the letters of the question
@@ -105,6 +110,7 @@ typedef struct ist_dns_channel {
     ist_metric *ignored;
     ist_metric *case_changes;
     ist_metric *connections;
+    ist_metric *loop_gauge;
     ist_histogram *duration;
 } ist_dns_channel;
 
@@ -127,7 +133,7 @@ ist_dns_flight *ist_dns_flights_find(const ist_dns_flights *flights, const uint8
 void ist_dns_flights_set_id(const ist_dns_flights *flights, ist_dns_flight *flight) IST_NONNULL;
 // Takes it out of everything and reports. A reply gets the letters of the question back, in place.
 void ist_dns_flight_reply(ist_dns_flight *flight, uint8_t *packet, size_t length) IST_NONNULL;
-void ist_dns_flight_end(ist_dns_flight *flight, ist_dns_outcome outcome) IST_NONNULL;
+void ist_dns_flight_end(ist_dns_flight *flight, ist_dns_flight_outcome outcome) IST_NONNULL;
 // TCP brings nothing: where it was to decide about the case, by UDP without playing with it; else it has failed.
 void ist_dns_flight_give_up_tcp(ist_dns_flight *flight) IST_NONNULL;
 // It does not keep the case: said once.

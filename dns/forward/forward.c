@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "loop_probe_priv.h"
 #include "routes_priv.h"
 
 #include <string.h>
@@ -13,6 +14,7 @@ enum { DEFAULT_MAX_ATTEMPTS = 4096, RESEND_MS = 1000, LONE_RESEND_MS = 250, SEND
 struct ist_dns_forwarder {
     ist_loop *loop;
     ist_dns_upstreams upstreams;
+    ist_dns_loop_probes probes;
     ist_dns_upstream_set *set;            // what new requests ask
     ist_dns_routes *routes;               // but for these; NULL = none
     ist_dns_address own[IST_DNS_OWN_MAX]; // never asked
@@ -64,6 +66,14 @@ static ist_status new_set(ist_dns_forwarder *forwarder, const ist_dns_address *u
     return ist_dns_upstream_set_new(&forwarder->upstreams, others, kept, ret_set, err);
 }
 
+// Upstreams that were not there before may lead back to us.
+static void look_at_new(ist_dns_forwarder *forwarder)
+{
+    if (forwarder->probes.on) {
+        ist_dns_loop_probes_start(&forwarder->probes);
+    }
+}
+
 ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const ist_dns_address *upstreams, size_t count,
                                            ist_err *err)
 {
@@ -73,11 +83,13 @@ ist_status ist_dns_forwarder_set_upstreams(ist_dns_forwarder *forwarder, const i
     if (status == IST_OK) {
         ist_dns_upstream_set_unref(&forwarder->upstreams, forwarder->set);
         forwarder->set = set;
+        look_at_new(forwarder);
     }
     return status;
 }
 
-static ist_status add_route(ist_dns_forwarder *forwarder, ist_dns_routes *routes, const ist_dns_route *route, ist_err *err)
+static ist_status add_route(ist_dns_forwarder *forwarder, ist_dns_routes *routes, const ist_dns_route *route,
+                            ist_err *err)
 {
     ist_dns_upstream_set *set = NULL;
     ist_status status = new_set(forwarder, route->upstreams, route->upstream_count, &set, err);
@@ -111,6 +123,7 @@ ist_status ist_dns_forwarder_set_routes(ist_dns_forwarder *forwarder, const ist_
     }
     ist_dns_routes_free(&forwarder->upstreams, forwarder->routes);
     forwarder->routes = fresh;
+    look_at_new(forwarder);
     return IST_OK;
 }
 
@@ -123,6 +136,7 @@ ist_status ist_dns_forwarder_new(const ist_dns_forwarder_args *args, ist_dns_for
     forwarder->loop = args->loop;
     forwarder->max_attempts = args->max_attempts != 0 ? args->max_attempts : DEFAULT_MAX_ATTEMPTS;
     ist_dns_upstreams_init(&forwarder->upstreams, args->loop, args->metrics);
+    ist_dns_loop_probes_init(&forwarder->probes, &forwarder->upstreams);
     ist_status status = ist_dns_forwarder_set_upstreams(forwarder, args->upstreams, args->upstream_count, err);
     if (status != IST_OK) {
         ist_dns_forwarder_free(forwarder);
@@ -139,6 +153,7 @@ void ist_dns_forwarder_free(ist_dns_forwarder *forwarder)
     }
     ist_dns_upstream_set_unref(&forwarder->upstreams, forwarder->set);
     ist_dns_routes_free(&forwarder->upstreams, forwarder->routes);
+    ist_dns_loop_probes_done(&forwarder->probes);
     ist_dns_upstreams_done(&forwarder->upstreams);
     ist_free(forwarder);
 }
@@ -174,6 +189,16 @@ size_t ist_dns_forwarder_refuse(ist_dns_forwarder *forwarder, const ist_dns_addr
 size_t ist_dns_forwarder_upstreams(const ist_dns_forwarder *forwarder)
 {
     return forwarder->set->count;
+}
+
+void ist_dns_forwarder_look_for_loops(ist_dns_forwarder *forwarder)
+{
+    ist_dns_loop_probes_start(&forwarder->probes);
+}
+
+bool ist_dns_forwarder_came_back(ist_dns_forwarder *forwarder, ist_strv name)
+{
+    return ist_dns_loop_probes_came_back(&forwarder->probes, name);
 }
 
 // --- One request ----------------------------------------------------------------------------------------------------
@@ -336,7 +361,8 @@ static void on_reply(attempt *done, const uint8_t *packet, size_t length)
     give_up_upstream(request, done->upstream, again);
 }
 
-static void on_attempt_done(ist_dns_flight *flight, ist_dns_outcome outcome, const uint8_t *packet, size_t length)
+static void on_attempt_done(ist_dns_flight *flight, ist_dns_flight_outcome outcome, const uint8_t *packet,
+                            size_t length)
 {
     attempt *done = (attempt *)flight;
 
@@ -345,15 +371,18 @@ static void on_attempt_done(ist_dns_flight *flight, ist_dns_outcome outcome, con
     }
     done->forwarder->attempts--;
     switch (outcome) {
-    case IST_DNS_OUTCOME_REPLY:
+    case IST_DNS_FLIGHT_REPLY:
         on_reply(done, packet, length);
         break;
-    case IST_DNS_OUTCOME_SILENT:
-    case IST_DNS_OUTCOME_FAILED:
+    case IST_DNS_FLIGHT_SILENT:
+    case IST_DNS_FLIGHT_FAILED:
         on_failure(done);
         break;
-    case IST_DNS_OUTCOME_ENDED:
+    case IST_DNS_FLIGHT_ENDED:
         break;
+    }
+    if (!done->channel->probed && outcome != IST_DNS_FLIGHT_ENDED) {
+        ist_dns_loop_probes_used(&done->forwarder->probes, done->channel);
     }
     ist_dns_upstream_unref(&done->forwarder->upstreams, done->channel);
     ist_free(done);
@@ -412,7 +441,8 @@ static int64_t patience_ms(const ist_dns_request *request)
     if (request->sent < set->count && (request->best == NULL || request->sent + 1 < set->count)) {
         wait_ms = ist_dns_pace_hedge_ms(&set->channels[next_upstream(request)]->pace);
         if (set->count == 1 && wait_ms < LONE_RESEND_MS) {
-            wait_ms = LONE_RESEND_MS; // a repeat is for a lost packet; a name that takes long takes no less when asked twice
+            wait_ms =
+                LONE_RESEND_MS; // a repeat is for a lost packet; a name that takes long takes no less when asked twice
         }
     }
     if (request->sent + 1 >= SENDS_MAX || wait_ms > left_ms) {
@@ -450,11 +480,14 @@ ist_status ist_dns_forwarder_ask(ist_dns_forwarder *forwarder, ist_dns_request *
 
     ist_dns_upstream_set *routed = ist_dns_routes_find(forwarder->routes, &request->ask);
     ist_dns_upstream_set *set = routed != NULL ? routed : forwarder->set;
-    if (set->count == 0) {
-        return IST_ENOTFOUND;
-    }
+    uint32_t loops = 0;
+
     for (size_t i = 0; i < set->count; i++) {
         paces[i] = &set->channels[i]->pace;
+        loops |= set->channels[i]->looping ? 1u << i : 0;
+    }
+    if (loops == (1u << set->count) - 1) { // or there is none at all
+        return IST_ENOTFOUND;
     }
     request->forwarder = forwarder;
     request->set = ist_dns_upstream_set_ref(set);
@@ -465,7 +498,7 @@ ist_status ist_dns_forwarder_ask(ist_dns_forwarder *forwarder, ist_dns_request *
     request->best_length = 0;
     request->best_lame = false;
     request->sent = 0;
-    request->bad = 0;
+    request->bad = loops;
     request->plain = 0;
     ist_dns_pace_order(paces, set->count, ist_loop_now_ms(forwarder->loop), request->order);
     // Armed before sending: a failure inside only brings the timer forward.

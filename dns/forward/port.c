@@ -21,7 +21,7 @@ void ist_dns_port_close(ist_dns_port *port)
 static void fail_all(ist_dns_port *port)
 {
     while (port->flights.first != NULL) { // who is told may send more, elsewhere
-        ist_dns_flight_end(port->flights.first, IST_DNS_OUTCOME_FAILED);
+        ist_dns_flight_end(port->flights.first, IST_DNS_FLIGHT_FAILED);
     }
 }
 

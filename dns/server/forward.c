@@ -51,13 +51,19 @@ static void observe(ist_dns_server *server, const ist_dns_query *query, ist_strv
 
 // --- Asking ---------------------------------------------------------------------------------------------------------
 
+static ist_dns_served say_error(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
+                                uint16_t rcode, ist_dns_answer_source source, ist_dns_output *output)
+{
+    output->rcode = rcode;
+    output->length = ist_dns_reply_error(query, rcode, output->buffer, output->limit);
+    ist_dns_serve_note_now(server, query, client, rcode, source);
+    return (ist_dns_served){.length = output->length, .source = source};
+}
+
 static ist_dns_served fail(ist_dns_server *server, const ist_dns_query *query, const ist_dns_client *client,
                            ist_dns_answer_source source, ist_dns_output *output)
 {
-    output->rcode = IST_DNS_SERVFAIL;
-    output->length = ist_dns_reply_error(query, IST_DNS_SERVFAIL, output->buffer, output->limit);
-    ist_dns_serve_note_now(server, query, client, IST_DNS_SERVFAIL, source);
-    return (ist_dns_served){.length = output->length, .source = source};
+    return say_error(server, query, client, IST_DNS_SERVFAIL, source, output);
 }
 
 // Hands `asked` to the relay; where it cannot ask upstream, the client gets SERVFAIL.
@@ -91,6 +97,10 @@ ist_dns_served ist_dns_forward_query(ist_dns_server *server, const ist_dns_query
 {
     ist_dns_cache_room room = {.buffer = output->buffer, .limit = output->limit};
 
+    if (query->type == IST_DNS_TYPE_HINFO &&
+        ist_dns_forwarder_came_back(server->args.forwarder, ist_dns_query_name(query))) {
+        return say_error(server, query, client, IST_DNS_REFUSED, SOURCE_REFUSED, output);
+    }
     output->length = ist_dns_relay_answer(server->args.relay, query, room);
     if (output->length == 0) {
         return ask_upstream(server, query, query, client, output);
@@ -125,7 +135,8 @@ ist_dns_served ist_dns_forward_chase(ist_dns_server *server, const ist_dns_query
     ist_dns_cache_room room = {.buffer = packet, .limit = sizeof(packet)};
     ist_dns_query chase;
 
-    if (!make_chase(query, output->chase, question, &chase)) { // no name for a question: the client sees the alias upstream
+    if (!make_chase(query, output->chase, question,
+                    &chase)) { // no name for a question: the client sees the alias upstream
         return ist_dns_forward_query(server, query, client, output);
     }
     size_t length = ist_dns_relay_answer(server->args.relay, &chase, room);
@@ -147,13 +158,13 @@ static size_t fit_reply(ist_dns_server *server, const ist_dns_pending *pending, 
         return ist_dns_message_fit(&pending->query, bytes, packet.n, output->buffer, output->limit);
     }
     ist_dns_serve_refresh_view(server);
-    bool answered = server->view != NULL &&
-                    ist_dns_answer_chased(server->answerer, server->view, &pending->query, packet, output);
+    bool answered =
+        server->view != NULL && ist_dns_answer_chased(server->answerer, server->view, &pending->query, packet, output);
     return answered ? output->length : 0;
 }
 
-size_t ist_dns_forward_reply(ist_dns_server *server, const ist_dns_pending *pending, ist_status status,
-                             ist_strv packet, ist_dns_output *output)
+size_t ist_dns_forward_reply(ist_dns_server *server, const ist_dns_pending *pending, ist_status status, ist_strv packet,
+                             ist_dns_output *output)
 {
     size_t length = 0;
     uint16_t rcode = IST_DNS_SERVFAIL;

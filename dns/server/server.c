@@ -145,6 +145,7 @@ ist_status ist_dns_server_go_on(ist_dns_server *server, ist_err *err)
             return status;
         }
     }
+    ist_dns_forwarder_look_for_loops(server->args.forwarder);
     return IST_OK;
 }
 

@@ -351,7 +351,8 @@ class Upstream:
                 continue
             query = dns.message.from_wire(packet)
             name, rdtype = query.question[0].name.to_text().lower(), query.question[0].rdtype
-            self.asked.append((name, dns.rdatatype.to_text(rdtype)))
+            if rdtype != dns.rdatatype.HINFO:  # the agent looks whether we lead back to it
+                self.asked.append((name, dns.rdatatype.to_text(rdtype)))
             if not self.silent:
                 self.socket.sendto(self._reply(query, name, rdtype).to_wire(), peer)
 

@@ -8,6 +8,7 @@ import socket
 import statistics
 import time
 
+import dns.exception
 import dns.flags
 import dns.message
 import dns.name
@@ -462,6 +463,61 @@ def test_own_address_is_refused(start_agent, bookinfo):
     agent = start_agent("--source", f"dir:{bookinfo}", "--dns-listen", address, upstream=address)
     assert ask(agent, "a.example").rcode() == dns.rcode.SERVFAIL
     assert addresses(ask(agent, dnswire.HOST)) == [dnswire.VIP]
+
+
+class Forwarder:
+    """What makes an upstream lead back: it passes on what it is asked to the agent, once there is one."""
+
+    def __init__(self):
+        self.port = None
+
+    def __call__(self, question):
+        harness.wait_for(lambda: self.port, "the agent's port")
+        try:
+            reply = dns.query.udp(question.query, "127.0.0.1", port=self.port, timeout=PATIENCE_S)
+        except dns.exception.Timeout:
+            return
+        question.send(reply)
+
+
+def looping(upstreams, start_agent, bookinfo, *others):
+    """(agent, the upstream that leads back to it), found out."""
+    forward = Forwarder()
+    loop = upstreams(forward)
+    loop.names["probe"] = forward
+    addresses_of = ",".join(server.address for server in (loop, *others))
+    agent = start_agent("--source", f"dir:{bookinfo}", upstream=addresses_of, wait="listening")
+    forward.port = agent.ports["dns"]
+    agent.wait_ready()
+    agent.wait_line(agent.stderr, rf"error.*upstream {re.escape(loop.address)} is a loop: .*--dns-upstream")
+    return agent, loop
+
+
+def test_upstream_that_leads_back_is_not_asked(upstreams, start_agent, bookinfo):
+    second = upstreams(good=OTHER)
+    agent, loop = looping(upstreams, start_agent, bookinfo, second)
+    for i in range(3):
+        assert addresses(ask(agent, f"n{i}.example")) == [OTHER]
+    assert loop.count() == 0 and len(loop.probes) == len(second.probes) == 1  # one question each, no more
+    assert metric(agent, "isthmus_dns_upstream_loop", loop) == 1
+    assert metric(agent, "isthmus_dns_upstream_loop", second) == 0
+    (ours,), (theirs,) = loop.probes, second.probes
+    assert ours.name.labels[-2] != theirs.name.labels[-2] and len(ours.name.labels) == 3
+
+
+def test_all_upstreams_lead_back_the_agent_goes_on(upstreams, start_agent, bookinfo):
+    agent, loop = looping(upstreams, start_agent, bookinfo)
+    assert ask(agent, "a.example").rcode() == dns.rcode.SERVFAIL
+    assert addresses(ask(agent, dnswire.HOST)) == [dnswire.VIP]
+    assert loop.count() == 0
+
+
+@pytest.mark.long
+def test_cured_loop_is_asked_again(upstreams, start_agent, bookinfo):
+    agent, loop = looping(upstreams, start_agent, bookinfo)
+    loop.behave, loop.names["probe"] = scripted.answer, scripted.error(dns.rcode.NXDOMAIN)
+    agent.wait_line(agent.stderr, r"is no loop any more", 60)
+    assert addresses(ask(agent, "a.example")) == [GOOD]
 
 
 def test_times_of_the_upstream_are_a_histogram(upstreams, forwarding):

@@ -25,13 +25,16 @@ typedef struct test_upstream {
     const char *known; // suffix of the names that exist; NULL = all
     bool silent;
     bool failing;
-    bool no_edns; // FORMERR to OPT
-    bool formerr; // FORMERR to everything
-    bool lame;    // refers to others: no answer, neither AA nor RA
-    bool lowers;  // the question comes back in lower case
-    bool forges;  // sends the reply under another id first
-    bool garbles; // sends records that cannot be read
-    unsigned queries;
+    bool no_edns;                                                    // FORMERR to OPT
+    bool formerr;                                                    // FORMERR to everything
+    bool lame;                                                       // refers to others: no answer, neither AA nor RA
+    bool lowers;                                                     // the question comes back in lower case
+    bool forges;                                                     // sends the reply under another id first
+    bool garbles;                                                    // sends records that cannot be read
+    void (*on_probe)(struct test_upstream *upstream, ist_strv name); // a question for HINFO: NULL = answered as others
+    void *ctx;                                                       // of on_probe
+    unsigned probes;
+    unsigned queries;   // without them
     uint16_t last_port; // it was asked from
     bool last_edns;
     bool last_upper; // the question had an upper case letter
@@ -91,7 +94,14 @@ static inline void test_upstream_ready(void *ctx, uint32_t events)
         return;
     }
     assert_int_equal(ist_dns_query_parse(packet, (size_t)length, &query), IST_DNS_QUERY_OK);
-    upstream->queries++;
+    if (query.type == IST_DNS_TYPE_HINFO) {
+        upstream->probes++;
+        if (upstream->on_probe != NULL) {
+            upstream->on_probe(upstream, ist_dns_query_name(&query));
+        }
+    } else {
+        upstream->queries++;
+    }
     upstream->last_port = ntohs(((struct sockaddr_in *)&peer)->sin_port);
     upstream->last_edns = query.has_edns;
     upstream->last_upper = false;

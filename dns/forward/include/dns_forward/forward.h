@@ -82,9 +82,15 @@ ist_status ist_dns_forwarder_set_routes(ist_dns_forwarder *forwarder, const ist_
 // IST_DNS_OWN_MAX), and all that are set later. Before the first request. Returns how many were dropped.
 size_t ist_dns_forwarder_refuse(ist_dns_forwarder *forwarder, const ist_dns_address *own, size_t own_count) IST_NONNULL_ARGS(1);
 bool ist_dns_forwarder_is_own(const ist_dns_forwarder *forwarder, const ist_dns_address *upstream) IST_NONNULL;
+// Asks each upstream once, those that are set later too, for a name that nobody else asks for (loop_probe_priv.h): call it
+// when we answer at our own addresses. One that leads back to us is not asked until that is over.
+void ist_dns_forwarder_look_for_loops(ist_dns_forwarder *forwarder) IST_NONNULL;
+// Somebody has asked us for HINFO of this name (lower case). True: that was our own question; refuse it.
+bool ist_dns_forwarder_came_back(ist_dns_forwarder *forwarder, ist_strv name) IST_NONNULL;
 // Those that names without a route are asked of.
 size_t ist_dns_forwarder_upstreams(const ist_dns_forwarder *forwarder) IST_NONNULL;
 
-// Set ask, done and ctx first. IST_OK: `done` will be called once. IST_ENOTFOUND: no upstream. IST_ELIMIT, IST_ENOMEM.
+// Set ask, done and ctx first. IST_OK: `done` will be called once. IST_ENOTFOUND: no upstream, or
+// loops only. IST_ELIMIT, IST_ENOMEM.
 ist_status ist_dns_forwarder_ask(ist_dns_forwarder *forwarder, ist_dns_request *request) IST_NONNULL IST_MUSTCHECK;
 void ist_dns_forwarder_cancel(ist_dns_request *request) IST_NONNULL; // `done` is not called; fine where not under way
