@@ -20,7 +20,8 @@ import dnswire
 import harness
 
 GOOD, FORGED, TTL = "192.0.2.1", "198.51.100.66", 60
-MANY = 100  # records of a truncated name: they fit no UDP reply
+MANY = 100  # records of a truncated name: they fit no UDP reply of ours
+HUGE = 400  # more than anybody reads from UDP
 
 
 class Question:
@@ -140,6 +141,11 @@ def truncated(question):
         question.send(question.reply(addresses=[f"192.0.2.{i + 1}" for i in range(MANY)]))
 
 
+def oversized(question):
+    """Ignores what it was offered, by UDP."""
+    question.send(question.reply(addresses=[f"192.0.{i // 256}.{i % 256}" for i in range(HUGE)]))
+
+
 def lowering(question):
     """Does not keep the letters of the question."""
     reply = question.reply(addresses=[question.server.good])
@@ -162,6 +168,7 @@ class Server:
         self.behave, self.names, self.good = behave, {}, good
         self.asked, self.probes, self.waiting, self.connections = [], [], [], []
         self.close_after = None  # replies after which a connection is closed
+        self.piece = 65537  # bytes that are sent at a time by TCP
         self.udp, self.tcp = harness.bind_udp_and_tcp()
         self.port = self.udp.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -214,10 +221,17 @@ class Server:
 
     def _serve_tcp(self, client, peer):
         client.settimeout(harness.DEADLINE_S)
+        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         replies = 0
+
+        def send(reply):
+            data = dnswire.framed(reply)
+            for at in range(0, len(data), self.piece):
+                client.sendall(data[at : at + self.piece])
+
         try:
             while self.close_after is None or replies < self.close_after:
-                self._take(dnswire.read_message(client), lambda reply: client.sendall(dnswire.framed(reply)), "tcp", peer)
+                self._take(dnswire.read_message(client), send, "tcp", peer)
                 replies += 1
         except (OSError, AssertionError):
             pass  # the other side has gone

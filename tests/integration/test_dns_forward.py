@@ -359,6 +359,22 @@ def test_questions_on_a_closed_connection_are_asked_again(upstreams, forwarding)
     assert len(server.connections) >= 8
 
 
+def test_reply_in_single_bytes(upstreams, forwarding):
+    server = upstreams(scripted.truncated)
+    server.piece = 1
+    agent = forwarding(server)
+    for i in range(3):
+        assert len(addresses(ask(agent, f"n{i}.example", tcp=True))) == MANY
+    assert len(server.connections) == 1
+
+
+def test_too_large_a_packet_counts_as_truncated(upstreams, forwarding):
+    server = upstreams(scripted.oversized)
+    agent = forwarding(server)
+    assert len(addresses(ask(agent, "a.example", tcp=True))) == scripted.HUGE
+    assert server.count(transport="tcp") == 1
+
+
 def test_no_tcp_after_truncation_next_upstream(upstreams, forwarding):
     first, second = upstreams(scripted.truncated, tcp=False), upstreams(good=OTHER)
     agent = forwarding(first, second)
@@ -538,8 +554,9 @@ server:
   use-syslog: no
   do-daemonize: no
   num-threads: 1
-  interface: 127.0.0.1@{port}
+  interface: {host}@{port}
   access-control: 127.0.0.0/8 allow
+  access-control: ::1 allow
   use-caps-for-id: yes
   local-zone: "real.example." static
   local-data: "real.example. 300 IN SOA ns.real.example. root.real.example. 1 3600 600 86400 30"
@@ -552,22 +569,23 @@ server:
 """
 
 
-@pytest.fixture
-def unbound(tmp_path):
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def unbound(request, tmp_path):
     """A real name server that knows one zone and asks nobody."""
+    host = request.param
     udp, tcp = harness.bind_udp_and_tcp()
     port = udp.getsockname()[1]
     large = "".join(f'  local-data: "large.real.example. 300 IN A 192.0.2.{i + 1}"\n' for i in range(MANY))
     config = tmp_path / "unbound.conf"
-    config.write_text(UNBOUND.format(folder=tmp_path, port=port) + large + 'remote-control:\n  control-enable: no\n')
+    config.write_text(UNBOUND.format(folder=tmp_path, host=host, port=port) + large + 'remote-control:\n  control-enable: no\n')
     udp.close()
     tcp.close()
     server = harness.Process(["/usr/sbin/unbound", "-d", "-c", str(config)])
-    server.address = f"127.0.0.1:{port}"
+    server.address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     def answers():
         query = dns.message.make_query("www.real.example", "A")
-        return dns.query.udp(query, "127.0.0.1", port=port, timeout=1).answer
+        return dns.query.udp(query, host, port=port, timeout=1).answer
 
     harness.wait_for(lambda: _quietly(answers), f"unbound:\n{server.log()}")
     yield server
