@@ -59,6 +59,8 @@ static const ist_option ROWS[] = {
                             "where DNS is served over UDP and TCP"},
     [IST_OPT_DNS_UPSTREAM] = {"dns-upstream", NULL, IST_OPTION_UPSTREAMS, NULL, NULL, "ADDR[:PORT][,...]", DNS,
                               "where all other names are asked; default: the servers of --dns-resolv-conf without ourselves"},
+    [IST_OPT_DNS_ROUTE] = {"dns-route", NULL, IST_OPTION_ROUTES, NULL, NULL, "DOMAIN=ADDR[:PORT][,...][;...]", DNS,
+                           "where names below a domain are asked instead; the longest domain wins, . is all; repeatable"},
     [IST_OPT_DNS_RESOLV_CONF] = {"dns-resolv-conf", NULL, IST_OPTION_FILE, "/etc/resolv.conf", NULL, "FILE", DNS,
                                  "the pod's resolv.conf, for upstreams and search list; its changes are followed"},
     [IST_OPT_DNS_ANSWER] = {"dns-answer", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip", "auto | endpoint | vip",
@@ -232,6 +234,18 @@ static ist_status check_takeover(const ist_options *options, ist_err *err)
     return IST_OK;
 }
 
+static ist_status check_routes(const ist_options *options, ist_err *err)
+{
+    ist_strv route;
+    for (size_t i = 0; ist_options_part(options, IST_OPT_DNS_ROUTE, i, &route); i++) {
+        ist_strv domain = ist_strv_trim(ist_strv_cut(&route, '=', NULL));
+        if (ist_strv_equal(domain, IST_STRV(".")) && ist_options_is_set(options, IST_OPT_DNS_UPSTREAM)) {
+            return ist_err_set(err, IST_EINVAL, "--dns-route .=... and --dns-upstream say the same: leave one out");
+        }
+    }
+    return IST_OK;
+}
+
 static ist_status check_together(const ist_options *options, ist_err *err)
 {
     ist_status status = check_source(options, err);
@@ -240,6 +254,9 @@ static ist_status check_together(const ist_options *options, ist_err *err)
     }
     if (status == IST_OK) {
         status = check_takeover(options, err);
+    }
+    if (status == IST_OK) {
+        status = check_routes(options, err);
     }
     if (status == IST_OK) {
         status = check_log_level(options, err);

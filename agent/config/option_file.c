@@ -12,22 +12,41 @@
 
 #define FILE_MAX_BYTES ((size_t)8 << 20)
 
-// A value as text: the items of a list joined by commas.
+// A value as text: the items of a list joined by commas, routes by semicolons.
 typedef struct value_reading {
+    ist_yaml_reader *reader;
     ist_buf text;
-    size_t line; // of the first part
+    size_t line;    // of the first part
+    char separator; // of the items that come now
+    bool begun;     // there is one in front
 } value_reading;
 
 static ist_status join_text(void *ctx, ist_strv text, size_t line)
 {
     value_reading *value = ctx;
-    if (value->text.length == 0) {
-        value->line = line;
-    } else {
-        ist_buf_append_char(&value->text, ',');
+    value->line = value->text.length == 0 ? line : value->line;
+    if (value->begun) {
+        ist_buf_append_char(&value->text, value->separator);
     }
+    value->begun = true;
     ist_buf_append_strv(&value->text, text);
     return ist_buf_status(&value->text);
+}
+
+// "DOMAIN: [ADDR, ADDR]" as "DOMAIN=ADDR,ADDR".
+static ist_status join_route(void *ctx, ist_strv domain, size_t line)
+{
+    value_reading *value = ctx;
+    ist_status status = join_text(value, domain, line);
+    if (status == IST_OK) {
+        ist_buf_append_char(&value->text, '=');
+        value->separator = ',';
+        value->begun = false;
+        status = ist_yaml_read_texts(value->reader, join_text, value);
+    }
+    value->separator = ';';
+    value->begun = true;
+    return status;
 }
 
 // The names of options, then the nested keys.
@@ -42,8 +61,9 @@ static const char *next_key(void *ctx, size_t n)
 
 static ist_status read_option(ist_yaml_reader *reader, size_t index, size_t line)
 {
-    value_reading value = {.text = IST_BUF_INIT, .line = line};
-    ist_status status = ist_yaml_read_texts(reader, join_text, &value);
+    bool routes = reader->options->table->rows[index].type == IST_OPTION_ROUTES;
+    value_reading value = {.reader = reader, .text = IST_BUF_INIT, .line = line, .separator = routes ? ';' : ','};
+    ist_status status = ist_yaml_read_value(reader, join_text, routes ? join_route : NULL, &value);
     if (status == IST_OK) {
         status = ist_options_set(reader->options, index, ist_buf_view(&value.text), IST_ORIGIN_FILE, reader->err);
         if (status != IST_OK) {

@@ -4,6 +4,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+enum { LABEL_MAX = 63, DOMAIN_MAX = 253 };
+
 static ist_status wrong(const ist_option *row, ist_strv text, const char *expected, ist_err *err)
 {
     return ist_err_set(err, IST_EINVAL, "--%s: must be %s, is \"%.*s\"", row->name, expected, IST_STRV_ARG(text));
@@ -140,6 +142,54 @@ static ist_status check_pair(const ist_option *row, ist_strv text, ist_err *err)
     return fine ? IST_OK : wrong(row, text, "K=V on one line", err);
 }
 
+static bool is_label_byte(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
+}
+
+// Labels of 1 to 63 letters, digits, "-" and "_", with a final dot or without; "." alone is all domains.
+static bool is_domain(ist_strv text)
+{
+    size_t label = 0;
+    if (ist_strv_equal(text, IST_STRV("."))) {
+        return true;
+    }
+    if (ist_strv_ends_with(text, IST_STRV("."))) {
+        text.n--;
+    }
+    for (size_t i = 0; i < text.n; i++) {
+        label = text.p[i] == '.' ? 0 : label + 1;
+        bool starts = i == 0 || text.p[i - 1] == '.';
+        if ((label == 0 && starts) || label > LABEL_MAX || (label > 0 && !is_label_byte(text.p[i]))) {
+            return false;
+        }
+    }
+    return label > 0 && text.n <= DOMAIN_MAX;
+}
+
+static ist_status check_routes(const ist_option *row, ist_strv text, ist_err *err)
+{
+    for (bool more = true; more;) {
+        ist_strv list = ist_strv_trim(ist_strv_cut(&text, ';', &more));
+        ist_strv route = list;
+        bool has_list;
+        ist_strv domain = ist_strv_trim(ist_strv_cut(&list, '=', &has_list));
+        if (!has_list) {
+            return wrong(row, route, "DOMAIN=ADDR[:PORT][,...]", err);
+        }
+        if (!is_domain(domain)) {
+            return ist_err_set(err, IST_EINVAL, "--%s: \"%.*s\" is no domain; write it as corp.example, or . for all",
+                               row->name, IST_STRV_ARG(domain));
+        }
+        ist_status status = check_host_list(row, list, true, 53, err);
+        if (status != IST_OK) {
+            ist_err_prefix(err, "route %.*s", IST_STRV_ARG(domain));
+            return status;
+        }
+    }
+    return IST_OK;
+}
+
 ist_status ist_option_check(const ist_option *row, ist_strv text, uint64_t *ret_number, ist_err *err)
 {
     if (text.n != 0 && memchr(text.p, '\0', text.n) != NULL) {
@@ -173,6 +223,8 @@ ist_status ist_option_check(const ist_option *row, ist_strv text, uint64_t *ret_
         return check_labels(row, text, err);
     case IST_OPTION_PAIRS:
         return check_pair(row, text, err);
+    case IST_OPTION_ROUTES:
+        return check_routes(row, text, err);
     case _IST_OPTION_TYPE_MAX:
         break;
     }

@@ -53,15 +53,40 @@ void ist_options_free(ist_options *options)
     ist_free(options);
 }
 
-// A terminated copy of `value`, behind `before` and a line end where that is not NULL. NULL on ENOMEM.
-static char *join_lines(const char *before, ist_strv value)
+// What divides the parts of a value.
+static char separator_of(const ist_option *row)
+{
+    switch (row->type) {
+    case IST_OPTION_PAIRS:
+        return '\n';
+    case IST_OPTION_ROUTES:
+        return ';';
+    case IST_OPTION_TEXT:
+    case IST_OPTION_FLAG:
+    case IST_OPTION_CHOICE:
+    case IST_OPTION_DURATION:
+    case IST_OPTION_SIZE:
+    case IST_OPTION_COUNT:
+    case IST_OPTION_LISTEN:
+    case IST_OPTION_SERVERS:
+    case IST_OPTION_UPSTREAMS:
+    case IST_OPTION_LABELS:
+    case IST_OPTION_FILE:
+    case _IST_OPTION_TYPE_MAX:
+        break;
+    }
+    return ',';
+}
+
+// A terminated copy of `value`, behind `before` and the separator where that is not NULL. NULL on ENOMEM.
+static char *join_parts(const char *before, char separator, ist_strv value)
 {
     if (before == NULL) {
         return ist_strndup(value.n != 0 ? value.p : "", value.n);
     }
     ist_buf joined = IST_BUF_INIT;
     ist_buf_append_str(&joined, before);
-    ist_buf_append_char(&joined, '\n');
+    ist_buf_append_char(&joined, separator);
     ist_buf_append_strv(&joined, value);
     char *text = ist_buf_steal(&joined, NULL);
     ist_buf_done(&joined);
@@ -79,8 +104,9 @@ ist_status ist_options_set(ist_options *options, size_t index, ist_strv value, i
     if (slot->text != NULL && slot->origin > origin) {
         return IST_OK;
     }
-    bool adds = slot->text != NULL && slot->origin == origin && options->table->rows[index].type == IST_OPTION_PAIRS;
-    char *copy = join_lines(adds ? slot->text : NULL, value);
+    char separator = separator_of(&options->table->rows[index]);
+    bool adds = slot->text != NULL && slot->origin == origin && separator != ',';
+    char *copy = join_parts(adds ? slot->text : NULL, separator, value);
     if (copy == NULL) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
@@ -368,7 +394,7 @@ bool ist_options_off(const ist_options *options, size_t index)
 bool ist_options_part(const ist_options *options, size_t index, size_t part, ist_strv *ret_part)
 {
     ist_strv rest = ist_options_text(options, index);
-    char separator = options->table->rows[index].type == IST_OPTION_PAIRS ? '\n' : ',';
+    char separator = separator_of(&options->table->rows[index]);
     bool more = rest.n != 0;
     for (size_t i = 0; more; i++) {
         ist_strv word = ist_strv_trim(ist_strv_cut(&rest, separator, &more));

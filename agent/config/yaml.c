@@ -89,7 +89,7 @@ static ist_status read_list(ist_yaml_reader *reader, ist_yaml_text_fn text_fn, v
     return IST_OK;
 }
 
-ist_status ist_yaml_read_texts(ist_yaml_reader *reader, ist_yaml_text_fn text_fn, void *ctx)
+ist_status ist_yaml_read_value(ist_yaml_reader *reader, ist_yaml_text_fn text_fn, ist_yaml_key_fn key_fn, void *ctx)
 {
     yaml_event_t event;
     ist_status status = ist_yaml_next(reader, &event);
@@ -97,11 +97,21 @@ ist_status ist_yaml_read_texts(ist_yaml_reader *reader, ist_yaml_text_fn text_fn
         return status;
     }
     bool list = event.type == YAML_SEQUENCE_START_EVENT;
+    bool mapping = event.type == YAML_MAPPING_START_EVENT && key_fn != NULL;
     if (event.type == YAML_SCALAR_EVENT) {
         status = text_fn(ctx, ist_yaml_scalar(&event), event.start_mark.line);
-    } else if (!list) {
-        status = ist_yaml_fail(reader, event.start_mark.line, "the value must be a scalar or a list of scalars");
+    } else if (!list && !mapping) {
+        status = ist_yaml_fail(reader, event.start_mark.line, "the value must be a scalar or a list of scalars%s",
+                               key_fn != NULL ? ", or a mapping" : "");
     }
     yaml_event_delete(&event);
+    if (mapping) {
+        return ist_yaml_each_key(reader, key_fn, ctx);
+    }
     return list ? read_list(reader, text_fn, ctx) : status;
+}
+
+ist_status ist_yaml_read_texts(ist_yaml_reader *reader, ist_yaml_text_fn text_fn, void *ctx)
+{
+    return ist_yaml_read_value(reader, text_fn, NULL, ctx);
 }

@@ -34,3 +34,6 @@ ist_status ist_yaml_read_mapping(ist_yaml_reader *reader, const char *what, ist_
 typedef ist_status (*ist_yaml_text_fn)(void *ctx, ist_strv text, size_t line);
 // A value that must be a scalar or a list of scalars.
 ist_status ist_yaml_read_texts(ist_yaml_reader *reader, ist_yaml_text_fn text_fn, void *ctx) IST_MUSTCHECK;
+// The same, but `key_fn` gets the keys of a mapping.
+ist_status ist_yaml_read_value(ist_yaml_reader *reader, ist_yaml_text_fn text_fn, ist_yaml_key_fn key_fn,
+                               void *ctx) IST_MUSTCHECK;

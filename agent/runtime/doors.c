@@ -84,8 +84,11 @@ static ist_status new_forwarder(doors *self, ist_err *err)
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     resolve_bridge_attach(self->args.bridge, self->resolver);
-    dns_upstreams_follow(&self->upstreams, self->args.dns->loop, self->forwarder, self->resolver);
-    return IST_OK;
+    dns_upstreams_users users = {.loop = self->args.dns->loop,
+                                 .forwarder = self->forwarder,
+                                 .relay = self->relay,
+                                 .resolver = self->resolver};
+    return dns_upstreams_follow(&self->upstreams, &users, err);
 }
 
 static void log_source(const char *what, const ist_dns_source *source)
@@ -475,23 +478,13 @@ void doors_write_upstreams(doors *self, ist_buf *out)
     dns_upstreams_write(&self->upstreams, out);
 }
 
-static void write_addresses(ist_json *json, const char *key, const ist_dns_address *addresses, size_t count)
-{
-    char text[IST_DNS_ADDRESS_TEXT_SIZE];
-    ist_json_begin_array(json, key);
-    for (size_t i = 0; i < count; i++) {
-        ist_json_string(json, NULL, ist_dns_address_format(&addresses[i], text));
-    }
-    ist_json_end_array(json);
-}
-
 void doors_write_status(doors *self, ist_json *json)
 {
     size_t count = 0;
     const ist_dns_address *addresses = self->dns != NULL ? ist_dns_server_addresses(self->dns, &count) : NULL;
     ist_json_begin_object(json, "listeners");
     if (addresses != NULL) {
-        write_addresses(json, "dns", addresses, count);
+        dns_addresses_write(json, "dns", addresses, count);
     }
     for (size_t i = 0; i < HTTP_DOORS; i++) {
         ist_buf text = IST_BUF_INIT;

@@ -191,6 +191,69 @@ def test_question_under_way_is_answered_by_the_old_upstream(start_agent, bookinf
     assert not two[1].asked
 
 
+def routed(agent, two, name):
+    """Which of the two is asked for the name: its number."""
+    for i, each in enumerate(two):
+        each.records[name + "."] = [f"192.0.2.{i}"]
+    return int(agent.addresses(name)[0].rpartition(".")[2])
+
+
+def test_route_sends_a_domain_to_upstreams_of_its_own(start_agent, bookinfo, tmp_path, two):
+    config = tmp_path / "c.yaml"
+    config.write_text(f"dns-route:\n  corp.example: {two[1].address}\n  open.corp.example: [{two[0].address}]\n")
+    agent = start_agent("--source", f"dir:{bookinfo}", "--config", str(config), upstream=two[0].address)
+    agent.wait_line(agent.stderr, f"upstreams: {two[0].address}; for corp.example {two[1].address}; open.corp.example "
+                                  f"{two[0].address}$")
+    assert agent.status()["upstream_routes"] == {"corp.example": [two[1].address], "open.corp.example": [two[0].address]}
+    assert [routed(agent, two, name) for name in
+            ("a.example", "a.corp.example", "a.CORP.Example", "corp.example", "acorp.example", "b.open.corp.example")] \
+        == [0, 1, 1, 1, 0, 0]
+    assert agent.addresses("reviews.default.svc.cluster.local")  # names of the mesh are not routed
+    config.write_text(f"dns-route: {{corp.example: {two[0].address}}}\n")
+    agent.child.send_signal(signal.SIGHUP)
+    agent.wait_line(agent.stderr, r"--dns-route has changed: corp.example .* -> .*; the cache begins anew")
+    assert agent.addresses("corp.example") == ["192.0.2.0"]  # not what the cache had
+    assert agent.status()["upstream_routes"] == {"corp.example": [two[0].address]}
+    config.write_text("{}\n")
+    agent.child.send_signal(signal.SIGHUP)
+    agent.wait_line(agent.stderr, r"--dns-route has changed: corp.example .* -> none; the cache begins anew")
+
+
+def test_route_fails_over_among_its_own_upstreams_only(start_agent, bookinfo, two):
+    agent = start_agent("--source", f"dir:{bookinfo}", "--dns-route", f"a.example=127.0.0.1:9,{two[1].address}",
+                        "--dns-route", "b.example=127.0.0.1:9", upstream=two[0].address)
+    assert routed(agent, two, "x.a.example") == 1
+    assert agent.query("x.b.example").rcode() == 2 and not any("b.example" in name for each in two for name, _ in each.asked)
+
+
+def test_route_for_all_domains_and_to_ourselves(start_agent, bookinfo, two, tmp_path):
+    agent = start_agent("--source", f"dir:{bookinfo}", "--dns-route", f".={two[0].address}", upstream=None)
+    assert agent.status()["upstreams"] == [two[0].address] and agent.status()["upstream_routes"] == {}
+    assert routed(agent, two, "a.example") == 0
+    config = tmp_path / "c.yaml"
+    config.write_text(f"dns-route: loop.example=127.0.0.1:{agent.ports['dns']}\n")
+    again = start_agent("--source", f"dir:{bookinfo}", "--config", str(config), upstream=two[0].address)
+    assert routed(again, two, "b.loop.example") == 0  # by way of the other agent
+    config.write_text(f"dns-route: loop.example=127.0.0.1:{again.ports['dns']}\n")
+    again.child.send_signal(signal.SIGHUP)
+    again.wait_line(again.stderr, "--dns-route has changed")
+    assert again.query("c.loop.example").rcode() == 2
+    assert not any("c.loop.example" in name for each in two for name, _ in each.asked)
+
+
+@pytest.mark.parametrize(("args", "text"), [
+    (("--dns-route", "a.example=ns"), 'route a.example: --dns-route: "ns" is no IP address'),
+    (("--dns-route", "a.example=1.1.1.1", "--dns-route", "A.example.=1.1.1.2"), "two routes for a.example"),
+    (("--dns-route", ".=1.1.1.1", "--dns-upstream", "1.1.1.2"), "leave one out"),
+    (("--dns-route", "a=" + ",".join(["1.1.1.1"] * 9)), "route a: --dns-route: at most 8 addresses"),
+    (("--dns-route", ";".join(f"d{i}=1.1.1.1" for i in range(33))), "--dns-route: at most 32 routes"),
+])
+def test_route_that_is_wrong_is_named(bookinfo, args, text):
+    done = harness.run("agent", "--source", f"dir:{bookinfo}", "--dns-listen", "off", "--health-listen", "off",
+                       "--admin-listen", "127.0.0.1:0", *args)
+    assert done.returncode != 0 and text in done.stderr, done.stderr
+
+
 def test_watching_costs_no_wake_ups(start_agent, bookinfo, tmp_path):
     (tmp_path / "resolv.conf").write_text(servers("127.0.0.11"))
     agent = start_agent("--source", f"dir:{bookinfo}", "--dns-resolv-conf", str(tmp_path / "resolv.conf"))

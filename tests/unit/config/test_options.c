@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { NAME, LOUD, MODE, WAIT, SIZE, LISTEN, SERVERS, LABELS, HEADER };
+enum { NAME, LOUD, MODE, WAIT, SIZE, LISTEN, SERVERS, LABELS, HEADER, ROUTE };
 
 static const ist_option ROWS[] = {
     [NAME] = {"name", "OLD_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME", "One", "a name"},
@@ -19,6 +19,7 @@ static const ist_option ROWS[] = {
     [SERVERS] = {"servers", NULL, IST_OPTION_SERVERS, NULL, NULL, "HOST:PORT", "Two", "who"},
     [LABELS] = {"labels", NULL, IST_OPTION_LABELS, NULL, NULL, "K=V", "Two", "labels"},
     [HEADER] = {"header", NULL, IST_OPTION_PAIRS, NULL, NULL, "K=V", "Two", "a header"},
+    [ROUTE] = {"route", NULL, IST_OPTION_ROUTES, NULL, NULL, "DOMAIN=ADDR", "Two", "a route"},
 };
 static const ist_option_short SHORTS[] = {{'n', NAME}, {'l', LOUD}, {'H', HEADER}};
 static const ist_option_table TABLE = {.rows = ROWS,
@@ -325,6 +326,70 @@ static void options_every_failed_allocation_is_reported(void **state)
     }
 }
 
+static void routes_add_up_and_are_parts(void **state)
+{
+    static const char *const WANT[] = {"a=1.1.1.1", "b.c.=[::1]:5,2.2.2.2", ".=3.3.3.3:53"};
+    const char *argv[] = {"--route", "a=1.1.1.1; b.c.=[::1]:5,2.2.2.2", "--route=.=3.3.3.3:53"};
+    ist_options *options = make();
+    ist_err err = IST_ERR_NULL;
+    ist_strv part;
+    (void)state;
+    assert_int_equal(ist_options_read_args(options, IST_COUNT(argv), argv, &err), IST_OK);
+    for (size_t i = 0; i < IST_COUNT(WANT); i++) {
+        assert_true(ist_options_part(options, ROUTE, i, &part));
+        assert_true(ist_strv_equal(part, ist_strv_from(WANT[i])));
+    }
+    assert_false(ist_options_part(options, ROUTE, IST_COUNT(WANT), &part));
+    ist_options_free(options);
+}
+
+static void routes_of_the_file_are_a_mapping_a_list_or_a_text(void **state)
+{
+    static const char *const CASES[] = {
+        "route:\n  a: 1.1.1.1\n  b.c: [2.2.2.2, \"[::1]:5\"]\n",
+        "route: [a=1.1.1.1, 'b.c=2.2.2.2,[::1]:5']\n",
+        "route: a=1.1.1.1;b.c=2.2.2.2,[::1]:5\n",
+    };
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(CASES); i++) {
+        ist_options *options = make();
+        ist_err err = IST_ERR_NULL;
+        assert_int_equal(ist_options_read_yaml(options, "f", ist_strv_from(CASES[i]), &err), IST_OK);
+        assert_string_equal(ist_options_string(options, ROUTE), "a=1.1.1.1;b.c=2.2.2.2,[::1]:5");
+        ist_options_free(options);
+    }
+}
+
+static void routes_that_are_wrong_are_named(void **state)
+{
+    static const struct {
+        const char *value;
+        const char *text;
+    } CASES[] = {
+        {"", "must be DOMAIN=ADDR"},
+        {"a=1.1.1.1;", "must be DOMAIN=ADDR"},
+        {"a", "must be DOMAIN=ADDR"},
+        {"=1.1.1.1", "\"\" is no domain"},
+        {"*.a=1.1.1.1", "\"*.a\" is no domain"},
+        {".a=1.1.1.1", "\".a\" is no domain"},
+        {"a..b=1.1.1.1", "\"a..b\" is no domain"},
+        {"a..=1.1.1.1", "\"a..\" is no domain"},
+        {"a b=1.1.1.1", "\"a b\" is no domain"},
+        {"x123456789012345678901234567890123456789012345678901234567890123=1.1.1.1", "is no domain"},
+        {"fine=1.1.1.1;a.b=", "route a.b: --route"},
+        {"a.b=1.1.1.1,ns.example", "route a.b: --route: \"ns.example\" is no IP address"},
+        {"a.b=1.1.1.1:99999", "route a.b: --route: \"1.1.1.1:99999\": the port"},
+    };
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(CASES); i++) {
+        ist_options *options = make();
+        ist_err err = IST_ERR_NULL;
+        assert_int_equal(ist_options_set(options, ROUTE, ist_strv_from(CASES[i].value), IST_ORIGIN_FLAG, &err), IST_EINVAL);
+        assert_non_null(strstr(err.text, CASES[i].text));
+        ist_options_free(options);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +402,9 @@ int main(void)
         cmocka_unit_test(precedence_flag_beats_env_beats_file),
         cmocka_unit_test(env_other_name_is_read_when_ours_is_absent),
         cmocka_unit_test(env_unknown_variable_is_an_error_with_a_hint),
+        cmocka_unit_test(routes_add_up_and_are_parts),
+        cmocka_unit_test(routes_of_the_file_are_a_mapping_a_list_or_a_text),
+        cmocka_unit_test(routes_that_are_wrong_are_named),
         cmocka_unit_test(yaml_lists_join_and_errors_name_the_line),
         cmocka_unit_test(file_missing_or_unreadable_is_named),
         cmocka_unit_test(parts_are_cut_and_trimmed),

@@ -33,6 +33,7 @@ typedef enum ist_agent_option {
     IST_OPT_DOMAIN,
     IST_OPT_DNS_LISTEN,
     IST_OPT_DNS_UPSTREAM,
+    IST_OPT_DNS_ROUTE,
     IST_OPT_DNS_RESOLV_CONF,
     IST_OPT_DNS_ANSWER,
     IST_OPT_DNS_MODE,

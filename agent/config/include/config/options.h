@@ -29,6 +29,7 @@ typedef enum ist_option_type {
     IST_OPTION_LABELS,    // k=v,... or @FILE
     IST_OPTION_FILE,      // path
     IST_OPTION_PAIRS,     // K=V; each further mention adds one: parts are divided by line ends, not by commas
+    IST_OPTION_ROUTES,    // DOMAIN=ADDR[:PORT][,...], several divided by ";"; each further mention adds; "." is all domains
     _IST_OPTION_TYPE_MAX
 } ist_option_type;
 
@@ -84,8 +85,8 @@ ist_status ist_options_read_args(ist_options *options, int argc, const char *con
 // Reads ISTHMUS_* and the rows' other names from `environ`-like strings. An unknown ISTHMUS_ variable is an error with
 // "did you mean", unless Kubernetes put it there for a Service named isthmus-something (ISTHMUS_SERVICE_HOST, ...).
 ist_status ist_options_read_env(ist_options *options, const char *const *env, ist_err *err) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
-// Reads a YAML mapping of names to scalars or lists of scalars (joined by commas), and the nested keys of config/rules.h
-// where the table has them. Errors name FILE:LINE and key.
+// Reads a YAML mapping of names to scalars or lists of scalars (joined by commas; of ROUTES a mapping too), and the nested
+// keys of config/rules.h where the table has them. Errors name FILE:LINE and key.
 ist_status ist_options_read_file(ist_options *options, const char *path, ist_err *err) IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 ist_status ist_options_read_yaml(ist_options *options, const char *name, ist_strv yaml, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
@@ -100,7 +101,7 @@ size_t ist_options_choice(const ist_options *options, size_t index) IST_NONNULL;
 // DURATION: ms; SIZE: bytes (0 for a word); COUNT.
 uint64_t ist_options_number(const ist_options *options, size_t index) IST_NONNULL;
 bool ist_options_off(const ist_options *options, size_t index) IST_NONNULL;          // the word "off", or not set
-// Parts of a comma list, without surrounding spaces, or of PAIRS: part number `part`, or false behind the last.
+// Parts of a comma list, without surrounding spaces, or of PAIRS or ROUTES: part number `part`, or false behind the last.
 bool ist_options_part(const ist_options *options, size_t index, size_t part, ist_strv *ret_part) IST_NONNULL;
 size_t ist_options_argument_count(const ist_options *options) IST_NONNULL;
 const char *ist_options_argument(const ist_options *options, size_t n) IST_NONNULL IST_RETURNS_NONNULL;
