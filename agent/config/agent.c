@@ -69,6 +69,8 @@ static const ist_option ROWS[] = {
     [IST_OPT_DNS_MODE] = {"dns-mode", NULL, IST_OPTION_CHOICE, "serve", "serve|observe|forward",
                           "serve | observe | forward", DNS,
                           "observe answers from upstream and counts differences; forward only forwards"},
+    [IST_OPT_DNS_CLUSTER_COMPLETE] = {"dns-cluster-complete", NULL, IST_OPTION_FLAG, "off", NULL, "on | off", DNS,
+                                      "the view has all of the cluster: other names of its domain do not exist"},
     [IST_OPT_DNS_PREFIX] =
         {"dns-prefix", NULL, IST_OPTION_TEXT, NULL, NULL, "ADDR/BITS[,...]", DNS,
          "the pod's on-link prefix, which resolvers sort by; default: all addresses of the interfaces, followed"},

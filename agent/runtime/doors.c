@@ -161,6 +161,7 @@ static ist_status open_dns(doors *self, ist_err *err)
     if (status == IST_OK) {
         status = find_source(self, err);
         args.answer.source = self->source;
+        args.answer.cluster_complete = ist_options_flag(self->args.options, IST_OPT_DNS_CLUSTER_COMPLETE);
     }
     if (status == IST_OK) {
         status = open_query_log(self, err);
@@ -325,16 +326,20 @@ typedef struct reload_call {
     ist_status status;
 } reload_call;
 
-static void reload_upstreams(void *ctx)
+static void reload_dns(void *ctx)
 {
     reload_call *call = ctx;
     call->status = dns_upstreams_reload(&call->doors->upstreams, call->options, call->err);
+    if (call->status == IST_OK && call->doors->dns != NULL) {
+        ist_dns_server_set_cluster_complete(call->doors->dns,
+                                            ist_options_flag(call->options, IST_OPT_DNS_CLUSTER_COMPLETE));
+    }
 }
 
 ist_status doors_reload(doors *self, const ist_options *options, ist_err *err)
 {
     reload_call call = {.doors = self, .options = options, .err = err};
-    worker_call(self->args.dns, reload_upstreams, &call);
+    worker_call(self->args.dns, reload_dns, &call);
     return call.status;
 }
 

@@ -26,6 +26,11 @@ void ist_dns_answerer_free(ist_dns_answerer *answerer)
     }
 }
 
+void ist_dns_answerer_set_cluster_complete(ist_dns_answerer *answerer, bool complete)
+{
+    answerer->config.cluster_complete = complete;
+}
+
 void ist_dns_answerer_set_source(ist_dns_answerer *answerer, const ist_dns_source *source)
 {
     answerer->config.source = *source;
@@ -267,9 +272,13 @@ ist_dns_outcome ist_dns_answer(ist_dns_answerer *answerer, const ist_mesh_view *
         return IST_DNS_FORWARD;
     }
     ist_dns_turn turn = {.answerer = answerer, .view = view, .query = query, .output = output};
-    if (query->has_underscore) {
-        return ist_dns_answer_directive(&turn);
+    const ist_mesh_name *name = NULL;
+    if (!query->has_underscore) {
+        name = ist_mesh_view_name(view, ist_dns_query_name(query), NULL);
     }
-    const ist_mesh_name *name = ist_mesh_view_name(view, ist_dns_query_name(query), NULL);
-    return name != NULL ? ist_dns_answer_plan(&turn, name) : answer_unplanned(&turn);
+    if (name != NULL) {
+        return ist_dns_answer_plan(&turn, name);
+    }
+    ist_dns_outcome outcome = query->has_underscore ? ist_dns_answer_directive(&turn) : answer_unplanned(&turn);
+    return outcome == IST_DNS_FORWARD ? ist_dns_answer_complete(&turn) : outcome;
 }

@@ -110,6 +110,10 @@ ist_dns_outcome ist_dns_answer_why(ist_dns_turn *turn, const ist_dns_subject *su
 // "No such name" where nothing can stand below a service of the cluster; else forwarded.
 ist_dns_outcome ist_dns_answer_below(ist_dns_turn *turn) IST_NONNULL;
 
+// --- complete.c
+// "No such name" in the cluster's domain where the view is known to be complete; else forwarded. After all others.
+ist_dns_outcome ist_dns_answer_complete(ist_dns_turn *turn) IST_NONNULL;
+
 // --- endpoint.c: names that are made of addresses
 #define IST_DNS_LABEL_SIZE 64
 // "10-0-0-1" or "fd00--1" into a buffer of IST_DNS_LABEL_SIZE.

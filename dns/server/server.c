@@ -194,6 +194,11 @@ const ist_dns_address *ist_dns_server_addresses(const ist_dns_server *server, si
     return server->addresses;
 }
 
+void ist_dns_server_set_cluster_complete(ist_dns_server *server, bool complete)
+{
+    ist_dns_answerer_set_cluster_complete(server->answerer, complete);
+}
+
 void ist_dns_server_set_source(ist_dns_server *server, const ist_dns_source *source)
 {
     ist_dns_answerer_set_source(server->answerer, source);

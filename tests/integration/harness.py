@@ -327,13 +327,14 @@ def bind_udp_and_tcp():
 
 
 class Upstream:
-    """A name server that answers A records from a table; unknown names are NXDOMAIN. Counts what it was asked. `bound`: its
-    UDP socket, where it is not to be a free port of loopback."""
+    """A name server that answers A records from a table; unknown names are NXDOMAIN, with SOA (so that they may be kept) where
+    `soa` is its text. Counts what it was asked. `bound`: its UDP socket, where it is not to be a free port of loopback."""
 
     def __init__(self, bound=None):
         self.records = {}
         self.asked = []
         self.silent = False
+        self.soa = None
         self.socket = bound or socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         if not bound:
             self.socket.bind(("127.0.0.1", 0))
@@ -362,6 +363,8 @@ class Upstream:
             reply.set_rcode(dns.rcode.NXDOMAIN)
         elif rdtype == dns.rdatatype.A:
             reply.answer.append(dns.rrset.from_text_list(query.question[0].name, 60, "IN", "A", self.records[name]))
+        if not reply.answer and self.soa:
+            reply.authority.append(dns.rrset.from_text(".", 60, "IN", "SOA", self.soa))
         return reply
 
     def stop(self):

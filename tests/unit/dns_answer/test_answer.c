@@ -962,6 +962,100 @@ static void plain_names_allocate_nothing(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+// --- A view that has all of the cluster -----------------------------------------------------------------------------
+
+static void complete_view_denies_what_it_does_not_have(void **state)
+{
+    static const char *const absent[] = {"nope.ns.svc.cluster.local",
+                                         "api.github.com.ns.svc.cluster.local",
+                                         "api.github.com.svc.cluster.local",
+                                         "api.github.com.cluster.local",
+                                         "API.GitHub.com.Cluster.Local",
+                                         "vip.ns.svc.cluster.local.ns.svc.cluster.local",
+                                         "nope.svc.cluster.local",
+                                         "node-1.cluster.local",
+                                         "db-0.nope.ns.svc.cluster.local",
+                                         "10-1-1-1.nope.ns.svc.cluster.local",
+                                         "pod.ns.svc.cluster.local",
+                                         "apod.cluster.local",
+                                         "_http._tcp.nope.ns.svc.cluster.local",
+                                         "v1._subset.nope.ns.svc.cluster.local",
+                                         "_http._tcp.api.github.com.svc.cluster.local"};
+    static const uint16_t types[] = {IST_DNS_TYPE_A, IST_DNS_TYPE_AAAA, IST_DNS_TYPE_SRV, IST_DNS_TYPE_HTTPS,
+                                     IST_DNS_TYPE_ANY};
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(absent); i++) {
+        assert_int_equal(ask(absent[i], IST_DNS_TYPE_A), IST_DNS_FORWARD);
+        ist_dns_answerer_set_cluster_complete(f.answerer, true);
+        for (size_t t = 0; t < IST_COUNT(types); t++) {
+            assert_int_equal(ask(absent[i], types[t]), IST_DNS_ANSWERED);
+            expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+        }
+        ist_dns_answerer_set_cluster_complete(f.answerer, false);
+    }
+}
+
+static void complete_view_leaves_to_upstream_what_no_view_has(void **state)
+{
+    static const char *const forwarded[] = {"cluster.local",
+                                            "local",
+                                            "xcluster.local",
+                                            "api.github.com",
+                                            "api.github.com.eu.internal",
+                                            "pod.cluster.local",
+                                            "ns.pod.cluster.local",
+                                            "10-1-1-1.ns.pod.cluster.local",
+                                            "_x.10-1-1-1.ns.pod.cluster.local",
+                                            "1.2.3.10.in-addr.arpa",
+                                            "db-7.peers.ns.svc.cluster.local",
+                                            "10-1-1-1.vip.ns.svc.cluster.local",
+                                            "_other._tcp.vip.ns.svc.cluster.local",
+                                            "_why.api.github.com"};
+    (void)state;
+    ist_dns_answerer_set_cluster_complete(f.answerer, true);
+    for (size_t i = 0; i < IST_COUNT(forwarded); i++) {
+        assert_int_equal(ask(forwarded[i], IST_DNS_TYPE_A), IST_DNS_FORWARD);
+        assert_int_equal(ask(forwarded[i], IST_DNS_TYPE_AAAA), IST_DNS_FORWARD);
+    }
+}
+
+static void complete_view_answers_what_it_has_as_before(void **state)
+{
+    world *w = &f.world;
+    (void)state;
+    ist_dns_answerer_set_cluster_complete(f.answerer, true);
+    MUST(world_put_service(w, "outbound|80||deep.between.svc.cluster.local", "10.4.0.1-80"));
+    MUST(world_put_service(w, "outbound|80||*.wild.ns.svc.cluster.local", "10.4.0.2-80"));
+    MUST(world_commit(w));
+    assert_int_equal(ask("vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_int_equal(ask("db-0.peers.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_int_equal(ask("a.b.wild.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    for (uint16_t type = IST_DNS_TYPE_A; type <= IST_DNS_TYPE_AAAA; type += IST_DNS_TYPE_AAAA - IST_DNS_TYPE_A) {
+        assert_int_equal(ask("svc.cluster.local", type), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NOERROR, "cluster.local");
+        assert_int_equal(ask("between.svc.cluster.local", type), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NOERROR, "cluster.local");
+        assert_int_equal(ask("wild.ns.svc.cluster.local", type), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NOERROR, "cluster.local");
+        assert_int_equal(ask("other.between.svc.cluster.local", type), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    }
+}
+
+static void complete_without_a_view_forwards(void **state)
+{
+    ist_dns_query query;
+    size_t length = test_query_make("nope.ns.svc.cluster.local", IST_DNS_TYPE_A, 0, f.packet);
+    ist_dns_output output = {.buffer = f.buffer, .limit = sizeof(f.buffer)};
+    (void)state;
+    ist_dns_answerer_set_cluster_complete(f.answerer, true);
+    assert_int_equal(ist_dns_query_parse(f.packet, length, &query), IST_DNS_QUERY_OK);
+    assert_int_equal(ist_dns_answer(f.answerer, NULL, &query, &output), IST_DNS_FORWARD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1001,6 +1095,10 @@ int main(void)
         TEST(question_that_is_sent_again_gets_the_same_card),
         TEST(other_questions_get_cards_of_their_own),
         TEST(plain_names_allocate_nothing),
+        TEST(complete_view_denies_what_it_does_not_have),
+        TEST(complete_view_leaves_to_upstream_what_no_view_has),
+        TEST(complete_view_answers_what_it_has_as_before),
+        TEST(complete_without_a_view_forwards),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

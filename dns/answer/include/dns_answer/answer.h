@@ -2,7 +2,8 @@
 //
 // The answerer: a view and a parsed query in, a reply out. Knows no sockets. What it answers stands in docs/dns.md: names
 // of the mesh by their prepared plans (A, AAAA), SRV, subset names, endpoint names, PTR of VIPs and pods. What it does not
-// know it leaves to the forwarder: it never says NXDOMAIN of a name that might exist elsewhere.
+// know it leaves to the forwarder: it never says NXDOMAIN of a name that might exist elsewhere, unless told that none can
+// (cluster_complete).
 //
 // Plain names cost no allocation and no lock. Directive names (with an underscore) are computed on demand in an arena that
 // is made on first use.
@@ -10,6 +11,7 @@
 // Threads: one owner (the DNS thread); it draws the cards of the names' decks.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +34,7 @@ typedef struct ist_dns_answerer_config {
     uint32_t ttl_vip_s;
     uint32_t ttl_endpoint_s;
     uint32_t ttl_negative_s;
+    bool cluster_complete; // every view has all of the cluster's domain: what is not there does not exist
 } ist_dns_answerer_config;
 
 #define IST_DNS_ANSWERER_CONFIG_DEFAULT                                                                                \
@@ -42,6 +45,7 @@ typedef struct ist_dns_answerer_config {
 // NULL on ENOMEM.
 ist_dns_answerer *ist_dns_answerer_new(const ist_dns_answerer_config *config) IST_NONNULL IST_MUSTCHECK;
 void ist_dns_answerer_free(ist_dns_answerer *answerer);
+void ist_dns_answerer_set_cluster_complete(ist_dns_answerer *answerer, bool complete) IST_NONNULL;
 // The pod's addresses have changed.
 void ist_dns_answerer_set_source(ist_dns_answerer *answerer, const ist_dns_source *source) IST_NONNULL;
 

@@ -80,6 +80,8 @@ void ist_dns_server_quiesce(ist_dns_server *server) IST_NONNULL;
 // After quiesce: something is still to be answered.
 bool ist_dns_server_busy(const ist_dns_server *server) IST_NONNULL;
 size_t ist_dns_inbox_bytes(void);
+// Whether the view has all of the cluster's domain (dns_answer/answer.h). The loop's thread.
+void ist_dns_server_set_cluster_complete(ist_dns_server *server, bool complete) IST_NONNULL;
 // The pod's addresses have changed. The loop's thread.
 void ist_dns_server_set_source(ist_dns_server *server, const ist_dns_source *source) IST_NONNULL;
 void ist_dns_server_stop(ist_dns_server *server) IST_NONNULL; // closes everything; queries under way stay unanswered
