@@ -66,6 +66,11 @@ static const ist_option ROWS[] = {
     [IST_OPT_DNS_ANSWER] = {"dns-answer", NULL, IST_OPTION_CHOICE, "auto", "auto|endpoint|vip", "auto | endpoint | vip",
                             DNS,
                             "answer with endpoints or with the virtual IP; auto: endpoints where rules shape them"},
+    [IST_OPT_DNS_EMPTY_SERVICE] =
+        {"dns-empty-service", NULL, IST_OPTION_CHOICE, "address", "address|nxdomain", "address | nxdomain", DNS,
+         "a Service without usable endpoints: its ClusterIP, or no such name, so that the search list goes on"},
+    [IST_OPT_DNS_AAAA] = {"dns-aaaa", NULL, IST_OPTION_FLAG, "on", NULL, "on | off", DNS,
+                          "off: no name has an AAAA record, for pods without IPv6; upstreams are not asked either"},
     [IST_OPT_DNS_MODE] = {"dns-mode", NULL, IST_OPTION_CHOICE, "serve", "serve|observe|forward",
                           "serve | observe | forward", DNS,
                           "observe answers from upstream and counts differences; forward only forwards"},

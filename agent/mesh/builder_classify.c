@@ -131,8 +131,7 @@ static traits traits_of(const ist_mesh_host *host)
     return found;
 }
 
-// "NAME.NAMESPACE.svc.DOMAIN"
-static bool is_kubernetes(const ist_mesh_builder *builder, const ist_mesh_host *host)
+bool ist_mesh_stage_is_kubernetes(const ist_mesh_builder *builder, const ist_mesh_host *host)
 {
     ist_strv name = ist_mesh_stage_host_name(host);
     ist_strv domain = builder->policy->domain;
@@ -149,7 +148,7 @@ static ist_mesh_kind kind_of(const ist_mesh_builder *builder, const ist_mesh_hos
     if (ist_strv_starts_with(ist_mesh_stage_host_name(host), IST_STRV("*"))) {
         return IST_MESH_WILDCARD;
     }
-    bool kubernetes = is_kubernetes(builder, host);
+    bool kubernetes = ist_mesh_stage_is_kubernetes(builder, host);
     bool pods_are_it = found->named_pods && (found->original_dst || kubernetes);
     if (pods_are_it || (found->original_dst && unnamed && kubernetes)) {
         return IST_MESH_HEADLESS;

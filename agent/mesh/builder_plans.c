@@ -168,14 +168,26 @@ static ist_status collect_steadies(ist_mesh_builder *builder, const ist_mesh_vie
 
 // --- The plan -------------------------------------------------------------------------------------------------------
 
-static ist_status draft_service(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_service *service,
-                                ist_mesh_name *draft)
+// Routes may lead to another service, which the virtual IP then stands for.
+static bool hides(const ist_mesh_builder *builder, const ist_mesh_host *host, const ist_mesh_service *service)
+{
+    return builder->policy->hide_empty_services && service->kind == IST_MESH_VIP &&
+           ist_mesh_stage_is_kubernetes(builder, host) &&
+           (host->links == NULL || host->links->refers.count == 0) && ist_mesh_shape_is_empty(service);
+}
+
+static ist_status draft_service(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_host *host,
+                                const ist_mesh_service *service, ist_mesh_name *draft)
 {
     draft->host = service->host;
     draft->headless = service->kind == IST_MESH_HEADLESS;
     if (service->kind == IST_MESH_ALIAS) {
         draft->mode = IST_MESH_ANSWER_ALIAS;
         draft->target = service->alias_of;
+        return IST_OK;
+    }
+    if (hides(builder, host, service)) {
+        draft->mode = IST_MESH_ANSWER_ABSENT;
         return IST_OK;
     }
     if (service->resolution_none && ist_mesh_shape_vips(service) == 0) {
@@ -197,7 +209,7 @@ static ist_status draft_plan(ist_mesh_builder *builder, const ist_mesh_view *vie
     *ret_named = true;
     ist_arena_clear(builder->arena);
     if (service != NULL) {
-        return draft_service(builder, view, service, draft);
+        return draft_service(builder, view, host, service, draft);
     }
     if (host->name != NULL) {
         return draft_vips(builder, host->name->addrs, host->name->addr_count, draft);

@@ -245,6 +245,8 @@ typedef struct ist_mesh_class {
 } ist_mesh_class;
 
 ist_mesh_class ist_mesh_stage_classify(const ist_mesh_builder *builder, const ist_mesh_host *host) IST_NONNULL;
+// "NAME.NAMESPACE.svc.DOMAIN", or said by the name table.
+bool ist_mesh_stage_is_kubernetes(const ist_mesh_builder *builder, const ist_mesh_host *host) IST_NONNULL;
 bool ist_mesh_stage_warming(const ist_mesh_builder *builder, const ist_mesh_host *host) IST_NONNULL;
 
 // TCP/TLS routes of one port, in the builder's arena.

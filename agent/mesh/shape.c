@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shape_priv.h"
 
+#include "shares_priv.h"
+
 uint32_t ist_mesh_shape_vips(const ist_mesh_service *service)
 {
     uint32_t count = 0;
@@ -8,6 +10,29 @@ uint32_t ist_mesh_shape_vips(const ist_mesh_service *service)
         count += ist_mesh_addr_is_class_e(&service->vips[i]) ? 0 : 1;
     }
     return count;
+}
+
+// Whose endpoints are not told may always have some.
+static bool may_serve(const ist_mesh_destination *destination)
+{
+    const ist_mesh_endpoints *endpoints = destination->endpoints;
+    for (uint32_t i = 0; i < endpoints->count; i++) {
+        if (ist_mesh_class_of(&endpoints->items[i]) != IST_MESH_HOST_NONE) {
+            return true;
+        }
+    }
+    return destination->cluster->discovery != IST_MESH_DISCOVERY_EDS;
+}
+
+bool ist_mesh_shape_is_empty(const ist_mesh_service *service)
+{
+    for (uint32_t i = 0; i < service->port_count; i++) {
+        const ist_mesh_destination *whole = ist_mesh_port_destination(&service->ports[i], IST_STRV_NULL);
+        if (whole != NULL && may_serve(whole)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static bool all_listen_on(const ist_mesh_endpoints *endpoints, uint16_t port)

@@ -8,6 +8,8 @@
 
 // Virtual IPs that can be given to a client: Istio's auto-allocated ones lead nowhere without Envoy.
 uint32_t ist_mesh_shape_vips(const ist_mesh_service *service) IST_NONNULL;
+// Has the service nobody who could serve, as far as the mesh can know? Only of services whose endpoints it is told.
+bool ist_mesh_shape_is_empty(const ist_mesh_service *service) IST_NONNULL;
 // Does every endpoint listen on the service's own port number? Only then can an address stand without a port.
 bool ist_mesh_shape_keeps_ports(const ist_mesh_service *service) IST_NONNULL;
 // Do Istio's rules say more than "the service's endpoints, evenly"?

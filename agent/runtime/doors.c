@@ -158,6 +158,7 @@ static ist_status open_dns(doors *self, ist_err *err)
                                 .held = self->args.handover->kind != HANDOVER_NONE};
     ist_status status = dns_addresses_read(self->args.options, IST_OPT_DNS_LISTEN, listen, IST_DNS_LISTEN_MAX,
                                            &args.listen_count, err);
+    args.answer.no_aaaa = !ist_options_flag(self->args.options, IST_OPT_DNS_AAAA);
     if (status == IST_OK) {
         status = find_source(self, err);
         args.answer.source = self->source;

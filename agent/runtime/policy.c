@@ -182,6 +182,7 @@ static ist_mesh_policy policy_for_all(const ist_options *options, const identity
         .empty_subset = (ist_mesh_empty_subset)(1 + ist_options_choice(options, IST_OPT_EMPTY_SUBSET)),
         .dns = (ist_mesh_addresses)ist_options_choice(options, IST_OPT_DNS_ANSWER),
         .registry = (ist_mesh_addresses)ist_options_choice(options, IST_OPT_REGISTRY_ADDRESS),
+        .hide_empty_services = ist_options_choice(options, IST_OPT_DNS_EMPTY_SERVICE) != 0,
         .max_slots = (uint32_t)ist_options_number(options, IST_OPT_MAX_SLOTS),
     };
 }

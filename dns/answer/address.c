@@ -120,6 +120,9 @@ uint32_t ist_dns_put_addresses(ist_dns_turn *turn, const ist_mesh_name *name, ui
     address_choice choice = {
         .turn = turn, .name = name, .ttl_s = ist_dns_name_ttl_s(turn, name), .owner = owner, .section = section};
 
+    if (family == 6 && turn->answerer->config.no_aaaa) {
+        return 0;
+    }
     if (available > 0 && !name->vip) {
         take_dealt(&choice, family, first, available);
     }

@@ -96,6 +96,11 @@ ist_dns_outcome ist_dns_turn_nxdomain(ist_dns_turn *turn)
     return ist_dns_turn_negative(turn, IST_DNS_NXDOMAIN, IST_DNS_OWNER_QUESTION);
 }
 
+bool ist_dns_turn_hides_aaaa(const ist_dns_turn *turn)
+{
+    return turn->query->type == IST_DNS_TYPE_AAAA && turn->answerer->config.no_aaaa;
+}
+
 ist_dns_outcome ist_dns_turn_servfail(ist_dns_turn *turn)
 {
     ist_dns_reply_begin(&turn->reply, turn->query, turn->output->buffer, turn->output->limit);
@@ -153,7 +158,7 @@ static ist_dns_outcome answer_alias(ist_dns_turn *turn, const ist_mesh_name *nam
     if (end.hops > ALIAS_CHAIN_MAX) {
         return ist_dns_turn_servfail(turn);
     }
-    if (end.plan == NULL && !only_alias) {
+    if (end.plan == NULL && !only_alias && !ist_dns_turn_hides_aaaa(turn)) {
         turn->output->chase = end.name;
         return IST_DNS_CHASE;
     }
@@ -164,6 +169,9 @@ static ist_dns_outcome answer_alias(ist_dns_turn *turn, const ist_mesh_name *nam
     }
     if (only_alias) {
         return ist_dns_turn_end(turn);
+    }
+    if (end.plan == NULL) { // whether the target exists is not asked
+        return ist_dns_turn_negative(turn, IST_DNS_NOERROR, owner);
     }
     if (end.plan->mode == IST_MESH_ANSWER_ABSENT) {
         return ist_dns_turn_negative(turn, IST_DNS_NXDOMAIN, owner);
@@ -265,6 +273,14 @@ static ist_dns_outcome answer_unplanned(ist_dns_turn *turn)
     return outcome == IST_DNS_FORWARD ? ist_dns_answer_below(turn) : outcome;
 }
 
+// A name of upstream's: it may exist or not, which its other types say. Not authoritative.
+static ist_dns_outcome answer_without_aaaa(ist_dns_turn *turn)
+{
+    ist_dns_turn_begin(turn);
+    turn->reply.flags &= (uint16_t)~IST_DNS_FLAG_AA;
+    return ist_dns_turn_negative(turn, IST_DNS_NOERROR, IST_DNS_OWNER_QUESTION);
+}
+
 ist_dns_outcome ist_dns_answer(ist_dns_answerer *answerer, const ist_mesh_view *view, const ist_dns_query *query,
                                ist_dns_output *output)
 {
@@ -273,12 +289,15 @@ ist_dns_outcome ist_dns_answer(ist_dns_answerer *answerer, const ist_mesh_view *
     }
     ist_dns_turn turn = {.answerer = answerer, .view = view, .query = query, .output = output};
     const ist_mesh_name *name = NULL;
-    if (!query->has_underscore) {
+    ist_dns_outcome outcome;
+    if (query->has_underscore) {
+        outcome = ist_dns_answer_directive(&turn);
+    } else {
         name = ist_mesh_view_name(view, ist_dns_query_name(query), NULL);
+        outcome = name != NULL ? ist_dns_answer_plan(&turn, name) : answer_unplanned(&turn);
     }
-    if (name != NULL) {
-        return ist_dns_answer_plan(&turn, name);
+    if (outcome == IST_DNS_FORWARD) {
+        outcome = ist_dns_answer_complete(&turn); // first: where a name does not exist, AAAA does not say that it does
     }
-    ist_dns_outcome outcome = query->has_underscore ? ist_dns_answer_directive(&turn) : answer_unplanned(&turn);
-    return outcome == IST_DNS_FORWARD ? ist_dns_answer_complete(&turn) : outcome;
+    return outcome == IST_DNS_FORWARD && ist_dns_turn_hides_aaaa(&turn) ? answer_without_aaaa(&turn) : outcome;
 }

@@ -41,6 +41,8 @@ ist_dns_outcome ist_dns_turn_nodata(ist_dns_turn *turn) IST_NONNULL; // begin, S
 // The name exists, the type that is asked for does not: no data, or one HINFO to ANY (RFC 8482).
 ist_dns_outcome ist_dns_turn_other_type(ist_dns_turn *turn) IST_NONNULL;
 ist_dns_outcome ist_dns_turn_nxdomain(ist_dns_turn *turn) IST_NONNULL;
+// Is AAAA asked for where no name has it?
+bool ist_dns_turn_hides_aaaa(const ist_dns_turn *turn) IST_NONNULL;
 ist_dns_outcome ist_dns_turn_servfail(ist_dns_turn *turn) IST_NONNULL;
 // The whole reply to a question for a name that has a plan.
 ist_dns_outcome ist_dns_answer_plan(ist_dns_turn *turn, const ist_mesh_name *name) IST_NONNULL;

@@ -67,7 +67,7 @@ static ist_dns_outcome answer_one(ist_dns_turn *turn, const ist_mesh_addr *addr)
     uint16_t type = turn->query->type;
     uint16_t wanted = addr->family == 6 ? IST_DNS_TYPE_AAAA : IST_DNS_TYPE_A;
 
-    if (type != wanted && type != IST_DNS_TYPE_ANY) {
+    if ((type != wanted && type != IST_DNS_TYPE_ANY) || ist_dns_turn_hides_aaaa(turn)) {
         return ist_dns_turn_nodata(turn);
     }
     ist_dns_turn_begin(turn);

@@ -174,3 +174,48 @@ def test_external_name_from_the_cache(tmp_path):
         for _ in range(2):
             assert ask(agent, f"outside.{SVC}", "AAAA").rcode() == dns.rcode.SERVFAIL
         assert 'isthmus_dns_cache_hits_total 3' in agent.http("/metrics").body
+
+
+# --- Switches -------------------------------------------------------------------------------------------------------
+
+
+def test_service_that_nobody_serves_can_be_hidden(tmp_path):
+    """The search list goes on behind it; with the first endpoint it is back."""
+    name = f"idle.{SVC}"
+    things = objects.dump(objects.service("idle", ip="10.96.7.7"))
+    with dnswire.serving(tmp_path, "--dns-empty-service", "nxdomain", extra=things, upstream=Upstream()) as (agent, _):
+        for asked in (name, f"_http._tcp.{name}"):
+            for rdtype in ("A", "AAAA", "SRV", "TXT"):
+                check_negative(ask(agent, asked, rdtype), dns.rcode.NXDOMAIN)
+        assert ask(agent, f"details.{SVC}").answer
+        slice_ = objects.endpoint_slice("idle", ["10.2.7.1"])
+        (agent.mesh / "slice.yaml").write_text(objects.dump(slice_, objects.pod("idle", "10.2.7.1")))
+        harness.wait_for(lambda: ask(agent, name).answer, "an endpoint")
+        assert shown(ask(agent, name).answer) == [(f"{name}.", "A", ["10.96.7.7"])]
+        check_negative(ask(agent, name, "AAAA"), dns.rcode.NOERROR)
+
+
+def test_service_that_nobody_serves_has_its_address(tmp_path):
+    """By default, as the specification has it (2.3.1)."""
+    things = objects.dump(objects.service("idle", ip="10.96.7.7"))
+    with dnswire.serving(tmp_path, extra=things) as (agent, _):
+        assert shown(ask(agent, f"idle.{SVC}").answer) == [(f"idle.{SVC}.", "A", ["10.96.7.7"])]
+
+
+def test_aaaa_can_be_switched_off_for_all_names(tmp_path):
+    ips = ["10.96.7.8", "fd00:96::8"]
+    things = mesh() + "---\n" + objects.dump(objects.service("both", ip=ips[0], ips=ips))
+    with dnswire.serving(tmp_path, "--dns-aaaa", "off", extra=things, upstream=Upstream()) as (agent, upstream):
+        upstream.zone = {"www.example.net.": {"A": ["192.0.2.1"], "AAAA": ["2001:db8::1"]}}
+        upstream.zone["far.example.net."] = {"A": ["192.0.2.2"]}
+        check_negative(ask(agent, f"both.{SVC}", "AAAA"), dns.rcode.NOERROR)
+        assert ask(agent, f"both.{SVC}").answer
+        reply = ask(agent, "www.example.net", "AAAA")
+        check_negative(reply, dns.rcode.NOERROR, "www.example.net.")
+        assert not reply.flags & dns.flags.AA
+        reply = ask(agent, f"outside.{SVC}", "AAAA")
+        assert [r[1] for r in shown(reply.answer)] == ["CNAME"] and shown(reply.authority)[0][:2] == ("far.example.net.", "SOA")
+        check_negative(ask(agent, f"www.details.{SVC}", "AAAA"), dns.rcode.NXDOMAIN)
+        assert not upstream.asked
+        assert ask(agent, "www.example.net").answer and ask(agent, f"outside.{SVC}").answer
+        assert {rdtype for _, rdtype in upstream.asked} == {"A"}

@@ -949,6 +949,75 @@ static void other_questions_get_cards_of_their_own(void **state)
     assert_int_equal(drawn(name), 6);
 }
 
+static void empty_services_are_hidden_where_the_policy_says_so(void **state)
+{
+    ist_mesh_policy policy = WORLD_POLICY;
+    world *w = &f.world;
+    const char *name = "idle.ns.svc.cluster.local";
+    (void)state;
+    MUST(world_put_service(w, "outbound|80||idle.ns.svc.cluster.local", "10.1.0.9-80!"));
+    MUST(world_put_name(w, name, "10.96.0.9", true, 0));
+    MUST(world_put_service(w, "outbound|80||led.ns.svc.cluster.local", ""));
+    MUST(world_put_name(w, "led.ns.svc.cluster.local", "10.96.0.10", true, 0));
+    MUST(world_put_vhost(w, "80", "led:80", "led.ns.svc.cluster.local", "outbound|80||rev.ns.svc.cluster.local=1", 0));
+    MUST(world_put_service(w, "outbound|80||entry.example.com", ""));
+    MUST(world_put_name(w, "entry.example.com", "192.0.2.80", false, 0));
+    MUST(world_commit(w));
+    assert_int_equal(ask(name, IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    policy.hide_empty_services = true;
+    MUST(ist_mesh_builder_set_policy(w->builder, &policy));
+    MUST(world_commit(w));
+    for (uint16_t type = IST_DNS_TYPE_A; type <= IST_DNS_TYPE_AAAA; type = (uint16_t)(type + 27)) {
+        assert_int_equal(ask(name, type), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+        assert_int_equal(ask("_http._tcp.idle.ns.svc.cluster.local", type), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    }
+    assert_int_equal(ask("vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_int_equal(ask("led.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    assert_int_not_equal(f.reply.counts[IST_DNS_ANSWER], 0); // its routes lead elsewhere
+    assert_int_equal(ask("entry.example.com", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0); // no Service of Kubernetes
+    MUST(world_put_endpoints(w, "outbound|80||idle.ns.svc.cluster.local", "10.1.0.9-80", 0));
+    MUST(world_commit(w));
+    assert_int_equal(ask(name, IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+}
+
+static void without_aaaa_no_name_has_it(void **state)
+{
+    static const char *const without[] = {"vip.ns.svc.cluster.local", "six.ns.svc.cluster.local",
+                                          "fd00-8--1.six.ns.svc.cluster.local", "rev.ns.svc.cluster.local"};
+    ist_dns_answerer_config config = IST_DNS_ANSWERER_CONFIG_DEFAULT;
+    ist_dns_answerer *kept = f.answerer;
+    ist_dns_query query;
+    (void)state;
+    config.no_aaaa = true;
+    f.answerer = ist_dns_answerer_new(&config);
+    assert_non_null(f.answerer);
+    for (size_t i = 0; i < IST_COUNT(without); i++) {
+        assert_int_equal(ask(without[i], IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
+        expect_negative(IST_DNS_NOERROR, "cluster.local");
+    }
+    assert_int_equal(ask("empty.ns.svc.cluster.local", IST_DNS_TYPE_AAAA), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    assert_int_equal(ask("vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_int_equal(ask("www.example.org", IST_DNS_TYPE_A), IST_DNS_FORWARD);
+    ist_dns_output output = {.buffer = f.buffer, .limit = 512};
+    size_t length = test_query_make("www.example.org", IST_DNS_TYPE_AAAA, 0, f.packet);
+    assert_int_equal(ist_dns_query_parse(f.packet, length, &query), IST_DNS_QUERY_OK);
+    assert_int_equal(ist_dns_answer(f.answerer, world_view(&f.world), &query, &output), IST_DNS_ANSWERED);
+    test_reply_read(f.packet, f.buffer, output.length, &f.reply);
+    expect_negative(IST_DNS_NOERROR, "www.example.org");
+    assert_int_equal(f.reply.flags & IST_DNS_FLAG_AA, 0); // it is upstream's
+    assert_int_equal(ist_dns_answer(f.answerer, NULL, &query, &output), IST_DNS_FORWARD);
+    ist_dns_answerer_free(f.answerer);
+    f.answerer = kept;
+}
+
 static void plain_names_allocate_nothing(void **state)
 {
     (void)state;
@@ -1094,6 +1163,8 @@ int main(void)
         TEST(directive_without_memory_is_servfail),
         TEST(question_that_is_sent_again_gets_the_same_card),
         TEST(other_questions_get_cards_of_their_own),
+        TEST(empty_services_are_hidden_where_the_policy_says_so),
+        TEST(without_aaaa_no_name_has_it),
         TEST(plain_names_allocate_nothing),
         TEST(complete_view_denies_what_it_does_not_have),
         TEST(complete_view_leaves_to_upstream_what_no_view_has),

@@ -15,7 +15,8 @@ typedef enum ist_mesh_answer_mode {
     IST_MESH_ANSWER_ADDRESSES = 0, // a VIP or endpoints: `addrs`
     IST_MESH_ANSWER_ALIAS,         // CNAME to `target`
     IST_MESH_ANSWER_FORWARD,       // ours by name, but upstream knows the addresses (resolution NONE, wildcard DNS)
-    IST_MESH_ANSWER_ABSENT,        // exists in the mesh, but has no address and DNS says NXDOMAIN (headless without endpoint)
+    IST_MESH_ANSWER_ABSENT,        // exists in the mesh, but has no address and DNS says NXDOMAIN (headless without endpoint;
+                                   // others too, where the policy hides what is empty)
     _IST_MESH_ANSWER_MODE_MAX
 } ist_mesh_answer_mode;
 

@@ -68,6 +68,7 @@ typedef struct ist_mesh_policy {
     ist_mesh_empty_subset empty_subset;
     ist_mesh_addresses dns;
     ist_mesh_addresses registry;
+    bool hide_empty_services; // a ClusterIP whose service has nobody behind it is not answered: the name does not exist
     uint32_t max_slots;                      // 0 = 1000
     const ist_mesh_service_policy *services; // sorted by host
     const ist_mesh_context *contexts;        // sorted by name; may hold "default"

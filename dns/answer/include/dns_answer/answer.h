@@ -35,6 +35,7 @@ typedef struct ist_dns_answerer_config {
     uint32_t ttl_endpoint_s;
     uint32_t ttl_negative_s;
     bool cluster_complete; // every view has all of the cluster's domain: what is not there does not exist
+    bool no_aaaa; // no name has AAAA records, upstream's neither
 } ist_dns_answerer_config;
 
 #define IST_DNS_ANSWERER_CONFIG_DEFAULT                                                                                \
