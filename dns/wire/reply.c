@@ -219,7 +219,7 @@ bool ist_dns_reply_srv(ist_dns_reply *reply, const ist_dns_srv *srv, uint16_t *r
     ist_writer_u16(&reply->out, srv->weight);
     ist_writer_u16(&reply->out, srv->port);
     size_t target = reply->out.offset;
-    if (srv->label.n > 0) {
+    if (srv->label.n > 0 && srv->label.n + 1 + srv->host.n <= IST_DNS_NAME_MAX) {
         ist_writer_u8(&reply->out, (uint8_t)srv->label.n);
         ist_writer_bytes(&reply->out, srv->label.p, srv->label.n);
     }
@@ -245,11 +245,30 @@ bool ist_dns_reply_txt(ist_dns_reply *reply, uint32_t ttl_s, ist_strv text)
     return ist_dns_reply_finish_rdata(reply, IST_DNS_ANSWER, mark, rdata);
 }
 
-// One label in front of the zone's own name.
+// Bytes on the wire, not compressed, of a name that we have written: its pointers lead to names in front of it.
+static size_t name_bytes(const ist_dns_reply *reply, uint16_t owner)
+{
+    const uint8_t *at = reply->out.bytes + owner;
+    size_t bytes = 1;
+
+    while (*at != 0) {
+        if ((*at & IST_DNS_POINTER >> 8) != 0) {
+            at = reply->out.bytes + ((at[0] << 8 | at[1]) & IST_DNS_POINTER_MAX);
+        } else {
+            bytes += 1u + *at;
+            at += 1u + *at;
+        }
+    }
+    return bytes;
+}
+
+// One label in front of the zone's own name, where both together are a name.
 static void write_soa_name(ist_dns_reply *reply, ist_strv label, uint16_t owner)
 {
-    ist_writer_u8(&reply->out, (uint8_t)label.n);
-    ist_writer_bytes(&reply->out, label.p, label.n);
+    if (name_bytes(reply, owner) + 1 + label.n <= IST_DNS_NAME_WIRE_MAX) {
+        ist_writer_u8(&reply->out, (uint8_t)label.n);
+        ist_writer_bytes(&reply->out, label.p, label.n);
+    }
     ist_writer_u16(&reply->out, (uint16_t)(IST_DNS_POINTER | owner));
 }
 

@@ -112,6 +112,33 @@ static void reply_soa_stands_in_authority(void **state)
     assert_string_equal(f.read.records[0].text, "ns.cluster.local");
 }
 
+// Labels of ours in front of a name that is nearly as long as names can be: they are left out.
+static void reply_names_are_never_too_long(void **state)
+{
+    char name[] = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+                  "bbbbbbbbbbbbbbbbbbbbb.ccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc."
+                  "ddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd";
+    ist_dns_srv srv = {.ttl_s = 5, .port = 80, .weight = 1, .label = IST_STRV("ns")};
+    uint16_t target;
+    (void)state;
+    assert_int_equal(strlen(name), IST_DNS_NAME_MAX);
+    for (size_t length = IST_DNS_NAME_MAX; length > IST_DNS_NAME_MAX - 6; length--) {
+        char expected[16 + IST_DNS_NAME_MAX];
+        bool fits = length + 3 <= IST_DNS_NAME_MAX;
+        name[length] = '\0';
+        srv.host = ist_strv_from(name);
+        ask(name, IST_DNS_TYPE_SRV, 1232);
+        assert_true(ist_dns_reply_srv(&f.reply, &srv, &target));
+        assert_true(ist_dns_reply_soa(&f.reply, IST_DNS_OWNER_QUESTION, 42, 5));
+        assert_true(ist_dns_reply_soa(&f.reply, target, 42, 5));
+        read_back();
+        (void)snprintf(expected, sizeof(expected), "0 1 80 %s%s", fits ? "ns." : "", name);
+        assert_string_equal(f.read.records[0].text, expected);
+        assert_string_equal(f.read.records[1].text, expected + 7);
+        assert_string_equal(f.read.records[2].text, expected + 7); // "ns." a second time never fits
+    }
+}
+
 static void reply_root_owner_reads_back(void **state)
 {
     (void)state;
@@ -173,6 +200,7 @@ int main(void)
         cmocka_unit_test(reply_names_are_compressed_to_the_question),
         cmocka_unit_test(reply_srv_target_owns_additional),
         cmocka_unit_test(reply_soa_stands_in_authority),
+        cmocka_unit_test(reply_names_are_never_too_long),
         cmocka_unit_test(reply_root_owner_reads_back),
         cmocka_unit_test(reply_takes_back_what_does_not_fit),
     };

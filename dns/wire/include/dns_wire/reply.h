@@ -47,7 +47,7 @@ bool ist_dns_reply_address(ist_dns_reply *reply, ist_dns_section section, uint16
 // CNAME or PTR, by `type`; *ret_target is the owner that names the target.
 bool ist_dns_reply_name(ist_dns_reply *reply, uint16_t owner, uint16_t type, uint32_t ttl_s, ist_strv target,
                         uint16_t *ret_target) IST_NONNULL;
-// RFC 2782; the target is "LABEL.HOST", or HOST where the label is empty, uncompressed.
+// RFC 2782; the target is "LABEL.HOST", or HOST where the label is empty or makes it too long for a name; uncompressed.
 typedef struct ist_dns_srv {
     uint32_t ttl_s;
     uint16_t priority;
