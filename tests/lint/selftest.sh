@@ -118,6 +118,8 @@ plant check_docs.py dns/wire/include/dns_wire/two.h 'no word on threads' <<<'// 
 plant check_docs.py dns/wire/README.md 'longer than 60 lines' < <(printf 'x\n%.0s' $(seq 1 70))
 clean_tree && sed -i 's/Threads/Fibres/' "$tree/dns/wire/README.md"
 expect check_docs.py dns/wire/README.md 'says nothing on "Threads"'
+plant check_named_tests.py docs/x.md 'there is no test test_gone in test_x.py' <<<'| a | `test_x.py::test_gone` |'
+plant check_named_tests.py docs/x.md 'a rule without a test' <<<$'| rule | test |\n|---|---|\n| a | soon |'
 plant check_style.py dns/wire/one.c 'trailing space' <<<'// x '
 plant check_style.py dns/wire/one.c 'tab' <<<$'\t// x'
 plant check_style.py dns/wire/one.c 'columns, at most' <<<"// $(printf 'x%.0s' $(seq 1 140))"
