@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 enum { PACKET_BYTES = 4096, PACKETS_AT_ONCE = 16 };
+enum { SEND_TRIES = 2 }; // what an earlier packet met is reported with the next one, once
 
 void ist_dns_port_close(ist_dns_port *port)
 {
@@ -123,6 +124,16 @@ static ist_dns_port *choose_port(ist_dns_channel *channel)
     return young != NULL ? young : open;
 }
 
+static bool transmit(const ist_dns_port *port, const ist_dns_flight *flight)
+{
+    for (int i = 0; i < SEND_TRIES; i++) {
+        if (send(port->io.fd, flight->packet, flight->length, MSG_DONTWAIT) >= 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool ist_dns_port_send(ist_dns_channel *channel, ist_dns_flight *flight)
 {
     ist_dns_port *port = choose_port(channel);
@@ -133,7 +144,5 @@ bool ist_dns_port_send(ist_dns_channel *channel, ist_dns_flight *flight)
     ist_dns_flights_set_id(&port->flights, flight);
     ist_dns_flights_add(&port->flights, flight);
     port->questions++;
-    // What an earlier packet met is reported with the next one, and only once.
-    return send(port->io.fd, flight->packet, flight->length, MSG_DONTWAIT) >= 0 ||
-           send(port->io.fd, flight->packet, flight->length, MSG_DONTWAIT) >= 0;
+    return transmit(port, flight);
 }
