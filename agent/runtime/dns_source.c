@@ -2,6 +2,7 @@
 #include "dns_source_priv.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <string.h>
@@ -138,27 +139,34 @@ void dns_source_write(const ist_dns_source *source, ist_buf *out)
     }
 }
 
+// Without the interfaces nothing is known, not even of --pod-ip: its prefix decides what is sorted.
+static ist_status read_interfaces(const ist_options *options, ist_dns_source *source, ist_err *err)
+{
+    struct ifaddrs *list = NULL;
+    if (getifaddrs(&list) != 0) {
+        int error = errno;
+        (void)ist_err_errno(err, error, "the addresses of the interfaces cannot be read"); // whatever the cause
+        return IST_EIO;
+    }
+    add_family(list, source, pod_ip(options, 4), 4);
+    add_family(list, source, pod_ip(options, 6), 6);
+    freeifaddrs(list);
+    return IST_OK;
+}
+
 ist_status dns_source_find(const ist_options *options, ist_dns_source *ret_source, ist_err *err)
 {
     ist_dns_source source = {0};
+    ist_status status = IST_OK;
     ist_strv part;
-    for (size_t i = 0; ist_options_part(options, IST_OPT_DNS_PREFIX, i, &part); i++) {
-        ist_status status = read_prefix(part, &source, err);
-        if (status != IST_OK) {
-            return status;
-        }
+    for (size_t i = 0; status == IST_OK && ist_options_part(options, IST_OPT_DNS_PREFIX, i, &part); i++) {
+        status = read_prefix(part, &source, err);
     }
-    if (!ist_options_is_set(options, IST_OPT_DNS_PREFIX)) {
-        struct ifaddrs *list = NULL;
-        if (getifaddrs(&list) != 0) {
-            list = NULL; // then only --pod-ip is known
-        }
-        add_family(list, &source, pod_ip(options, 4), 4);
-        add_family(list, &source, pod_ip(options, 6), 6);
-        if (list != NULL) {
-            freeifaddrs(list);
-        }
+    if (status == IST_OK && !ist_options_is_set(options, IST_OPT_DNS_PREFIX)) {
+        status = read_interfaces(options, &source, err);
     }
-    *ret_source = source;
-    return IST_OK;
+    if (status == IST_OK) {
+        *ret_source = source;
+    }
+    return status;
 }

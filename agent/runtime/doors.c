@@ -104,7 +104,10 @@ static void on_addresses_changed(void *ctx)
 {
     doors *self = ctx;
     ist_dns_source fresh;
-    if (dns_source_find(self->args.options, &fresh, NULL) == IST_OK && !ist_dns_source_equal(&fresh, &self->source)) {
+    ist_err why = IST_ERR_NULL;
+    if (dns_source_find(self->args.options, &fresh, &why) != IST_OK) {
+        IST_WARN(IST_LOG_DNS, "%s, keeping what is known of the pod's addresses", why.text);
+    } else if (!ist_dns_source_equal(&fresh, &self->source)) {
         self->source = fresh;
         ist_dns_server_set_source(self->dns, &fresh);
         log_source("the pod's addresses have changed", &fresh);
@@ -122,7 +125,13 @@ static ist_status find_source(doors *self, ist_err *err)
         IST_WARN(IST_LOG_DNS, "%s: changes of the pod's addresses are not followed, going on with those of the start",
                  why.text);
     }
-    ist_status status = dns_source_find(self->args.options, &self->source, err);
+    ist_status status = dns_source_find(self->args.options, &self->source, &why);
+    if (status == IST_EIO) {
+        IST_WARN(IST_LOG_DNS, "%s; --dns-prefix can say them", why.text);
+        status = IST_OK; // none are known: answers that no sorting harms
+    } else if (status != IST_OK && err != NULL) {
+        *err = why;
+    }
     if (status == IST_OK) {
         log_source("answers are made for the addresses", &self->source);
     }

@@ -153,11 +153,15 @@ class Agent(Process):
             "info",
             *(("--dns-upstream", upstream) if upstream else ()),
         ]
-        super().__init__([binary(), *self.COMMAND, *defaults, *args], env=env)
+        super().__init__([*self.command(), *defaults, *args], env=env)
         if wait == "ready":
             self.wait_ready()
         elif wait == "listening":
             self.wait_listening()
+
+    def command(self):
+        """What is run, in front of its options."""
+        return [binary(), *self.COMMAND]
 
     def _ports(self, line):
         self.ports = {name: int(port) for name, port in re.findall(r"(\w+)=\S*?:(\d+)(?:\s|$)", line)}
