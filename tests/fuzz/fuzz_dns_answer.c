@@ -125,24 +125,40 @@ static bool make_query(input *in, uint8_t first, uint8_t *packet, size_t *ret_le
     return true;
 }
 
-static void check(const ist_dns_query *query, size_t limit)
+static void check_reply(const ist_dns_query *query, const ist_dns_output *output)
 {
-    static uint8_t buffer[IST_DNS_TCP_MAX];
     static test_reply reply;
-    mesh *made = mesh_get();
-    ist_dns_output output = {.buffer = buffer, .limit = limit};
-    if (ist_dns_answer(made->answerer, world_view(&made->world), query, &output) != IST_DNS_ANSWERED) {
-        return;
-    }
-    require(output.length >= IST_DNS_HEADER_BYTES && output.length <= limit);
-    require(query->question_length > 0 && output.length >= IST_DNS_HEADER_BYTES + (size_t)query->question_length);
-    require(memcmp(buffer + IST_DNS_HEADER_BYTES, query->packet + IST_DNS_HEADER_BYTES, query->question_length) == 0);
+    require(output->length >= IST_DNS_HEADER_BYTES && output->length <= output->limit);
+    require(query->question_length > 0 && output->length >= IST_DNS_HEADER_BYTES + (size_t)query->question_length);
+    require(memcmp(output->buffer + IST_DNS_HEADER_BYTES, query->packet + IST_DNS_HEADER_BYTES, query->question_length) == 0);
     if (query->is_host) { // the reader keeps names as texts
-        test_reply_read(query->packet, buffer, output.length, &reply);
-        require(reply.rcode == output.rcode && reply.has_opt == query->has_edns);
+        test_reply_read(query->packet, output->buffer, output->length, &reply);
+        require(reply.rcode == output->rcode && reply.has_opt == query->has_edns);
         bool address = query->type == IST_DNS_TYPE_A || query->type == IST_DNS_TYPE_AAAA;
         require(!address || (reply.flags & IST_DNS_FLAG_TC) == 0);
     }
+}
+
+// Where the view is complete, what it has is answered as before, and the rest is forwarded or has no records.
+static void check(const ist_dns_query *query, size_t limit)
+{
+    static uint8_t buffer[IST_DNS_TCP_MAX];
+    mesh *made = mesh_get();
+    ist_dns_outcome outcomes[2];
+    uint16_t rcodes[2];
+    for (int complete = 0; complete < 2; complete++) {
+        ist_dns_output output = {.buffer = buffer, .limit = limit};
+        ist_dns_answerer_set_cluster_complete(made->answerer, complete != 0);
+        outcomes[complete] = ist_dns_answer(made->answerer, world_view(&made->world), query, &output);
+        if (outcomes[complete] == IST_DNS_ANSWERED) {
+            check_reply(query, &output);
+        }
+        rcodes[complete] = output.rcode;
+    }
+    require(outcomes[0] == IST_DNS_FORWARD || outcomes[0] == outcomes[1]);
+    require(outcomes[0] != IST_DNS_ANSWERED || rcodes[0] == rcodes[1]);
+    require(outcomes[0] == IST_DNS_ANSWERED || outcomes[1] != IST_DNS_ANSWERED || rcodes[1] == IST_DNS_NXDOMAIN ||
+            rcodes[1] == IST_DNS_NOERROR);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -3,7 +3,6 @@
 
 #include "path_watch_priv.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <stdlib.h>
@@ -174,8 +173,8 @@ static void watch_link_that_moves_in_a_mounted_config_map(void **state)
     make_link(&f, "..data/a", "a");
     assert_int_equal(start(&f, "a"), IST_OK);
     for (int i = 2; i < 5; i++) {
-        char folder[8];
-        char file[16];
+        char folder[16];
+        char file[32];
         (void)snprintf(folder, sizeof(folder), "..%d", i);
         (void)snprintf(file, sizeof(file), "%s/a", folder);
         make_folder(&f, folder);
