@@ -70,14 +70,50 @@ static uint16_t clamp_slots(uint32_t slots)
     return (uint16_t)(slots < UINT16_MAX ? slots : UINT16_MAX);
 }
 
-static ist_status draft_picks(ist_mesh_builder *builder, const ist_mesh_selection *selection, ist_mesh_name *draft)
+// Is it the whole service that is answered, evenly?
+static bool is_plain(const ist_mesh_service *service, const ist_mesh_selection *selection)
 {
-    ist_mesh_name_addr *addrs =
-        IST_ARENA_ARRAY(builder->arena, 2 * (size_t)selection->pick_count + 1, ist_mesh_name_addr);
+    const ist_mesh_destination *only = selection->target_count == 1 ? selection->targets[0].destination : NULL;
+    return only != NULL && only->cluster->key.subset.n == 0 && ist_strv_equal(only->cluster->key.host, service->host) &&
+           selection->total_slots == selection->pick_count;
+}
+
+static bool is_unready(const ist_mesh_endpoints *endpoints, const ist_mesh_addr *addr)
+{
+    for (uint32_t i = 0; i < endpoints->count; i++) {
+        ist_mesh_addr own = ist_mesh_endpoint_addr(endpoints, i, addr->family);
+        if (endpoints->items[i].health == IST_MESH_UNHEALTHY && ist_mesh_addr_equal(&own, addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The name table lists pods of a headless service that are not ready only where the service wants them to be found before
+// (publishNotReadyAddresses): members of a cluster look for each other while they start.
+static uint32_t add_published(const ist_mesh_host *host, const ist_mesh_service *service,
+                              const ist_mesh_selection *selection, ist_mesh_name_addr *addrs, uint32_t filled)
+{
+    if (service->kind != IST_MESH_HEADLESS || selection->dropped_unhealthy == 0 || !is_plain(service, selection)) {
+        return filled;
+    }
+    for (uint32_t i = 0; host->name != NULL && i < host->name->addr_count; i++) {
+        if (is_unready(selection->targets[0].destination->endpoints, &host->name->addrs[i])) {
+            addrs[filled++] = (ist_mesh_name_addr){.addr = host->name->addrs[i], .slots = 1};
+        }
+    }
+    return filled;
+}
+
+static ist_status draft_picks(ist_mesh_builder *builder, const ist_mesh_host *host, const ist_mesh_service *service,
+                              const ist_mesh_selection *selection, ist_mesh_name *draft)
+{
+    size_t room = 2 * (size_t)selection->pick_count + (host->name != NULL ? host->name->addr_count : 0) + 1;
+    ist_mesh_name_addr *addrs = IST_ARENA_ARRAY(builder->arena, room, ist_mesh_name_addr);
     if (addrs == NULL) {
         return IST_ENOMEM;
     }
-    uint32_t filled = 0;
+    uint32_t filled = add_published(host, service, selection, addrs, 0);
     for (uint32_t i = 0; i < selection->pick_count; i++) {
         const ist_mesh_pick *pick = &selection->picks[i];
         for (uint8_t family = 4; family <= 6; family = (uint8_t)(family + 2)) {
@@ -102,8 +138,8 @@ static ist_mesh_answer_mode mode_when_empty(const ist_mesh_service *service)
     return upstream_knows ? IST_MESH_ANSWER_FORWARD : IST_MESH_ANSWER_ADDRESSES;
 }
 
-static ist_status draft_endpoints(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_service *service,
-                                  ist_mesh_name *draft)
+static ist_status draft_endpoints(ist_mesh_builder *builder, const ist_mesh_view *view, const ist_mesh_host *host,
+                                  const ist_mesh_service *service, ist_mesh_name *draft)
 {
     ist_mesh_query query = {.service = service};
     ist_mesh_selection selection;
@@ -117,11 +153,11 @@ static ist_status draft_endpoints(ist_mesh_builder *builder, const ist_mesh_view
         draft->vip = true;
         return draft_vips(builder, service->vips, service->vip_count, draft);
     }
-    if (selection.pick_count == 0) {
+    status = draft_picks(builder, host, service, &selection, draft);
+    if (status == IST_OK && draft->v4_count + draft->v6_count == 0) {
         draft->mode = mode_when_empty(service);
-        return IST_OK;
     }
-    return draft_picks(builder, &selection, draft);
+    return status;
 }
 
 // --- Steady slots ---------------------------------------------------------------------------------------------------
@@ -195,7 +231,7 @@ static ist_status draft_service(ist_mesh_builder *builder, const ist_mesh_view *
         return IST_OK;
     }
     if (wants_endpoints(builder->policy, service)) {
-        return draft_endpoints(builder, view, service, draft);
+        return draft_endpoints(builder, view, host, service, draft);
     }
     draft->vip = true;
     return draft_vips(builder, service->vips, service->vip_count, draft);

@@ -68,6 +68,45 @@ static void put_additional(ist_dns_turn *turn, const ist_mesh_selection *selecti
     }
 }
 
+static bool plan_has(const ist_mesh_name *name, const ist_mesh_addr *addr)
+{
+    for (uint32_t i = 0; i < name->v4_count + name->v6_count; i++) {
+        if (ist_mesh_addr_equal(&name->addrs[i].addr, addr)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Pods of a headless service that are not ready and yet stand in its plan: the service publishes them. IST_ENOMEM.
+static ist_status add_published(ist_dns_turn *turn, const ist_dns_subject *subject, ist_mesh_selection *selection)
+{
+    const ist_mesh_destination *whole = ist_mesh_port_destination(subject->port, IST_STRV_NULL);
+    uint32_t count = selection->pick_count;
+
+    if (!subject->name->headless || ist_dns_subject_narrowed(subject) || selection->dropped_unhealthy == 0 ||
+        whole == NULL) {
+        return IST_OK;
+    }
+    size_t room = (size_t)count + whole->endpoints->count;
+    ist_mesh_pick *picks = IST_ARENA_ARRAY(turn->answerer->arena, room, ist_mesh_pick);
+    if (picks == NULL) {
+        return IST_ENOMEM;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        picks[i] = selection->picks[i];
+    }
+    for (uint32_t i = 0; i < whole->endpoints->count; i++) {
+        ist_mesh_addr addr = ist_mesh_endpoint_addr(whole->endpoints, i, 0);
+        if (whole->endpoints->items[i].health == IST_MESH_UNHEALTHY && plan_has(subject->name, &addr)) {
+            picks[count++] = (ist_mesh_pick){.destination = whole, .index = i, .slots = 1};
+        }
+    }
+    selection->picks = picks;
+    selection->pick_count = count;
+    return IST_OK;
+}
+
 ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_subject *subject)
 {
     ist_mesh_selection selection;
@@ -76,6 +115,9 @@ ist_dns_outcome ist_dns_answer_srv(ist_dns_turn *turn, const ist_dns_subject *su
         return turn->query->type == IST_DNS_TYPE_SRV ? answer_vip(turn, subject) : ist_dns_turn_other_type(turn);
     }
     ist_status status = ist_dns_select(turn, &subject->query, &selection);
+    if (status == IST_OK) {
+        status = add_published(turn, subject, &selection);
+    }
     if (status == IST_ENOTFOUND || (status == IST_OK && selection.pick_count == 0)) {
         return ist_dns_turn_nxdomain(turn);
     }

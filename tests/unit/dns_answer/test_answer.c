@@ -286,6 +286,36 @@ static void weighted_answers_keep_the_share_in_first_place(void **state)
     assert_int_equal(first_v2, MANY * 3 / 4);
 }
 
+// publishNotReadyAddresses: the name table lists whom the endpoints call unhealthy.
+static void published_pods_are_found_before_they_are_ready(void **state)
+{
+    world *w = &f.world;
+    (void)state;
+    MUST(world_put_cluster(w, "outbound|80||early.ns.svc.cluster.local", IST_MESH_DISCOVERY_ORIGINAL_DST, NULL, 0));
+    MUST(world_put_endpoints(w, "outbound|80||early.ns.svc.cluster.local", "10.9.0.1-80! 10.9.0.2-80! 10.9.0.3-80", 0));
+    MUST(world_put_name(w, "early.ns.svc.cluster.local", "10.9.0.1 10.9.0.3", true, 0));
+    MUST(HTTP_VHOST(w, "early.ns.svc.cluster.local"));
+    MUST(world_commit(w));
+    assert_int_equal(ask("early.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(2, 0, 0);
+    assert_int_equal(ask("_http._tcp.early.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    expect_records(2, 0, 2);
+    assert_string_equal(f.reply.records[0].text, "0 1 80 10-9-0-3.early.ns.svc.cluster.local");
+    assert_string_equal(f.reply.records[1].text, "0 1 80 10-9-0-1.early.ns.svc.cluster.local");
+    MUST(world_put_endpoints(w, "outbound|80||early.ns.svc.cluster.local", "10.9.0.1-80! 10.9.0.2-80!", 0));
+    MUST(world_commit(w));
+    assert_int_equal(ask("early.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_records(1, 0, 0);
+    assert_int_equal(ask("_http._tcp.early.ns.svc.cluster.local", IST_DNS_TYPE_SRV), IST_DNS_ANSWERED);
+    expect_records(1, 0, 1);
+    MUST(world_put_name(w, "early.ns.svc.cluster.local", "", true, 0)); // none any more
+    MUST(world_commit(w));
+    assert_int_equal(ask("early.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    assert_int_equal(ask("_http._tcp.early.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+}
+
 static void near_addresses_never_follow_a_far_one(void **state)
 {
     unsigned first[3] = {0};
@@ -1139,6 +1169,7 @@ int main(void)
         TEST(what_the_view_cannot_know_is_forwarded),
         TEST(names_between_exist_below_services_too),
         TEST(weighted_answers_keep_the_share_in_first_place),
+        TEST(published_pods_are_found_before_they_are_ready),
         TEST(near_addresses_never_follow_a_far_one),
         TEST(unknown_source_gives_one_address),
         TEST(at_most_eight_addresses_and_never_truncated),
