@@ -11,11 +11,11 @@ SOURCES = ("istiod", "files")
 class World:
     """A control plane and a directory that hold the same objects, and agents of both. Each object has a file of its own."""
 
-    def __init__(self, directory, *things):
+    def __init__(self, directory, *things, env=None):
         self.directory = directory
         self.agents = {}
         self.write(*things)
-        self.control_plane = harness.Istiod("--dir", str(directory))
+        self.control_plane = harness.Istiod("--dir", str(directory), env=env)
 
     def path(self, kind, namespace, name):
         return self.directory / f"{kind}-{namespace}-{name}.json".lower()
