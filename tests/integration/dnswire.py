@@ -39,7 +39,7 @@ TYPE_A = struct.pack(">HH", 1, 1)
 
 
 @contextlib.contextmanager
-def serving(folder, *args, extra="", upstream=None):
+def serving(folder, *args, extra="", upstream=None, env=None):
     """(agent, upstream): the example mesh with a service of many endpoints, and more YAML; the IPv6 loopback too."""
     mesh = harness.copy_tree(harness.ROOT / "docs/examples/bookinfo", folder / "mesh")
     (mesh / "big.yaml").write_text(BIG_SERVICE + "".join(BIG_ENDPOINT.format(i + 1) for i in range(ENDPOINTS)))
@@ -49,6 +49,7 @@ def serving(folder, *args, extra="", upstream=None):
         *("--source", f"dir:{mesh}", "--pod-namespace", "default", "--dns-listen", "127.0.0.1:0,[::1]:0"),
         *("--pod-ip", "10.99.0.1", "--dns-prefix", "10.99.0.0/24", *args),
         upstream=upstream.address,
+        env=env,
     )
     agent.mesh = mesh
     agent.dns = [("127.0.0.1", agent.status()["listeners"]["dns"][0]), ("::1", agent.status()["listeners"]["dns"][1])]
