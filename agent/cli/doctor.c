@@ -5,12 +5,23 @@
 
 #include "version.h"
 
-enum { RESOLV_CONF = CLI_OWN };
+#include <stdio.h>
+#include <unistd.h>
+
+#define SLURP_BYTES 65536
+
+static const char USUAL_RESOLV_CONF[] = "/etc/resolv.conf";
+
+enum { RESOLV_CONF = CLI_OWN, ROOT, LIBC };
 
 static const ist_option ROWS[] = {
     CLI_COMMON_ROWS,
-    [RESOLV_CONF] = {"resolv-conf", NULL, IST_OPTION_TEXT, "/etc/resolv.conf", NULL, "FILE", "Flags",
-                     "the file that the application's resolver reads"},
+    [RESOLV_CONF] = {"resolv-conf", NULL, IST_OPTION_TEXT, NULL, NULL, "FILE", "Flags",
+                     "the file that the application's resolver reads; default: /etc/resolv.conf below --root"},
+    [ROOT] = {"root", NULL, IST_OPTION_TEXT, NULL, NULL, "DIR", "Flags",
+              "where the application's files are: /proc/PID/root is another container's; default: our own"},
+    [LIBC] = {"libc", NULL, IST_OPTION_CHOICE, "auto", "auto|glibc|musl", "auto | glibc | musl", "Flags",
+              "the application's C library; auto: musl where it has a /lib/ld-musl*"},
 };
 static const ist_option_short SHORTS[] = {CLI_COMMON_SHORTS};
 static const char *const RESULTS[] = {[DOCTOR_OK] = "OK", [DOCTOR_WARN] = "WARN", [DOCTOR_FAIL] = "FAIL"};
@@ -37,6 +48,38 @@ json_t *doctor_fetch(const doctor *self, const char *target)
     cli_session quiet = *self->session;
     quiet.quiet = true;
     return cli_fetch(&quiet, target, DOCTOR_TIMEOUT_MS, &json) == IST_CLI_OK ? json : NULL;
+}
+
+// --- Files ----------------------------------------------------------------------------------------------------------
+
+const char *doctor_path(const doctor *self, const char *path, char *buffer)
+{
+    int length = snprintf(buffer, DOCTOR_PATH_BYTES, "%s%s", self->root, path);
+    return length > 0 && length < DOCTOR_PATH_BYTES ? buffer : NULL;
+}
+
+bool doctor_exists(const doctor *self, const char *path)
+{
+    char buffer[DOCTOR_PATH_BYTES];
+    const char *whole = doctor_path(self, path, buffer);
+    return whole != NULL && access(whole, F_OK) == 0;
+}
+
+bool doctor_slurp(const char *path, ist_buf *out)
+{
+    FILE *file = fopen(path, "re");
+    char bytes[4096];
+    size_t got = 1;
+    if (file == NULL) {
+        return false;
+    }
+    while (got != 0 && out->length < SLURP_BYTES) {
+        got = fread(bytes, 1, sizeof(bytes), file);
+        ist_buf_append(out, bytes, got);
+    }
+    bool fine = ferror(file) == 0 && ist_buf_status(out) == IST_OK;
+    (void)fclose(file); // nothing was written
+    return fine;
 }
 
 // --- The agent ------------------------------------------------------------------------------------------------------
@@ -137,8 +180,16 @@ static int print(doctor *self)
 
 static int run(cli_session *session)
 {
-    doctor self = {
-        .session = session, .resolv_conf = ist_options_string(session->options, RESOLV_CONF), .checks = json_array()};
+    char path[DOCTOR_PATH_BYTES];
+    doctor self = {.session = session,
+                   .root = ist_options_string(session->options, ROOT),
+                   .resolv_conf = ist_options_string(session->options, RESOLV_CONF),
+                   .libc = ist_options_string(session->options, LIBC),
+                   .checks = json_array()};
+    if (!ist_options_is_set(session->options, RESOLV_CONF)) {
+        const char *below = doctor_path(&self, USUAL_RESOLV_CONF, path);
+        self.resolv_conf = below != NULL ? below : USUAL_RESOLV_CONF;
+    }
     int asked = cli_fetch(session, "/v1/status", DOCTOR_TIMEOUT_MS, &self.status);
     if (asked == IST_CLI_OK) {
         check_version(&self);
@@ -166,12 +217,13 @@ const cli_command *cli_doctor(void)
         .name = "doctor",
         .arguments = "",
         .help = "what may be wrong around DNS, and what to do",
-        .text = "Looks at the agent, its DNS address, resolv.conf, capture of DNS by Istio and the upstreams, and says of each\n"
-                "OK, WARN or FAIL with what to do. It changes nothing and waits at most 2 s for each answer. Exits with 4\n"
-                "where something is FAIL. Run it where the application runs: in its pod.\n\n"
+        .text = "Looks at the agent, its DNS address, resolv.conf and what else resolves names, capture of DNS by Istio and\n"
+                "the upstreams, and says of each OK, WARN or FAIL with what to do. It changes nothing and waits at most 2 s for\n"
+                "each answer. Exits with 4 where something is FAIL. Run it where the application runs: in its pod.\n\n"
                 "Examples:\n"
                 "  isthmus doctor\n"
-                "  isthmus doctor --resolv-conf resolv.conf       # of another container\n"
+                "  isthmus doctor --root /proc/42/root            # of another container, where the pod shares its processes\n"
+                "  isthmus doctor --resolv-conf resolv.conf --libc musl\n"
                 "  isthmus doctor -o json | jq '.checks[] | select(.result != \"OK\")'\n",
         .options = {.rows = ROWS, .count = IST_COUNT(ROWS), .shorts = SHORTS, .short_count = IST_COUNT(SHORTS)},
         .run = run};

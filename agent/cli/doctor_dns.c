@@ -1,29 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What `isthmus doctor` looks at around the DNS door: the door, resolv.conf, capture by Istio, the upstreams.
+// What `isthmus doctor` looks at of the agent's DNS door: does it listen, does it serve, and who answers there?
 #include "doctor_priv.h"
 
-#include "dns_forward/resolv_conf.h"
+#include "dns_wire/types.h"
 
-#define PORT 53                       // the only one that resolv.conf can name
-#define LISTENERS_MAX 16
-#define PROBE "isthmus-doctor.invalid" // RFC 6761: nobody has it, and every name server may say so at once
+#include <errno.h>
 
-typedef struct addresses {
-    ist_dns_address items[LISTENERS_MAX];
-    size_t count;
-} addresses;
+#define PORT 53 // the only one that resolv.conf can name
+#define ANNOTATION                                                                                                     \
+    "the pod's annotation proxy.istio.io/config: '{\"proxyMetadata\":{\"ISTIO_META_DNS_CAPTURE\":\"false\"}}' switches it off"
 
-// The addresses in an array of texts, those that cannot be read left out.
-static addresses read_addresses(const json_t *array)
+doctor_addresses doctor_read_addresses(const json_t *array)
 {
-    addresses list = {.count = 0};
+    doctor_addresses list = {.count = 0};
     size_t i;
     json_t *text;
     json_array_foreach(array, i, text)
     {
         ist_strv address = ist_strv_make(json_string_value(text), json_string_length(text));
-        if (list.count < LISTENERS_MAX &&
+        if (list.count < DOCTOR_ADDRESSES_MAX &&
             ist_dns_address_parse(address, PORT, &list.items[list.count], NULL) == IST_OK) {
             list.count++;
         }
@@ -31,24 +27,29 @@ static addresses read_addresses(const json_t *array)
     return list;
 }
 
-static bool is_agent(const addresses *door, const ist_dns_addr *server)
-{
-    for (size_t i = 0; i < door->count; i++) {
-        if (doctor_reaches(&door->items[i].ip, server)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 // --- The door -------------------------------------------------------------------------------------------------------
 
-static void check_door(doctor *self, const addresses *door)
+// The agent's log has the reason; what we can see ourselves of it is said at once.
+static const char *why_closed(void)
+{
+    static const ist_dns_address USUAL = {.ip = {.family = 4, .bytes = {127, 0, 0, 1}}, .port = PORT};
+    switch (doctor_bind_errno(&USUAL)) {
+    case EACCES:
+        return "this process may not bind port 53: give the container the capability NET_BIND_SERVICE, or the pod the sysctl "
+               "net.ipv4.ip_unprivileged_port_start=53";
+    case EADDRINUSE:
+        return "another program has port 53 (`ss -lunp 'sport = :53'` shows it): stop it, or give --dns-listen another address, "
+               "such as 127.0.0.54:53";
+    default:
+        return "it is off, or its address was busy; see --dns-listen and the agent's log";
+    }
+}
+
+void doctor_check_door(doctor *self, const doctor_addresses *door)
 {
     char text[IST_DNS_ADDRESS_TEXT_SIZE];
     if (door->count == 0) {
-        doctor_add(self, DOCTOR_FAIL, "dns-door",
-                   "DNS does not listen: it is off or its address is busy; see --dns-listen and the agent's log");
+        doctor_add(self, DOCTOR_FAIL, "dns-door", "DNS does not listen: %s", why_closed());
     }
     for (size_t i = 0; i < door->count; i++) {
         const char *address = ist_dns_address_format(&door->items[i], text);
@@ -77,86 +78,113 @@ static void check_mode(doctor *self)
     }
 }
 
-// --- resolv.conf ----------------------------------------------------------------------------------------------------
-
-static void write_settings(const ist_dns_resolv_conf *conf, ist_buf *out)
-{
-    ist_buf_printf(out, "ndots %u, search", conf->ndots);
-    for (size_t i = 0; i < conf->search_count; i++) {
-        ist_buf_printf(out, " %s", conf->search[i]);
-    }
-    ist_buf_append_str(out, conf->search_count == 0 ? " nothing" : "");
-}
-
-static void judge_order(doctor *self, const addresses *door, const ist_dns_resolv_conf *conf)
-{
-    size_t at = 0;
-    char text[IST_DNS_ADDRESS_TEXT_SIZE];
-    ist_dns_addr asked_at = doctor_asked_at(&door->items[0].ip); // what resolv.conf should name
-    const char *wanted = ist_dns_addr_format(&asked_at, text);
-    while (at < conf->server_count && !is_agent(door, &conf->servers[at].ip)) {
-        at++;
-    }
-    if (at == conf->server_count) {
-        doctor_add(self, DOCTOR_FAIL, "resolv-conf",
-                   "%s does not name the agent, so nobody asks it; write `nameserver %s` as its first name server",
-                   self->resolv_conf, wanted);
-    } else if (at != 0) {
-        doctor_add(self, DOCTOR_FAIL, "resolv-conf",
-                   "%s names the agent behind others, which answer before it; make `nameserver %s` the first",
-                   self->resolv_conf, wanted);
-    } else if (conf->server_count > 1) {
-        doctor_add(self, DOCTOR_WARN, "resolv-conf",
-                   "%s names the agent first and %zu more; musl (Alpine) asks all at once and takes the first answer: leave "
-                   "the agent alone where nothing resolves before it starts",
-                   self->resolv_conf, conf->server_count - 1);
-    } else {
-        doctor_add(self, DOCTOR_OK, "resolv-conf", "%s names the agent alone", self->resolv_conf);
-    }
-}
-
-static void check_resolv_conf(doctor *self, const addresses *door)
-{
-    ist_dns_resolv_conf conf;
-    ist_err err = IST_ERR_NULL;
-    ist_buf settings = IST_BUF_INIT;
-    if (ist_dns_resolv_conf_load(self->resolv_conf, &conf, &err) != IST_OK) {
-        doctor_add(self, DOCTOR_FAIL, "resolv-conf", "%s; name the file of the application with --resolv-conf", err.text);
-        return;
-    }
-    if (door->count != 0) {
-        judge_order(self, door, &conf);
-    }
-    write_settings(&conf, &settings);
-    doctor_add(self, DOCTOR_OK, "search", "%.*s", IST_STRV_ARG(ist_buf_view(&settings)));
-    ist_buf_done(&settings);
-}
-
 // --- Who answers at the agent's address -----------------------------------------------------------------------------
 
-static void judge_capture(doctor *self, const ist_dns_address *door, ist_strv name)
+// One way to the door. Whether the agent itself answers.
+static bool judge_capture(doctor *self, const doctor_question *question, const char *address)
 {
-    char text[IST_DNS_ADDRESS_TEXT_SIZE];
     doctor_answer answer;
     ist_err err = IST_ERR_NULL;
-    const char *address = ist_dns_address_format(door, text);
-    if (doctor_ask(door, name, IST_DNS_TYPE_TXT, &answer, &err) != IST_OK) {
-        doctor_add(self, DOCTOR_FAIL, "capture", "%s: %s; look for a packet filter, and at the agent's log", address,
+    const char *way = question->tcp ? " by TCP" : "";
+    bool is_why = question->type == IST_DNS_TYPE_TXT;
+    if (doctor_ask(question, &answer, &err) != IST_OK) {
+        doctor_add(self, DOCTOR_FAIL, "capture", "%s%s: %s; look for a packet filter, and at the agent's log", address, way,
                    err.text);
-    } else if (answer.is_ours) {
-        doctor_add(self, DOCTOR_OK, "capture", "%s answers itself, in %.1f ms", address, answer.ms);
-    } else {
+    } else if (is_why && !answer.is_ours) {
+        doctor_add(self, DOCTOR_FAIL, "capture", "another answers for %s%s, as Istio's DNS capture does; %s", address, way,
+                   ANNOTATION);
+    } else if (!answer.ends_in_opt) {
         doctor_add(self, DOCTOR_FAIL, "capture",
-                   "another answers for %s, as Istio's DNS capture does; give the pod the annotation "
-                   "proxy.istio.io/config: '{\"proxyMetadata\":{\"ISTIO_META_DNS_CAPTURE\":\"false\"}}'",
-                   address);
+                   "another answers addresses for %s%s and passes only what it does not know on to us, as Istio's DNS capture does: "
+                   "services get virtual IPs; %s, or use names that only we have",
+                   address, way, ANNOTATION);
+    } else if (question->type == IST_DNS_TYPE_A && !question->tcp) {
+        doctor_add(self, DOCTOR_OK, "capture", "%s answers itself, by UDP in %.1f ms, and by TCP", address, answer.ms);
+    }
+    return err.code == IST_OK && (!is_why || answer.is_ours) && answer.ends_in_opt;
+}
+
+void doctor_check_capture(doctor *self, const doctor_addresses *door, ist_strv why)
+{
+    if (why.n == 0 && door->count != 0) {
+        doctor_add(self, DOCTOR_WARN, "capture", "not looked at: no service of the mesh is served by DNS now");
+        return;
+    }
+    for (size_t i = 0; i < door->count; i++) {
+        char text[IST_DNS_ADDRESS_TEXT_SIZE];
+        const char *address = ist_dns_address_format(&door->items[i], text);
+        doctor_question question = {.server = &door->items[i], .name = why, .type = IST_DNS_TYPE_TXT};
+        bool fine = judge_capture(self, &question, address);
+        question.tcp = true;
+        fine = fine && judge_capture(self, &question, address);
+        question = (doctor_question){
+            .server = question.server, .name = ist_strv_skip(why, sizeof("_why.") - 1), .type = IST_DNS_TYPE_A};
+        if (fine) {
+            (void)judge_capture(self, &question, address);
+        }
     }
 }
 
-// Asks for a name that only we know. There is none where the mesh is empty, or where the upstream answers.
-static void check_capture(doctor *self, const addresses *door)
+// --- Istio's own DNS proxy ------------------------------------------------------------------------------------------
+
+// Does somebody have this port? The kernel's tables have it behind the first colon of each line's second word, in hexadecimal.
+static bool has_port(const char *table, const char *port)
 {
-    ist_buf name = IST_BUF_INIT;
+    ist_buf text = IST_BUF_INIT;
+    bool found = false;
+    bool more = doctor_slurp(table, &text);
+    ist_strv rest = ist_buf_view(&text);
+    while (more && !found) {
+        ist_strv line = ist_strv_trim(ist_strv_cut(&rest, '\n', &more));
+        (void)ist_strv_cut(&line, ' ', NULL); // the number of the line, with a colon
+        ist_strv local = ist_strv_cut(&line, ' ', NULL);
+        (void)ist_strv_cut(&local, ':', NULL);
+        found = ist_strv_equal(local, ist_strv_from(port));
+    }
+    ist_buf_done(&text);
+    return found;
+}
+
+static bool says_true(ist_strv text)
+{
+    size_t at = 0;
+    static const ist_strv NAME = IST_STRV_INIT("ISTIO_META_DNS_CAPTURE");
+    while (at < text.n && !ist_strv_starts_with(ist_strv_skip(text, at), NAME)) {
+        at++;
+    }
+    ist_strv value = ist_strv_skip(text, at < text.n ? at + NAME.n : text.n);
+    // The annotation is YAML or JSON, escaped once more in the file: NAME\":\"true\" or NAME: "true".
+    while (value.n != 0 && ist_strv_find(IST_STRV("\\\": '="), value.p[0]) < 6) {
+        value = ist_strv_skip(value, 1);
+    }
+    return ist_strv_starts_with(value, IST_STRV("true"));
+}
+
+void doctor_check_istio(doctor *self)
+{
+    char path[DOCTOR_PATH_BYTES];
+    ist_buf annotations = IST_BUF_INIT;
+    const char *file = doctor_path(self, "/etc/istio/pod/annotations", path);
+    bool known = file != NULL && doctor_slurp(file, &annotations);
+    bool asked = says_true(ist_buf_view(&annotations));
+    if (has_port("/proc/net/udp", "3ACD") || has_port("/proc/net/udp6", "3ACD")) { // 15053
+        doctor_add(self, DOCTOR_WARN, "istio-dns",
+                   "Istio's DNS proxy runs in this pod, on port 15053: where the pod's rules lead port 53 there, it answers before "
+                   "us; %s",
+                   ANNOTATION);
+    } else if (asked) {
+        doctor_add(self, DOCTOR_WARN, "istio-dns", "the pod asks for Istio's DNS capture, which answers before us; %s", ANNOTATION);
+    } else if (known) {
+        doctor_add(self, DOCTOR_OK, "istio-dns", "the pod does not ask for Istio's DNS capture, and nobody has port 15053");
+    }
+    ist_buf_done(&annotations);
+}
+
+// --- All ------------------------------------------------------------------------------------------------------------
+
+// A name that only we know, "_why." and a service. There is none where the mesh is empty, or where the upstream answers.
+static void find_why(const doctor *self, const doctor_addresses *door, ist_buf *out)
+{
     json_t *services = door->count != 0 && cli_is(self->status, "dns_mode", "serve") ? doctor_fetch(self, "/v1/services")
                                                                                      : NULL;
     size_t i;
@@ -165,85 +193,29 @@ static void check_capture(doctor *self, const addresses *door)
     {
         ist_strv host = cli_text(service, "host");
         if (host.n != 0 && ist_strv_find(host, '*') == host.n) {
-            ist_buf_printf(&name, "_why.%.*s", IST_STRV_ARG(host));
+            ist_buf_printf(out, "_why.%.*s", IST_STRV_ARG(host));
             break;
         }
     }
-    for (i = 0; name.length != 0 && i < door->count; i++) {
-        judge_capture(self, &door->items[i], ist_buf_view(&name));
-    }
-    if (name.length == 0 && door->count != 0) {
-        doctor_add(self, DOCTOR_WARN, "capture", "not looked at: no service of the mesh is served by DNS now");
-    }
-    ist_buf_done(&name);
     json_decref(services);
-}
-
-// --- Upstreams ------------------------------------------------------------------------------------------------------
-
-// NULL: it does not; else how the questions that we forward come back.
-static const char *loops(const addresses *door, const ist_dns_address *upstream)
-{
-    static const ist_dns_addr STUB = {.family = 4, .bytes = {127, 0, 0, 53}};
-    for (size_t i = 0; i < door->count; i++) {
-        if (door->items[i].port == upstream->port && doctor_reaches(&door->items[i].ip, &upstream->ip)) {
-            return "the agent itself";
-        }
-    }
-    return ist_dns_addr_equal(&upstream->ip, &STUB) ? "systemd-resolved, which asks the servers that the machine names" : NULL;
-}
-
-// Whether it answered.
-static bool check_upstream(doctor *self, const addresses *door, const ist_dns_address *upstream)
-{
-    char text[IST_DNS_ADDRESS_TEXT_SIZE];
-    doctor_answer answer;
-    ist_err err = IST_ERR_NULL;
-    const char *address = ist_dns_address_format(upstream, text);
-    const char *loop = loops(door, upstream);
-    if (loop != NULL) {
-        doctor_add(self, DOCTOR_FAIL, "upstream",
-                   "%s is %s: what we forward comes back to us; name the cluster's DNS with --dns-upstream", address, loop);
-    } else if (doctor_ask(upstream, IST_STRV(PROBE), IST_DNS_TYPE_A, &answer, &err) != IST_OK) {
-        doctor_add(self, DOCTOR_WARN, "upstream", "%s: %s; is it the cluster's DNS, and is there a way to it?", address,
-                   err.text);
-        return false;
-    } else if (answer.rcode == IST_DNS_NXDOMAIN || answer.rcode == IST_DNS_NOERROR) {
-        doctor_add(self, DOCTOR_OK, "upstream", "%s answers in %.1f ms", address, answer.ms);
-    } else {
-        doctor_add(self, DOCTOR_WARN, "upstream",
-                   "%s answers with rcode %u (2 SERVFAIL, 5 REFUSED) in %.1f ms; it must resolve for this machine", address,
-                   answer.rcode, answer.ms);
-    }
-    return true;
-}
-
-static void check_upstreams(doctor *self, const addresses *door)
-{
-    addresses upstreams = read_addresses(json_object_get(self->status, "upstreams"));
-    size_t answered = 0;
-    for (size_t i = 0; i < upstreams.count; i++) {
-        answered += check_upstream(self, door, &upstreams.items[i]);
-    }
-    if (upstreams.count == 0) {
-        doctor_add(self, DOCTOR_WARN, "upstream",
-                   "there is none, so names outside the mesh are not answered; name the cluster's DNS with --dns-upstream");
-    } else if (answered == 0) {
-        doctor_add(self, DOCTOR_FAIL, "upstream",
-                   "none answers, so names outside the mesh fail; name the cluster's DNS with --dns-upstream");
-    }
 }
 
 void doctor_check_dns(doctor *self)
 {
-    addresses door = read_addresses(json_object_get(json_object_get(self->status, "listeners"), "dns"));
+    ist_buf why = IST_BUF_INIT;
+    doctor_addresses door = doctor_read_addresses(json_object_get(json_object_get(self->status, "listeners"), "dns"));
     if (self->status != NULL) {
-        check_door(self, &door);
+        doctor_check_door(self, &door);
         check_mode(self);
+        find_why(self, &door, &why);
     }
-    check_resolv_conf(self, &door);
+    doctor_check_resolver(self, &door);
     if (self->status != NULL) {
-        check_capture(self, &door);
-        check_upstreams(self, &door);
+        doctor_check_capture(self, &door, ist_buf_view(&why));
     }
+    doctor_check_istio(self);
+    if (self->status != NULL) {
+        doctor_check_upstreams(self, &door, ist_buf_view(&why));
+    }
+    ist_buf_done(&why);
 }

@@ -22,15 +22,14 @@ typedef struct texts {
     char client[IST_DNS_ADDRESS_TEXT_SIZE];
     char name[IST_DNS_NAME_TEXT_SIZE];
     char type[IST_DNS_CODE_TEXT_SIZE];
-    char rcode[IST_DNS_CODE_TEXT_SIZE];
 } texts;
 
 // The name and the type are NULL where there was no question that could be read.
 static void append_text(const ist_dns_logged *entry, const texts *made, const char *name, const char *type, ist_buf *out)
 {
     char rcode[IST_DNS_CODE_TEXT_SIZE];
-    ist_buf_printf(out, "%s\tinfo\tquery\tclient=%s name=%s type=%s proto=%s rcode=%s source=%s us=%lld revision=%llu\n", made->time,
-                   made->client, name != NULL ? name : "-", type != NULL ? type : "-", entry->tcp ? "tcp" : "udp",
+    ist_buf_printf(out, "%s\tinfo\tquery\tclient=%s name=%s type=%s proto=%s rcode=%s source=%s us=%lld revision=%llu\n",
+                   made->time, made->client, name != NULL ? name : "-", type != NULL ? type : "-", entry->tcp ? "tcp" : "udp",
                    ist_dns_rcode_present(entry->rcode, rcode), entry->source, (long long)entry->took_us,
                    (unsigned long long)entry->revision);
 }

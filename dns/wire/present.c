@@ -82,8 +82,9 @@ const char *ist_dns_type_present(uint16_t type, char *text)
 const char *ist_dns_rcode_present(uint16_t rcode, char *text)
 {
     static const named NAMES[] = {
-        {IST_DNS_NOERROR, "NOERROR"}, {IST_DNS_NXDOMAIN, "NXDOMAIN"}, {IST_DNS_SERVFAIL, "SERVFAIL"}, {IST_DNS_FORMERR, "FORMERR"},
-        {IST_DNS_NOTIMP, "NOTIMP"},   {IST_DNS_REFUSED, "REFUSED"},   {IST_DNS_BADVERS, "BADVERS"},
+        {IST_DNS_NOERROR, "NOERROR"}, {IST_DNS_NXDOMAIN, "NXDOMAIN"}, {IST_DNS_SERVFAIL, "SERVFAIL"},
+        {IST_DNS_FORMERR, "FORMERR"}, {IST_DNS_NOTIMP, "NOTIMP"},     {IST_DNS_REFUSED, "REFUSED"},
+        {IST_DNS_BADVERS, "BADVERS"},
     };
 
     return find(NAMES, IST_COUNT(NAMES), "RCODE", rcode, text);

@@ -358,8 +358,12 @@ class Upstream:
             name, rdtype = query.question[0].name.to_text().lower(), query.question[0].rdtype
             if rdtype != dns.rdatatype.HINFO:  # the agent looks whether we lead back to it
                 self.asked.append((name, dns.rdatatype.to_text(rdtype)))
-            if not self.silent:
+            if not self.silent and not self._ignores(query):
                 self.socket.sendto(self._reply(query, name, rdtype).to_wire(), peer)
+
+    def _ignores(self, query):
+        """For those with a fault of their own."""
+        return False
 
     def _reply(self, query, name, rdtype):
         reply = dns.message.make_response(query, recursion_available=True)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How people write what stands in a packet: names, types and codes, for logs and commands. Text made from foreign bytes is
-// printable ASCII without spaces, whatever they are (RFC 1035 section 5.1, RFC 3597). Pure; any thread.
+// printable ASCII without spaces, whatever they are (RFC 1035 section 5.1, RFC 3597).
+// Pure: text goes into the caller's buffer. Any thread.
 #pragma once
 
 #include <stddef.h>
