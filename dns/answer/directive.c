@@ -341,15 +341,17 @@ static ist_dns_outcome answer_parsed(ist_dns_turn *turn, const ist_dns_directive
     return answer_subject(turn, &subject, why);
 }
 
-// A host without directive, or one whose name has an underscore in front.
+// A host without directive, or one whose name has an underscore in front. A wildcard host does not reach below directives of
+// its names: what does not exist there would have something below it.
 static ist_dns_outcome answer_plain(ist_dns_turn *turn, ist_strv text, bool why)
 {
-    const ist_mesh_name *name = ist_mesh_view_name(turn->view, text, NULL);
+    bool wildcard;
+    const ist_mesh_name *name = ist_mesh_view_name(turn->view, text, &wildcard);
 
     if (name == NULL && why) {
         return answer_parsed(turn, &(ist_dns_directive){.host = text}, why);
     }
-    if (name == NULL) {
+    if (name == NULL || (wildcard && is_below_directive(turn, text))) {
         return answer_unknown_host(turn, text);
     }
     ist_dns_subject subject = {.name = name, .query = {.service = ist_mesh_view_service(turn->view, name->host)}};

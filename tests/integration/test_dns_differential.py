@@ -327,3 +327,27 @@ def test_a_damaged_reply_is_seen(agent, ldns_program):
         for change in (1, -1):
             damaged.append(reply[:at] + bytes([(reply[at] + change) % 256]) + reply[at + 1 :])
     assert [i for i, _, _ in disagreements(ldns_program, damaged)] == list(range(len(damaged)))
+
+
+# --- Existence ------------------------------------------------------------------------------------------------------
+
+
+def verdict(agent, name, rdtype):
+    """(ours, exists)"""
+    reply = wire.ask(agent, name, rdtype, payload=OURS)
+    assert reply.rcode() in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN), f"{name} {rdtype}"
+    return bool(reply.flags & dns.flags.AA), reply.rcode() == dns.rcode.NOERROR
+
+
+def test_all_types_agree_on_what_exists(agent):
+    """RFC 2308 and 8020: a name is ours for every type or for none, exists for every type or for none, and below one that does
+    not exist nothing does, but explanations."""
+    absent = []
+    for name in NAMES:
+        found = {verdict(agent, name, rdtype) for rdtype in ("A", "AAAA", "SRV", "TXT", "PTR", "CNAME", "HTTPS", "ANY")}
+        if any(ours for ours, _ in found):
+            assert len(found) == 1, f"{name}: {found}"
+            absent += [name] if not any(exists for _, exists in found) else []
+    assert len(absent) > 20
+    for name, front in itertools.product(absent, ("a", "a.b", "_http._tcp", "v1._subset", "zone-a.pin._zone")):
+        assert not verdict(agent, f"{front}.{name}", "A")[1], f"{front}.{name}"

@@ -267,6 +267,10 @@ static void names_between_exist_below_services_too(void **state)
     expect_records(1, 0, 0);
     assert_int_equal(ask("a.b.wild.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
     expect_records(1, 0, 0);
+    assert_int_equal(ask("v9._subset.b.wild.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
+    assert_int_equal(ask("a.v9._subset.b.wild.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
+    expect_negative(IST_DNS_NXDOMAIN, "cluster.local"); // the wildcard does not reach there
     assert_int_equal(ask("other.between.vip.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
     expect_negative(IST_DNS_NXDOMAIN, "cluster.local");
     assert_int_equal(ask("empty.ns.svc.cluster.local", IST_DNS_TYPE_A), IST_DNS_ANSWERED);
