@@ -298,6 +298,34 @@ ist_histogram *ist_histogram_series(ist_metric_family *family, const char *v1, c
     return family->def.kind == IST_METRIC_HISTOGRAM ? (ist_histogram *)get_series(family, values) : NULL;
 }
 
+static ist_metric *find_locked(const ist_metrics *metrics, const char *name, const char *label)
+{
+    bool found = false;
+    size_t at = family_position(metrics, name, &found);
+    const ist_metric_family *family = found ? metrics->families.items[at] : NULL;
+    if (family == NULL || family->def.kind == IST_METRIC_HISTOGRAM) {
+        return NULL;
+    }
+    for (size_t i = 0; i < family->all.count; i++) {
+        const char *value = family->all.items[i]->label_values[0];
+        if (label == NULL || (value != NULL && strcmp(value, label) == 0)) {
+            return (ist_metric *)family->all.items[i];
+        }
+    }
+    return NULL;
+}
+
+bool ist_metrics_find(ist_metrics *metrics, const char *name, const char *label, double *ret_value)
+{
+    (void)pthread_mutex_lock(&metrics->lock); // see ist_metrics_family
+    const ist_metric *metric = find_locked(metrics, name, label);
+    (void)pthread_mutex_unlock(&metrics->lock);
+    if (metric != NULL) { // it lives as long as the registry
+        *ret_value = ist_metric_value(metric);
+    }
+    return metric != NULL;
+}
+
 // --- Updating -------------------------------------------------------------------------------------------------------
 
 // One writer each, so a relaxed load and store is enough and costs no locked instruction.

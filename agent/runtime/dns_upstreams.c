@@ -397,6 +397,15 @@ void dns_addresses_write(ist_json *json, const char *key, const ist_dns_address 
     ist_json_end_array(json);
 }
 
+size_t dns_upstreams_copy(dns_upstreams *self, ist_dns_address items[IST_DNS_SERVERS_MAX])
+{
+    (void)pthread_mutex_lock(&self->lock);
+    size_t count = self->count;
+    memcpy(items, self->items, count * sizeof(*items));
+    (void)pthread_mutex_unlock(&self->lock);
+    return count;
+}
+
 void dns_upstreams_write_status(dns_upstreams *self, ist_json *json)
 {
     (void)pthread_mutex_lock(&self->lock);

@@ -63,5 +63,7 @@ void dns_upstreams_done(dns_upstreams *upstreams);
 
 // "10.96.0.10:53 ...; for corp.example 10.1.0.53:53", or that there is none.
 void dns_upstreams_write(dns_upstreams *upstreams, ist_buf *out);
+// Those that names without a route are asked of; returns how many. Any thread.
+size_t dns_upstreams_copy(dns_upstreams *upstreams, ist_dns_address items[IST_DNS_SERVERS_MAX]);
 // The "upstreams" and "upstream_routes" members.
 void dns_upstreams_write_status(dns_upstreams *upstreams, ist_json *json);

@@ -3,6 +3,7 @@
 
 #include "address_watch_priv.h"
 #include "dns_source_priv.h"
+#include "dns_status_priv.h"
 #include "query_log_priv.h"
 #include "dns_upstreams_priv.h"
 
@@ -493,6 +494,24 @@ void doors_write_upstreams(doors *self, ist_buf *out)
     dns_upstreams_write(&self->upstreams, out);
 }
 
+static void write_dns_status(doors *self, const ist_dns_address *listeners, size_t count, ist_json *json)
+{
+    ist_dns_address upstreams[IST_DNS_SERVERS_MAX];
+    ist_buf setting = IST_BUF_INIT;
+    doors_refresh_metrics(self); // of the sockets
+    doors_write_query_log(self, &setting);
+    dns_status status = {.metrics = self->args.metrics,
+                         .mode = doors_dns_mode(self),
+                         .query_log = ist_buf_view(&setting),
+                         .listeners = listeners,
+                         .listener_count = count,
+                         .upstreams = upstreams,
+                         .upstream_count = dns_upstreams_copy(&self->upstreams, upstreams),
+                         .cache_bytes = ist_options_number(self->args.options, IST_OPT_DNS_CACHE_SIZE)};
+    dns_status_write(&status, json);
+    ist_buf_done(&setting);
+}
+
 void doors_write_status(doors *self, ist_json *json)
 {
     size_t count = 0;
@@ -512,4 +531,5 @@ void doors_write_status(doors *self, ist_json *json)
     ist_json_end_object(json);
     ist_json_strv_or_null(json, "dns_mode", ist_strv_from(doors_dns_mode(self)));
     dns_upstreams_write_status(&self->upstreams, json);
+    write_dns_status(self, addresses, count, json);
 }

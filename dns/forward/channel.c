@@ -223,6 +223,10 @@ void ist_dns_channel_measure(ist_dns_channel *channel, ist_metrics *metrics)
         {&channel->connections, IST_METRIC_COUNTER, "isthmus_dns_upstream_connections_total",
          "TCP connections opened to an upstream."},
         {&channel->loop_gauge, IST_METRIC_GAUGE, "isthmus_dns_upstream_loop", "1 while an upstream leads back to us."},
+        {&channel->up, IST_METRIC_GAUGE, "isthmus_dns_upstream_up",
+         "1 where an upstream has answered; 0 from the second failure in a row to the next answer."},
+        {&channel->rtt, IST_METRIC_GAUGE, "isthmus_dns_upstream_smoothed_rtt_seconds",
+         "An upstream's usual time to answer, 0 where it has not."},
     };
     char to[IST_DNS_ADDRESS_TEXT_SIZE];
 
@@ -235,6 +239,14 @@ void ist_dns_channel_measure(ist_dns_channel *channel, ist_metrics *metrics)
     }
     ist_metric_family *family = ist_metrics_family(metrics, &duration);
     channel->duration = family != NULL ? ist_histogram_series(family, to, NULL) : NULL;
+}
+
+void ist_dns_channel_show_pace(const ist_dns_channel *channel)
+{
+    bool up = channel->pace.srtt_us != 0 && !ist_dns_pace_is_silent(&channel->pace);
+
+    ist_metric_set(channel->up, up ? 1 : 0);
+    ist_metric_set(channel->rtt, (double)channel->pace.srtt_us / 1e6);
 }
 
 void ist_dns_channel_done(ist_dns_channel *channel)

@@ -111,12 +111,15 @@ typedef struct ist_dns_channel {
     ist_metric *case_changes;
     ist_metric *connections;
     ist_metric *loop_gauge;
+    ist_metric *up;
+    ist_metric *rtt;
     ist_histogram *duration;
 } ist_dns_channel;
 
 // In place; the struct must not move afterwards.
 void ist_dns_channel_init(ist_dns_channel *channel, ist_loop *loop, const ist_dns_address *address) IST_NONNULL;
 void ist_dns_channel_measure(ist_dns_channel *channel, ist_metrics *metrics) IST_NONNULL;
+void ist_dns_channel_show_pace(const ist_dns_channel *channel) IST_NONNULL; // in the metrics, after it has changed
 void ist_dns_channel_done(ist_dns_channel *channel) IST_NONNULL; // what is under way is told (ENDED)
 // Set `done` first. With OPT where `edns`.
 void ist_dns_channel_send(ist_dns_channel *channel, const ist_dns_ask *ask, bool edns, ist_dns_flight *flight) IST_NONNULL;

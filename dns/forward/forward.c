@@ -259,6 +259,7 @@ static void unlink_attempt(attempt *old)
 static void count_failure(ist_dns_channel *channel, int64_t now_ms)
 {
     ist_dns_pace_failure(&channel->pace, now_ms);
+    ist_dns_channel_show_pace(channel);
     ist_metric_add(channel->failures, 1);
 }
 
@@ -344,6 +345,7 @@ static void on_reply(attempt *done, const uint8_t *packet, size_t length)
         return;
     }
     ist_dns_pace_success(&done->channel->pace, rtt_us);
+    ist_dns_channel_show_pace(done->channel);
     if (worth == IST_DNS_WORTH_ANSWER) {
         on_answer(done, packet, length);
         return;

@@ -27,9 +27,14 @@ void ist_dns_pace_failure(ist_dns_pace *pace, int64_t now_ms)
     pace->retry_at_ms = now_ms + (pause_ms < DOWN_MAX_MS ? pause_ms : DOWN_MAX_MS);
 }
 
+bool ist_dns_pace_is_silent(const ist_dns_pace *pace)
+{
+    return pace->failures >= DOWN_AFTER;
+}
+
 bool ist_dns_pace_is_down(const ist_dns_pace *pace, int64_t now_ms)
 {
-    return pace->failures >= DOWN_AFTER && now_ms < pace->retry_at_ms;
+    return ist_dns_pace_is_silent(pace) && now_ms < pace->retry_at_ms;
 }
 
 int64_t ist_dns_pace_hedge_ms(const ist_dns_pace *pace)

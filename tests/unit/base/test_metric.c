@@ -290,6 +290,27 @@ static ist_status make_and_render(void *ctx)
     return status;
 }
 
+static void find_knows_series_by_name_and_first_label(void **state)
+{
+    static const ist_metric_def LABELLED = {.kind = IST_METRIC_COUNTER, .name = "x_total", .help = "X.", .label_1 = "to"};
+    static const ist_metric_def SINGLE = {.kind = IST_METRIC_GAUGE, .name = "y", .help = "Y."};
+    double value = -1;
+    (void)state;
+    ist_metrics *metrics = ist_metrics_new();
+    assert_non_null(metrics);
+    ist_metric_family *labelled = ist_metrics_family(metrics, &LABELLED);
+    ist_metric_family *single = ist_metrics_family(metrics, &SINGLE);
+    assert_true(labelled != NULL && single != NULL);
+    ist_metric_add(ist_metric_series(labelled, "a", NULL, NULL), 3);
+    assert_false(ist_metrics_find(metrics, "y", NULL, &value));
+    ist_metric_set(ist_metric_series(single, NULL, NULL, NULL), 7);
+    assert_true(ist_metrics_find(metrics, "x_total", "a", &value) && value > 2.9 && value < 3.1);
+    assert_true(ist_metrics_find(metrics, "y", NULL, &value) && value > 6.9);
+    assert_false(ist_metrics_find(metrics, "x_total", "b", &value));
+    assert_false(ist_metrics_find(metrics, "z", NULL, &value));
+    ist_metrics_free(metrics);
+}
+
 static void registry_each_alloc_failing_stays_whole(void **state)
 {
     (void)state;
@@ -310,6 +331,7 @@ int main(void)
         cmocka_unit_test(update_null_is_ignored),
         cmocka_unit_test(value_counter_and_gauge_follow_updates),
         cmocka_unit_test(render_while_two_threads_write_is_consistent),
+        cmocka_unit_test(find_knows_series_by_name_and_first_label),
         cmocka_unit_test(registry_each_alloc_failing_stays_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,6 +8,7 @@
 // writer; both live as long as the registry. Creating is serialised by a lock, updating never locks.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -56,6 +57,9 @@ ist_histogram *ist_histogram_series(ist_metric_family *family, const char *v1, c
 void ist_metric_add(ist_metric *metric, uint64_t delta); // counter or gauge: single writer
 void ist_metric_set(ist_metric *metric, double value);   // gauge, or a counter kept elsewhere: single writer
 double ist_metric_value(const ist_metric *metric);
+// The value of a counter or gauge by its name and first label (NULL where the family has none), the others not looked at. False:
+// there is no such series. Any thread.
+bool ist_metrics_find(ist_metrics *metrics, const char *name, const char *label, double *ret_value) IST_NONNULL_ARGS(1, 2, 4);
 void ist_histogram_observe(ist_histogram *histogram, double value); // single writer
 
 typedef enum ist_metrics_format { IST_METRICS_PROMETHEUS_TEXT, IST_METRICS_OPENMETRICS } ist_metrics_format;
