@@ -169,11 +169,12 @@ void doctor_check_istio(doctor *self)
     bool asked = says_true(ist_buf_view(&annotations));
     if (has_port("/proc/net/udp", "3ACD") || has_port("/proc/net/udp6", "3ACD")) { // 15053
         doctor_add(self, DOCTOR_WARN, "istio-dns",
-                   "Istio's DNS proxy runs in this pod, on port 15053: where the pod's rules lead port 53 there, it answers before "
-                   "us; %s",
+                   "Istio's DNS proxy runs in this pod, on port 15053: where the pod's rules lead port 53 there, it answers "
+                   "before us; %s",
                    ANNOTATION);
     } else if (asked) {
-        doctor_add(self, DOCTOR_WARN, "istio-dns", "the pod asks for Istio's DNS capture, which answers before us; %s", ANNOTATION);
+        doctor_add(self, DOCTOR_WARN, "istio-dns", "the pod asks for Istio's DNS capture, which answers before us; %s",
+                   ANNOTATION);
     } else if (known) {
         doctor_add(self, DOCTOR_OK, "istio-dns", "the pod does not ask for Istio's DNS capture, and nobody has port 15053");
     }

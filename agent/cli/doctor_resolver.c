@@ -73,8 +73,8 @@ static void judge_order(doctor *self, const doctor_addresses *door, const ist_dn
     const char *wanted = ist_dns_addr_format(&asked_at, text);
     if (at == conf->server_count && conf->server_count != 0 && ist_dns_addr_equal(&conf->servers[0].ip, &STUB)) {
         doctor_add(self, DOCTOR_FAIL, "resolv-conf",
-                   "%s names systemd-resolved (127.0.0.53), so nobody asks the agent; write `nameserver %s` instead, and give the "
-                   "servers of `resolvectl dns` to --dns-upstream",
+                   "%s names systemd-resolved (127.0.0.53), so nobody asks the agent; write `nameserver %s` instead, and give "
+                   "the servers of `resolvectl dns` to --dns-upstream",
                    self->resolv_conf, wanted);
     } else if (at == conf->server_count) {
         doctor_add(self, DOCTOR_FAIL, "resolv-conf",
@@ -91,7 +91,8 @@ static void judge_order(doctor *self, const doctor_addresses *door, const ist_dn
     }
     if (conf->server_count > LIBRARY_SERVERS_MAX) {
         doctor_add(self, DOCTOR_WARN, "resolv-conf",
-                   "%s names %zu servers, of which libraries read the first %d; remove the others", self->resolv_conf, conf->server_count, LIBRARY_SERVERS_MAX);
+                   "%s names %zu servers, of which libraries read the first %d; remove the others", self->resolv_conf,
+                   conf->server_count, LIBRARY_SERVERS_MAX);
     }
 }
 
@@ -221,8 +222,8 @@ static void check_cache(doctor *self)
 {
     if (doctor_exists(self, "/run/nscd/socket") || doctor_exists(self, "/var/run/nscd/socket")) {
         doctor_add(self, DOCTOR_WARN, "nscd",
-                   "nscd runs: all processes get the same answer for as long as it keeps it, which takes the weights away; stop it, "
-                   "or write `enable-cache hosts no` into /etc/nscd.conf");
+                   "nscd runs: all processes get the same answer for as long as it keeps it, which takes the weights away; stop "
+                   "it, or write `enable-cache hosts no` into /etc/nscd.conf");
     }
 }
 
