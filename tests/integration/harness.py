@@ -359,7 +359,7 @@ class Upstream:
             if rdtype != dns.rdatatype.HINFO:  # the agent looks whether we lead back to it
                 self.asked.append((name, dns.rdatatype.to_text(rdtype)))
             if not self.silent and not self._ignores(query):
-                self.socket.sendto(self._reply(query, name, rdtype).to_wire(), peer)
+                self.socket.sendto(self._reply(query, name, rdtype).to_wire(max_size=65535), peer)
 
     def _ignores(self, query):
         """For those with a fault of their own."""

@@ -8,6 +8,7 @@ import ipaddress
 import itertools
 import os
 import random
+import re
 import socket
 import struct
 import subprocess
@@ -41,7 +42,11 @@ ADDRESSES = (wire.VIP, "fd00:96::77", "9.9.9.9", "10.77.0.1", "10.244.1.30")
 REVERSE = [ipaddress.ip_address(text).reverse_pointer for text in ADDRESSES]
 OTHERS = ["dns-version.cluster.local", "svc.cluster.local", "default.svc.cluster.local", "nobody.default.svc.cluster.local",
           "every.example.net", "unknown.example.net"] + 8 * ["many.example.net"]  # at several sizes of the client
+# Names of which the upstream says something made up, the same for the same question; and aliases of ours that lead to some.
+RANDOM = [f"rand{i}.example.net" for i in range(20)]
+CHASED = [f"chase{i}{rest}" for i in range(8) for rest in ("", ".default.svc.cluster.local")]
 NAMES = HOSTS + [f"{below}.{host}" for below in BELOW for host in HOSTS] + DERIVED + REVERSE + OTHERS
+NAMES += 4 * (RANDOM + CHASED)  # so that the cache answers too
 TYPES = ["A", "AAAA", "SRV", "PTR", "TXT", "CNAME", "SOA", "NS", "MX", "HINFO", "HTTPS", "SVCB", "NAPTR", "CAA", "DS", "ANY",
          "TYPE65280"]
 SIZES = [None, 0, 512, 600, 1232, 4096, 65535]
@@ -64,14 +69,48 @@ FOREIGN = {
 }
 FRESH = int(os.environ.get("DNS_DIFFERENTIAL_SEED", random.SystemRandom().randrange(1_000_000)))
 # questions of each kind, seed
-SHORT = (8000, 20250)
+SHORT = (10000, 20250)
 LONG = (100000, FRESH)
 LONG_MARKS = [pytest.mark.long, pytest.mark.timeout(1800)]  # minutes, more of them under ASan
 FORMS = [pytest.param(SHORT, id="short"), pytest.param(LONG, id="long", marks=LONG_MARKS)]
 
 
+def add(section, owner, rdtype, rng):
+    """One to thirty records of the owner; foreign data, names within it too."""
+    texts = FOREIGN.get(rdtype, ["192.0.2.1"])
+    if rdtype in ("A", "TXT"):
+        texts = [f"192.0.2.{i}" if rdtype == "A" else f'"{"x" * i}"' for i in range(1, rng.choice((2, 9, 31)))]
+    texts = [text.replace("every.example.net.", owner) for text in texts]
+    section.append(dns.rrset.from_text_list(owner, rng.choice((0, 1, 60, 86400, 2**31 - 1)), "IN", rdtype, texts))
+
+
+def made_up(query, rdtype):
+    """A chain of aliases, records or none behind it, SOA or not, name servers and their addresses."""
+    rng, owner = random.Random(query.question[0].to_text().lower()), query.question[0].name.to_text()
+    reply = dns.message.make_response(query, recursion_available=True)
+    for i in range(rng.choice((0, 0, 0, 1, 2, 3)) if rdtype != "CNAME" else 0):
+        target = rng.choice((f"hop{i}.{owner}", f"hop{i}.elsewhere.example.", f"{'x' * 63}.hop{i}.example.net."))
+        reply.answer.append(dns.rrset.from_text(owner, 60, "IN", "CNAME", target))
+        owner = target
+    if rng.random() < 0.7 and (rdtype in FOREIGN or rdtype == "A"):
+        add(reply.answer, owner, rdtype, rng)
+    else:
+        reply.set_rcode(rng.choice((dns.rcode.NOERROR, dns.rcode.NXDOMAIN)))
+        if rng.random() < 0.8:
+            soa = "ns.example.net. root. 1 2 3 4 900"
+            reply.authority.append(dns.rrset.from_text("example.net.", 900, "IN", "SOA", soa))
+    if rng.random() < 0.3:
+        servers = ["ns1.example.net.", "ns2.other.example."]
+        reply.authority.append(dns.rrset.from_text_list("example.net.", 60, "IN", "NS", servers))
+        for server in servers:
+            add(reply.additional, server, rng.choice(("A", "AAAA")), rng)
+    return reply
+
+
 class Upstream(harness.Upstream):
     def _reply(self, query, name, rdtype):
+        if name.startswith("rand"):
+            return made_up(query, dns.rdatatype.to_text(rdtype))
         texts = FOREIGN.get(dns.rdatatype.to_text(rdtype)) if name == "every.example.net." else None
         if texts is None:
             return super()._reply(query, name, rdtype)
@@ -97,6 +136,11 @@ def write_mesh(folder):
         outside_entry("wild", "*.wild.example.com", {"address": "203.0.113.20"}),
         outside_entry("six", "six.example.com", {"address": "fd00:244:1::98", "weight": 1},
                       {"address": "fd00:244:9::9", "weight": 7}),
+        *[each for i in range(8) for each in (
+            objects.external_name(f"chase{i}", f"rand{i}.example.net"),
+            objects.istio("ServiceEntry", f"rand{i}", {  # known to the mesh, its addresses only to the upstream
+                "hosts": [f"rand{i}.example.net"], "location": "MESH_EXTERNAL", "resolution": "NONE",
+                "ports": [{"number": 80, "name": "http", "protocol": "HTTP"}]}))],
     ))
     return folder
 
@@ -280,7 +324,8 @@ def check_reply(query, tcp, whole, reply):
         assert flags & 0x0F in (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
     if flags & dns.flags.TC:
         assert not tcp
-        assert rdtype not in (dns.rdatatype.A, dns.rdatatype.AAAA) or not flags & dns.flags.AA, "truncated addresses"
+        ours = flags & dns.flags.AA and not question.lower().startswith(b"\x06chase")  # there the addresses are the upstream's
+        assert rdtype not in (dns.rdatatype.A, dns.rdatatype.AAAA) or not ours, "truncated addresses"
 
 
 def kinds(replies):
@@ -297,6 +342,7 @@ def kinds(replies):
 
 EXPECTED_KINDS = {("mesh", text) for text in ("A", "AAAA", "SRV", "PTR", "TXT", "CNAME", "HINFO", "TC")}
 EXPECTED_KINDS |= {("upstream", text) for text in ("A", "TC", *FOREIGN)}
+EXPECTED_KINDS |= {("mesh", text) for text in ("MX", "HTTPS", "CAA", "TYPE65280")}  # behind an alias of ours
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -312,6 +358,8 @@ def test_two_parsers_read_every_reply_alike(agent, ldns_program, form):
     assert not found, f"{len(found)} differ; query {pairs[found[0][0]][0][0].hex()}: {found[0]}"
     whole = [reply for (_, _, is_whole), reply in pairs if is_whole]
     assert len(whole) == form[0] and EXPECTED_KINDS - kinds(whole) == set()  # the generator reaches what it is meant to
+    from_cache = re.search(r'responses_total{rcode="NOERROR",source="cache"} (\d+)', agent.http("/metrics").body)
+    assert int(from_cache.group(1)) > form[0] / 40
     broken = {reply[3] & 0x0F for (_, _, is_whole), reply in pairs if not is_whole}
     assert broken >= {dns.rcode.NOERROR, dns.rcode.FORMERR, dns.rcode.NXDOMAIN, dns.rcode.NOTIMP, dns.rcode.REFUSED}
 
