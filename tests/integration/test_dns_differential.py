@@ -88,14 +88,15 @@ def made_up(query, rdtype):
     """A chain of aliases, records or none behind it, SOA or not, name servers and their addresses."""
     rng, owner = random.Random(query.question[0].to_text().lower()), query.question[0].name.to_text()
     reply = dns.message.make_response(query, recursion_available=True)
+    missing = random.Random(owner.lower()).random() < 0.3  # for all types alike
     for i in range(rng.choice((0, 0, 0, 1, 2, 3)) if rdtype != "CNAME" else 0):
         target = rng.choice((f"hop{i}.{owner}", f"hop{i}.elsewhere.example.", f"{'x' * 63}.hop{i}.example.net."))
         reply.answer.append(dns.rrset.from_text(owner, 60, "IN", "CNAME", target))
         owner = target
-    if rng.random() < 0.7 and (rdtype in FOREIGN or rdtype == "A"):
+    if rng.random() < 0.7 and (rdtype in FOREIGN or rdtype == "A") and not missing:
         add(reply.answer, owner, rdtype, rng)
     else:
-        reply.set_rcode(rng.choice((dns.rcode.NOERROR, dns.rcode.NXDOMAIN)))
+        reply.set_rcode(dns.rcode.NXDOMAIN if missing else dns.rcode.NOERROR)
         if rng.random() < 0.8:
             soa = "ns.example.net. root. 1 2 3 4 900"
             reply.authority.append(dns.rrset.from_text("example.net.", 900, "IN", "SOA", soa))
