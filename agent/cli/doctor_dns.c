@@ -95,8 +95,8 @@ static bool judge_capture(doctor *self, const doctor_question *question, const c
                    ANNOTATION);
     } else if (!answer.ends_in_opt) {
         doctor_add(self, DOCTOR_FAIL, "capture",
-                   "another answers addresses for %s%s and passes only what it does not know on to us, as Istio's DNS capture does: "
-                   "services get virtual IPs; %s, or use names that only we have",
+                   "another answers addresses for %s%s and passes only what it does not know on to us, as Istio's DNS capture "
+                   "does: services get virtual IPs; %s, or use names that only we have",
                    address, way, ANNOTATION);
     } else if (question->type == IST_DNS_TYPE_A && !question->tcp) {
         doctor_add(self, DOCTOR_OK, "capture", "%s answers itself, by UDP in %.1f ms, and by TCP", address, answer.ms);
