@@ -18,7 +18,7 @@ static bool is_ready;
 // What the runtime promises for the status.
 static void write_status(void *ctx, ist_json *json)
 {
-    static const char *const OBJECTS[] = {"identity", "source", "listeners"};
+    static const char *const OBJECTS[] = {"identity", "source", "listeners", "dns"};
     (void)ctx;
     ist_json_string(json, "version", "0");
     ist_json_double(json, "uptime_seconds", 0.5);
