@@ -392,7 +392,7 @@ def test_all_types_agree_on_what_exists(agent):
     """RFC 2308 and 8020: a name is ours for every type or for none, exists for every type or for none, and below one that does
     not exist nothing does, but explanations."""
     absent = []
-    for name in NAMES:
+    for name in sorted(set(NAMES) - set(CHASED)):  # of an alias CNAME exists, the rest as its target says (RFC 6604)
         found = {verdict(agent, name, rdtype) for rdtype in ("A", "AAAA", "SRV", "TXT", "PTR", "CNAME", "HTTPS", "ANY")}
         if any(ours for ours, _ in found):
             assert len(found) == 1, f"{name}: {found}"
