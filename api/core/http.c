@@ -7,8 +7,11 @@
 
 const char *ist_api_method_name(ist_api_method method)
 {
-    static const char *const NAMES[] = {[IST_API_GET] = "GET",   [IST_API_HEAD] = "HEAD",    [IST_API_POST] = "POST",
-                                        [IST_API_PUT] = "PUT",   [IST_API_DELETE] = "DELETE"};
+    static const char *const NAMES[] = {[IST_API_GET] = "GET",
+                                        [IST_API_HEAD] = "HEAD",
+                                        [IST_API_POST] = "POST",
+                                        [IST_API_PUT] = "PUT",
+                                        [IST_API_DELETE] = "DELETE"};
     return method < _IST_API_METHOD_MAX ? NAMES[method] : "?";
 }
 
@@ -131,9 +134,8 @@ static ist_status decode_parameter(ist_strv text, ist_arena *arena, ist_api_fiel
 
 static ist_status decode_failed(ist_status status, ist_err *err)
 {
-    return status == IST_ENOMEM
-               ? ist_err_set(err, status, "out of memory; try again")
-               : ist_err_set(err, status, "broken %%-escape or NUL byte; write %%25 for a plain %%");
+    return status == IST_ENOMEM ? ist_err_set(err, status, "out of memory; try again")
+                                : ist_err_set(err, status, "broken %%-escape or NUL byte; write %%25 for a plain %%");
 }
 
 static ist_status parse_query(ist_strv query, ist_arena *arena, ist_api_request *request, ist_err *err)
@@ -208,17 +210,48 @@ bool ist_api_origin_is_loopback(ist_strv origin)
 
 // --- Routes ---------------------------------------------------------------------------------------------------------
 
-// Does `path` have the form of `pattern`? Fills params from the left.
-static bool matches(const char *pattern, ist_strv path, ist_strv *params)
+// The segments of a path, or of a base and the pattern behind it, one after the other.
+typedef struct segments {
+    ist_strv rest;
+    ist_strv then; // goes on here when `rest` is over
+    bool more;
+    bool skip_empty;
+} segments;
+
+static segments segments_of(ist_strv first, ist_strv then, bool skip_empty)
 {
-    ist_strv rest = ist_strv_from(pattern);
+    segments self = {.rest = first, .then = then, .more = true, .skip_empty = skip_empty};
+    if (ist_strv_starts_with(first, IST_STRV("/"))) {
+        self.rest = ist_strv_skip(first, 1);
+    }
+    return self;
+}
+
+// False: there is no further one.
+static bool next_segment(segments *self, ist_strv *ret_segment)
+{
+    while (self->more) {
+        *ret_segment = ist_strv_cut(&self->rest, '/', &self->more);
+        if (!self->more && self->then.n != 0) {
+            *self = segments_of(self->then, IST_STRV_NULL, self->skip_empty);
+        }
+        if (ret_segment->n != 0 || !self->skip_empty) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Does a path have the form of a pattern? Fills params from the left.
+static bool matches(segments pattern, segments path, ist_strv *params)
+{
     size_t param_count = 0;
-    for (bool more_pattern = true, more_path = true; more_pattern || more_path;) {
-        if (!more_pattern || !more_path) {
+    ist_strv want;
+    ist_strv have;
+    while (next_segment(&pattern, &want)) {
+        if (!next_segment(&path, &have)) {
             return false;
         }
-        ist_strv want = ist_strv_cut(&rest, '/', &more_pattern);
-        ist_strv have = ist_strv_cut(&path, '/', &more_path);
         if (ist_strv_starts_with(want, IST_STRV("{"))) {
             if (have.n == 0 || param_count == IST_API_PARAMS_MAX) {
                 return false;
@@ -228,7 +261,23 @@ static bool matches(const char *pattern, ist_strv path, ist_strv *params)
             return false;
         }
     }
-    return true;
+    return !next_segment(&path, &have);
+}
+
+static bool route_matches(const ist_api_routes *set, const ist_api_route *route, ist_api_request *request)
+{
+    segments path = segments_of(request->path, IST_STRV_NULL, set->lenient);
+    ist_strv pattern = ist_strv_from(route->pattern);
+    if (set->bases == NULL) {
+        return matches(segments_of(pattern, IST_STRV_NULL, set->lenient), path, request->params);
+    }
+    for (size_t i = 0; set->bases[i] != NULL; i++) {
+        segments whole = segments_of(ist_strv_from(set->bases[i]), pattern, set->lenient);
+        if (matches(whole, path, request->params)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 // "GET, HEAD, POST" from a set of bits (1 << method); NULL where the arena is full.
@@ -240,8 +289,8 @@ static const char *allow_of(unsigned methods, ist_arena *arena)
             continue;
         }
         const char *separator = list.n != 0 ? ", " : "";
-        list = ist_strv_from(
-            ist_arena_printf(arena, "%.*s%s%s", IST_STRV_ARG(list), separator, ist_api_method_name(m)));
+        list =
+            ist_strv_from(ist_arena_printf(arena, "%.*s%s%s", IST_STRV_ARG(list), separator, ist_api_method_name(m)));
     }
     return list.p;
 }
@@ -271,7 +320,7 @@ const ist_api_route *ist_api_route_find(const ist_api_routes *const *sets, size_
         for (size_t i = 0; i < sets[s]->count; i++) {
             const ist_api_route *route = &sets[s]->rows[i];
             has_index = has_index || (route->method == IST_API_GET && strcmp(route->pattern, "/") == 0);
-            if (!matches(route->pattern, request->path, request->params)) {
+            if (!route_matches(sets[s], route, request)) {
                 continue;
             }
             if (route->method == method) {

@@ -233,3 +233,11 @@ void ist_json_strv_or_null(ist_json *json, const char *key, ist_strv value)
         ist_json_strv(json, key, value);
     }
 }
+
+void ist_json_pair(ist_json *json, ist_strv key, ist_strv value)
+{
+    begin_value(json, NULL);
+    append_escaped_text(json->out, key);
+    ist_buf_append_char(json->out, ':');
+    append_escaped_text(json->out, value);
+}

@@ -153,8 +153,10 @@ static void add_common_headers(const http_exchange *exchange, const ist_api_resp
     (void)snprintf(revision, sizeof(revision), "%llu",
                    (unsigned long long)(view != NULL ? ist_mesh_view_revision(view) : 0));
     // A header that does not fit into memory is left out; the answer itself is whole.
-    (void)MHD_add_response_header(out, "Content-Type",
-                                  response->content_type != NULL ? response->content_type : "application/json");
+    if (!response->bare) {
+        (void)MHD_add_response_header(out, "Content-Type",
+                                      response->content_type != NULL ? response->content_type : "application/json");
+    }
     (void)MHD_add_response_header(out, "X-Isthmus-Revision", revision);
     (void)MHD_add_response_header(out, "X-Isthmus-Stale", exchange->request.stale ? "true" : "false");
     (void)MHD_add_response_header(out, "Cache-Control", "no-store");
@@ -188,8 +190,32 @@ static enum MHD_Result queue(http_exchange *exchange, uint32_t status, struct MH
     return result;
 }
 
+// Without this header the packed body would be read as it is: such an answer is none.
+static struct MHD_Response *add_encoding(const ist_api_response *response, struct MHD_Response *out)
+{
+    if (out != NULL && response->content_encoding != NULL &&
+        MHD_add_response_header(out, "Content-Encoding", response->content_encoding) != MHD_YES) {
+        MHD_destroy_response(out);
+        return NULL;
+    }
+    return out;
+}
+
+static enum MHD_Result send_nothing(http_exchange *exchange, ist_api_response *response)
+{
+    ist_buf_done(&response->body);
+    struct MHD_Response *out = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
+    if (out != NULL) {
+        add_common_headers(exchange, response, out);
+    }
+    return queue(exchange, response->status != 0 ? response->status : 200, out);
+}
+
 static enum MHD_Result send_body(http_exchange *exchange, ist_api_response *response)
 {
+    if (response->bare) {
+        return send_nothing(exchange, response);
+    }
     if (response->content_type == NULL) {
         ist_buf_append_char(&response->body, '\n'); // JSON: kind to terminals
     }
@@ -206,7 +232,7 @@ static enum MHD_Result send_body(http_exchange *exchange, ist_api_response *resp
         ist_free(bytes);
         ist_buf_done(&response->body);
     }
-    return queue(exchange, response->status != 0 ? response->status : 200, out);
+    return queue(exchange, response->status != 0 ? response->status : 200, add_encoding(response, out));
 }
 
 // The view that this answer is about, be it a refusal.

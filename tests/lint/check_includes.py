@@ -18,7 +18,7 @@ LIBRARIES = {  # third party: header pattern, CMake target pattern
     "libmicrohttpd": (r"microhttpd\.h", r"PkgConfig::MICROHTTPD"), "jansson": (r"jansson", r"PkgConfig::JANSSON"),
     "libyaml": (r"yaml\.h", r"PkgConfig::YAML"), "protobuf-c": (r"protobuf-c/", r"PkgConfig::PROTOBUF_C"),
     "RE2": (r"re2/", r"PkgConfig::RE2"), "xxHash": (r"xxh", r"PkgConfig::XXHASH"),
-    "zlib": (r"zlib\.h", r"ZLIB::ZLIB|PkgConfig::ZLIB"),
+    "expat": (r"expat", r"PkgConfig::EXPAT"), "zlib": (r"zlib\.h", r"ZLIB::ZLIB|PkgConfig::ZLIB"),
 }
 SYSTEM = set("""arpa/inet assert cerrno cstring dirent endian errno exception fcntl float grp ifaddrs inttypes limits
     linux/netlink linux/rtnetlink linux/sock_diag

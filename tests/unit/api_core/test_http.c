@@ -207,10 +207,8 @@ static void nothing(void *ctx, const ist_api_request *request, ist_api_response 
 }
 
 static const ist_api_route ROWS_A[] = {
-    {IST_API_GET, "/", "index", nothing},
-    {IST_API_GET, "/a", "a", nothing},
-    {IST_API_POST, "/a", "post", nothing},
-    {IST_API_GET, "/a/{x}", "ax", nothing},
+    {IST_API_GET, "/", "index", nothing},           {IST_API_GET, "/a", "a", nothing},
+    {IST_API_POST, "/a", "post", nothing},          {IST_API_GET, "/a/{x}", "ax", nothing},
     {IST_API_GET, "/a/{x}/b/{y}", "axby", nothing},
 };
 static const ist_api_route ROWS_B[] = {
@@ -258,6 +256,53 @@ static void router_finds_by_method_and_form(void **state)
                             CASES[i].operation != NULL ? CASES[i].operation : "none");
         assert_int_equal(response.status, CASES[i].status);
         assert_string_equal(response.allow != NULL ? response.allow : "", CASES[i].allow != NULL ? CASES[i].allow : "");
+        ist_buf_done(&response.body);
+        ist_arena_free(arena);
+    }
+}
+
+static void router_takes_bases_and_lenient_slashes(void **state)
+{
+    static const ist_api_route ROWS[] = {{IST_API_GET, "/", "index", nothing},
+                                         {IST_API_GET, "/apps", "apps", nothing},
+                                         {IST_API_GET, "/apps/{app}/{id}", "instance", nothing}};
+    static const char *const BASES[] = {"/eureka", "/eureka/v2", NULL};
+    static const ist_api_routes SET = {
+        .api = "e", .rows = ROWS, .count = IST_COUNT(ROWS), .bases = BASES, .lenient = true};
+    static const ist_api_routes *const ONE[] = {&SET};
+    static const struct {
+        const char *path;
+        const char *operation;
+    } CASES[] = {
+        {"/eureka", "index"},
+        {"/eureka/", "index"},
+        {"/eureka/v2//", "index"},
+        {"/eureka/apps", "apps"},
+        {"/eureka/apps/", "apps"},
+        {"//eureka//v2///apps//", "apps"},
+        {"/eureka/v2/apps", "apps"},
+        {"/eureka/apps/A/b/", "instance"},
+        {"/eureka/v2/apps//A//b", "instance"},
+        {"/apps", "none"},
+        {"/", "none"},
+        {"/eureka/apps/A", "none"},
+        {"/eureka/v3/apps", "none"},
+        {"/eurekaapps", "none"},
+    };
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(CASES); i++) {
+        ist_arena *arena = arena_or_fail();
+        ist_api_request request = {.path = ist_strv_from(CASES[i].path), .arena = arena};
+        ist_api_response response = {.body = IST_BUF_INIT};
+        const ist_api_routes *set = NULL;
+        const ist_api_route *route = ist_api_route_find(ONE, 1, &request, &set, &response);
+        if (strcmp(route != NULL ? route->operation : "none", CASES[i].operation) != 0) {
+            fail_msg("%s is %s", CASES[i].path, route != NULL ? route->operation : "none");
+        }
+        if (route == &ROWS[2]) {
+            ist_test_strv_equal(request.params[0], "A");
+            ist_test_strv_equal(request.params[1], "b");
+        }
         ist_buf_done(&response.body);
         ist_arena_free(arena);
     }
@@ -341,6 +386,7 @@ int main(void)
         cmocka_unit_test(host_loopback_is_told_from_the_rest),
         cmocka_unit_test(origin_loopback_is_told_from_the_rest),
         cmocka_unit_test(router_finds_by_method_and_form),
+        cmocka_unit_test(router_takes_bases_and_lenient_slashes),
         cmocka_unit_test(router_gives_the_parts_in_order),
         cmocka_unit_test(router_without_index_does_not_point_to_it),
         cmocka_unit_test(problem_replaces_what_was_begun),

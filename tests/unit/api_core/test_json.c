@@ -74,9 +74,15 @@ static void numbers_are_the_shortest_that_read_back(void **state)
         double value;
         const char *want;
     } CASES[] = {
-        {0.0, "0.0"},     {1.0, "1.0"},         {0.375, "0.375"},
-        {0.1, "0.1"},     {-2.5, "-2.5"},       {1.0 / 3.0, "0.3333333333333333"},
-        {1e300, "1e+300"},  {1e-7, "1e-07"},     {123456789.0, "123456789.0"},
+        {0.0, "0.0"},
+        {1.0, "1.0"},
+        {0.375, "0.375"},
+        {0.1, "0.1"},
+        {-2.5, "-2.5"},
+        {1.0 / 3.0, "0.3333333333333333"},
+        {1e300, "1e+300"},
+        {1e-7, "1e-07"},
+        {123456789.0, "123456789.0"},
         {0.1 + 0.2, "0.30000000000000004"},
     };
     (void)state;
@@ -127,6 +133,19 @@ static void any_bytes_give_a_document_that_parses(void **state)
     }
 }
 
+static void names_that_are_data_are_escaped_too(void **state)
+{
+    (void)state;
+    ist_buf out = IST_BUF_INIT;
+    ist_json json = ist_json_over(&out);
+    ist_json_begin_object(&json, NULL);
+    ist_json_pair(&json, IST_STRV("a\"b\n"), IST_STRV("c\\\xff"));
+    ist_json_pair(&json, IST_STRV(""), IST_STRV(""));
+    ist_json_end_object(&json);
+    ist_test_strv_equal(ist_buf_view(&out), "{\"a\\\"b\\n\":\"c\\\\\\ufffd\",\"\":\"\"}");
+    ist_buf_done(&out);
+}
+
 static ist_status write_something(void *ctx)
 {
     (void)ctx;
@@ -156,6 +175,7 @@ int main(void)
         cmocka_unit_test(numbers_are_the_shortest_that_read_back),
         cmocka_unit_test(numbers_that_json_lacks_become_null),
         cmocka_unit_test(any_bytes_give_a_document_that_parses),
+        cmocka_unit_test(names_that_are_data_are_escaped_too),
         cmocka_unit_test(out_of_memory_sticks_in_the_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,22 +39,22 @@ typedef struct ist_api_field {
 
 typedef struct ist_api_request {
     ist_api_method method;
-    ist_strv path;                      // decoded once, without query
-    ist_strv target_host;               // authority of a target in absolute form ("http://HOST/PATH"), else empty
+    ist_strv path;        // decoded once, without query
+    ist_strv target_host; // authority of a target in absolute form ("http://HOST/PATH"), else empty
     ist_api_field queries[IST_API_FIELDS_MAX];
     ist_api_field headers[IST_API_FIELDS_MAX];
     ist_strv params[IST_API_PARAMS_MAX]; // "{host}" parts of the matched pattern, in order
     size_t query_count;
     size_t header_count;
     ist_strv body;
-    ist_arena *arena;                   // for the handler's scratch: empty at each call; it may be cleared, since
-                                        // nothing of the request lies in it
-    const ist_mesh_view *view;          // NULL before the first one
+    ist_arena *arena;          // for the handler's scratch: empty at each call; it may be cleared, since
+                               // nothing of the request lies in it
+    const ist_mesh_view *view; // NULL before the first one
     bool stale;
-    bool resumed;                       // called again after a wait, with:
-    uint64_t resumed_beyond;            // ... the wait_beyond of the last call
-    bool timed_out;                     // ... and whether the time was over rather than a newer view there
-    int64_t elapsed_ms;                 // since the request came in
+    bool resumed;            // called again after a wait, with:
+    uint64_t resumed_beyond; // ... the wait_beyond of the last call
+    bool timed_out;          // ... and whether the time was over rather than a newer view there
+    int64_t elapsed_ms;      // since the request came in
 } ist_api_request;
 
 // The first parameter or header of that name; false where there is none.
@@ -62,14 +62,16 @@ bool ist_api_query(const ist_api_request *request, const char *name, ist_strv *r
 bool ist_api_header(const ist_api_request *request, const char *name, ist_strv *ret_value) IST_NONNULL;
 
 typedef struct ist_api_response {
-    uint32_t status;          // HTTP status; 0 is taken as 200
-    const char *content_type; // constant; NULL = application/json
+    uint32_t status;              // HTTP status; 0 is taken as 200
+    const char *content_type;     // constant; NULL = application/json
+    const char *content_encoding; // constant: what the body is packed with ("gzip"); NULL = nothing
     ist_buf body;
-    const char *allow;        // value of Allow for 405, or NULL; may lie in the request's arena
-    bool wait;                // no (further) answer yet; call again when
-    uint64_t wait_beyond;     // ... the view's revision is greater than this, or
-    int64_t wait_ms;          // ... this time since the request came in has passed
-    bool stream;              // send the body now and go on: a stream of events, each call gives one
+    bool bare;            // neither body nor Content-Type
+    const char *allow;    // value of Allow for 405, or NULL; may lie in the request's arena
+    bool wait;            // no (further) answer yet; call again when
+    uint64_t wait_beyond; // ... the view's revision is greater than this, or
+    int64_t wait_ms;      // ... this time since the request came in has passed
+    bool stream;          // send the body now and go on: a stream of events, each call gives one
 } ist_api_response;
 
 // Fills a problem document (RFC 9457): title from the status, `detail` says what is wrong and what to do.
@@ -80,17 +82,20 @@ typedef void (*ist_api_handler)(void *ctx, const ist_api_request *request, ist_a
 
 typedef struct ist_api_route {
     ist_api_method method;
-    const char *pattern;      // "/v1/services/{host}"; a "{part}" matches one path segment that is not empty
-    const char *operation;    // short name for metrics: "services"
+    const char *pattern;   // "/v1/services/{host}"; a "{part}" matches one path segment that is not empty
+    const char *operation; // short name for metrics: "services"
     ist_api_handler handle;
 } ist_api_route;
 
 // A dialect: its routes and their context. Several make up one listener.
 typedef struct ist_api_routes {
-    const char *api;          // for metrics: "rest", "admin"
+    const char *api; // for metrics: "rest", "admin"
     const ist_api_route *rows;
     size_t count;
     void *ctx;
+    const char *const
+        *bases;   // patterns stand behind one of these paths ("/eureka"); the last is NULL. NULL = behind none
+    bool lenient; // empty segments ("//", a slash at the end) count for nothing
 } ist_api_routes;
 
 // Finds the route for request->method and ->path over `sets` and fills request->params. HEAD matches GET. NULL: the

@@ -40,3 +40,5 @@ void ist_json_bool(ist_json *json, const char *key, bool value) IST_NONNULL_ARGS
 void ist_json_null(ist_json *json, const char *key) IST_NONNULL_ARGS(1);
 // As ist_json_strv, but null where the text is empty.
 void ist_json_strv_or_null(ist_json *json, const char *key, ist_strv value) IST_NONNULL_ARGS(1);
+// A member whose name is data too, and needs escapes.
+void ist_json_pair(ist_json *json, ist_strv key, ist_strv value) IST_NONNULL_ARGS(1);
