@@ -55,7 +55,8 @@ bold "2. Start the agent on a directory of Istio and Kubernetes YAML"
 cp -r docs/examples/bookinfo "$work/mesh"
 show "isthmus agent --source dir:mesh --dns-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 ..."
 "$isthmus" agent --source "dir:$work/mesh" --pod-namespace default --dns-listen 127.0.0.1:0 \
-    --dns-upstream 127.0.0.1:9 --admin-listen 127.0.0.1:0 --health-listen 127.0.0.1:0 --drain-time 0s \
+    --dns-upstream 127.0.0.1:9 --admin-listen 127.0.0.1:0 --health-listen 127.0.0.1:0 \
+    --eureka-listen 127.0.0.1:0 --drain-time 0s \
     > "$work/ready" 2> "$work/log" &
 agent_pid=$!
 for _ in $(seq 300); do

@@ -9,6 +9,7 @@ static const char SOURCE[] = "Source of the view";
 static const char IDENTITY[] = "Who we are";
 static const char DNS[] = "DNS";
 static const char RULES[] = "Answers";
+static const char REGISTRIES[] = "Registries";
 static const char DOORS[] = "REST, admin and health";
 static const char PROGRAM[] = "Program";
 
@@ -93,6 +94,11 @@ static const ist_option ROWS[] = {
          "share of a destination without usable endpoints: to the others, lost, or to the service"},
     [IST_OPT_MAX_SLOTS] = {"max-slots", NULL, IST_OPTION_COUNT, "1000", NULL, "N", RULES,
                            "largest number of slots that shares are rounded to"},
+    [IST_OPT_EUREKA_LISTEN] = {"eureka-listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:8761", "off", "ADDR:PORT | off",
+                               REGISTRIES, "where the Eureka registry is served; keep it on loopback"},
+    [IST_OPT_EUREKA_PROFILE] = {"eureka-profile", NULL, IST_OPTION_CHOICE, "auto", "auto|vips|ids|plain",
+                                "auto | vips | ids | plain", REGISTRIES,
+                                "how weights are told: by request, repeated names, repeated instances, not at all"},
     [IST_OPT_ADMIN_LISTEN] = {"admin-listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:15180", "off", "ADDR:PORT | off",
                               DOORS, "REST API and admin; keep it on loopback"},
     [IST_OPT_HEALTH_LISTEN] = {"health-listen", NULL, IST_OPTION_LISTEN, "[::]:15181", "off", "ADDR:PORT | off", DOORS,
@@ -236,7 +242,8 @@ static ist_status check_query_log(const ist_options *options, ist_err *err)
 static ist_status check_takeover(const ist_options *options, ist_err *err)
 {
     if (ist_options_flag(options, IST_OPT_TAKEOVER) && !ist_options_is_set(options, IST_OPT_CONTROL_SOCKET)) {
-        return ist_err_set(err, IST_EINVAL, "--takeover needs --control-socket PATH, where the agent that serves listens");
+        return ist_err_set(err, IST_EINVAL,
+                           "--takeover needs --control-socket PATH, where the agent that serves listens");
     }
     return IST_OK;
 }

@@ -8,6 +8,7 @@
 #include "dns_upstreams_priv.h"
 
 #include "api_admin/admin.h"
+#include "api_eureka/eureka.h"
 #include "api_http/server.h"
 #include "api_rest/rest.h"
 #include "base/alloc.h"
@@ -17,15 +18,14 @@
 
 #include <stdio.h>
 
-enum { ADMIN = 0, HEALTH, HTTP_DOORS };
+enum { ADMIN = 0, HEALTH, EUREKA, HTTP_DOORS };
 
 typedef struct http_door {
     const char *name; // on the ready line
     ist_agent_option option;
-    bool private_routes; // REST and admin too, not just health and metrics
-    ist_strv host;       // of the listener
-    uint16_t port;       // 0 = not open
-    int fd;              // borrowed from the server
+    ist_strv host; // of the listener
+    uint16_t port; // 0 = not open
+    int fd;        // borrowed from the server
 } http_door;
 
 struct doors {
@@ -41,6 +41,7 @@ struct doors {
     ist_http_server *http;
     ist_api_rest rest;
     ist_api_admin admin;
+    ist_api_eureka *eureka;
     http_door https[HTTP_DOORS];
     dns_upstreams upstreams;
 };
@@ -192,6 +193,19 @@ static ist_status open_dns(doors *self, ist_err *err)
 
 // --- HTTP -----------------------------------------------------------------------------------------------------------
 
+static void list_routes(doors *self, const http_door *door, ist_http_listener_args *args)
+{
+    if (door == &self->https[EUREKA]) {
+        args->sets[args->set_count++] = ist_api_eureka_routes(self->eureka);
+        return;
+    }
+    args->sets[args->set_count++] = ist_api_admin_public_routes(&self->admin);
+    if (door == &self->https[ADMIN]) {
+        args->sets[args->set_count++] = ist_api_rest_routes(&self->rest);
+        args->sets[args->set_count++] = ist_api_admin_private_routes(&self->admin);
+    }
+}
+
 static ist_status open_http(doors *self, http_door *door, ist_err *err)
 {
     ist_http_listener_args args = {0};
@@ -203,14 +217,10 @@ static ist_status open_http(doors *self, http_door *door, ist_err *err)
     if (status != IST_OK) {
         return status;
     }
-    args.sets[args.set_count++] = ist_api_admin_public_routes(&self->admin);
-    if (door->private_routes) {
-        args.sets[args.set_count++] = ist_api_rest_routes(&self->rest);
-        args.sets[args.set_count++] = ist_api_admin_private_routes(&self->admin);
-    }
+    list_routes(self, door, &args);
     door->host = args.host;
     args.inherited = &self->args.handover->sockets;
-    args.name = door->name; // as IST_SOCKET_ADMIN and IST_SOCKET_HEALTH
+    args.name = door->name; // as IST_SOCKET_ADMIN and its like
     status = ist_http_server_listen(self->http, &args, &door->port, &door->fd, err);
     if (status != IST_OK) {
         ist_err_prefix(err, "--%s", ist_agent_option_table()->rows[door->option].name);
@@ -218,15 +228,32 @@ static ist_status open_http(doors *self, http_door *door, ist_err *err)
     return status;
 }
 
+// The choices of the option stand in the order of the enum.
+static ist_api_eureka *new_eureka(doors *self)
+{
+    ist_api_eureka_args args = {
+        .clock = ist_clock_system(),
+        .metrics = self->args.metrics,
+        .profile = (ist_api_eureka_profile)ist_options_choice(self->args.options, IST_OPT_EUREKA_PROFILE)};
+    return ist_api_eureka_new(&args);
+}
+
 static ist_status new_http(doors *self, ist_err *err)
 {
     ist_http_server_args args = {
         .loop = self->args.http->loop, .store = self->args.store, .metrics = self->args.metrics};
     self->rest.status = self->args.status;
-    self->https[ADMIN] = (http_door){.name = "admin", .option = IST_OPT_ADMIN_LISTEN, .private_routes = true};
+    self->https[ADMIN] = (http_door){.name = "admin", .option = IST_OPT_ADMIN_LISTEN};
     self->https[HEALTH] = (http_door){.name = "health", .option = IST_OPT_HEALTH_LISTEN};
+    self->https[EUREKA] = (http_door){.name = "eureka", .option = IST_OPT_EUREKA_LISTEN};
     if (ist_api_admin_init(&self->admin, self->args.status, self->args.metrics) != IST_OK) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    if (!ist_options_off(self->args.options, IST_OPT_EUREKA_LISTEN)) {
+        self->eureka = new_eureka(self);
+        if (self->eureka == NULL) {
+            return ist_err_set(err, IST_ENOMEM, "out of memory");
+        }
     }
     return ist_http_server_new(&args, &self->http, err);
 }
@@ -298,6 +325,7 @@ void doors_free(doors *self)
         return;
     }
     ist_http_server_free(self->http);
+    ist_api_eureka_free(self->eureka);
     address_watch_stop(&self->addresses);
     dns_upstreams_done(&self->upstreams);
     query_log_done(&self->query_log);

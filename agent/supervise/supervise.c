@@ -19,7 +19,7 @@
 
 enum {
     DNS_PORT = 53,
-    SETTLED_MS = 1000,    // an agent that served as long did not crash at once
+    SETTLED_MS = 1000, // an agent that served as long did not crash at once
     BACKOFF_BASE_MS = 50,
     BACKOFF_CAP_MS = 3000,
     STANDBY_MS = 60000,
@@ -45,10 +45,11 @@ static void keep(supervisor *self, int fd, const char *name)
 static void warn_small_buffer(size_t holds)
 {
     if (holds < IST_SOCKET_HOLD_QUERIES) {
-        IST_WARN(IST_LOG_DNS,
-                 "a DNS socket holds %zu queries while the agent is restarted, which may be too few for a pod that asks "
-                 "thousands a second; give the capability NET_ADMIN, or raise net.core.rmem_max to %d",
-                 holds, IST_SOCKET_HOLD_QUERIES * IST_SOCKET_QUERY_BYTES / 2);
+        IST_WARN(
+            IST_LOG_DNS,
+            "a DNS socket holds %zu queries while the agent is restarted, which may be too few for a pod that asks "
+            "thousands a second; give the capability NET_ADMIN, or raise net.core.rmem_max to %d",
+            holds, IST_SOCKET_HOLD_QUERIES * IST_SOCKET_QUERY_BYTES / 2);
     }
 }
 
@@ -88,7 +89,8 @@ static void open_sockets(supervisor *self)
         const char *name;
     } DOORS[] = {{IST_OPT_DNS_LISTEN, IST_SOCKET_DNS},
                  {IST_OPT_ADMIN_LISTEN, IST_SOCKET_ADMIN},
-                 {IST_OPT_HEALTH_LISTEN, IST_SOCKET_HEALTH}};
+                 {IST_OPT_HEALTH_LISTEN, IST_SOCKET_HEALTH},
+                 {IST_OPT_EUREKA_LISTEN, IST_SOCKET_EUREKA}};
     ist_sockets inherited = {0};
     ist_err err = IST_ERR_NULL;
     ist_strv text;

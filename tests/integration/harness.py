@@ -147,6 +147,8 @@ class Agent(Process):
             "127.0.0.1:0",
             "--health-listen",
             "127.0.0.1:0",
+            "--eureka-listen",
+            "off",
             "--drain-time",
             "0s",
             "--log-level",

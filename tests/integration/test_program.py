@@ -42,6 +42,8 @@ def test_reference_in_the_docs_is_what_the_program_says():
                 "127.0.0.1:0",
                 "--health-listen",
                 "off",
+                "--eureka-listen",
+                "off",
             ),
             1,
             "/nonexistent/mesh",
@@ -59,6 +61,8 @@ def test_reference_in_the_docs_is_what_the_program_says():
                 "--admin-listen",
                 "off",
                 "--health-listen",
+                "off",
+                "--eureka-listen",
                 "off",
             ),
             1,
@@ -96,6 +100,8 @@ def test_all_doors_busy_ends_the_agent(bookinfo):
             "--admin-listen",
             f"127.0.0.1:{port}",
             "--health-listen",
+            "off",
+            "--eureka-listen",
             "off",
         )
         assert done.returncode == 1 and str(port) in done.stderr

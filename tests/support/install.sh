@@ -18,7 +18,8 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/isthmus
 
 BUILD=(
   ca-certificates cmake curl g++ gcc git ninja-build pkg-config
-  libabsl-dev libc-ares-dev libexpat1-dev libgrpc-dev libjansson-dev libmicrohttpd-dev libprotobuf-c-dev libprotobuf-dev libre2-dev
+  libabsl-dev libc-ares-dev libexpat1-dev libgrpc-dev libjansson-dev libmicrohttpd-dev libprotobuf-c-dev
+  libprotobuf-dev libre2-dev
   libssl-dev libxxhash-dev libyaml-dev zlib1g-dev protobuf-c-compiler protobuf-compiler
   dnsutils jq
 )

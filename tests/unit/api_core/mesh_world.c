@@ -99,6 +99,25 @@ void mesh_world_split(mesh_world *world, const char *host, uint32_t percent_a)
     assert_ok(ist_mesh_builder_put_virtual_host(world->builder, IST_STRV("80"), &virtual_host, &err), &err);
 }
 
+void mesh_world_route(mesh_world *world, const char *host)
+{
+    char cluster[128];
+    char domain[128];
+    (void)snprintf(cluster, sizeof(cluster), "outbound|80||%s", host);
+    (void)snprintf(domain, sizeof(domain), "%s:80", host);
+    ist_mesh_weighted whole = {.cluster = ist_strv_from(cluster), .weight = 1};
+    ist_mesh_route route = {.path = {.kind = IST_MESH_MATCH_PREFIX, .value = S("/")},
+                            .fraction_per_million = 1000000,
+                            .policy = IST_MESH_ROUTE_POLICY_NONE,
+                            .destinations = &whole,
+                            .destination_count = 1};
+    ist_strv domains[] = {ist_strv_from(host)};
+    ist_mesh_virtual_host virtual_host = {
+        .name = ist_strv_from(domain), .domains = domains, .routes = &route, .domain_count = 1, .route_count = 1};
+    ist_err err = IST_ERR_NULL;
+    assert_ok(ist_mesh_builder_put_virtual_host(world->builder, IST_STRV("80"), &virtual_host, &err), &err);
+}
+
 uint64_t mesh_world_publish(mesh_world *world)
 {
     ist_mesh_commit commit = {0};

@@ -22,6 +22,8 @@ void mesh_world_cluster(mesh_world *world, const char *name, uint8_t net, uint32
 void mesh_world_name(mesh_world *world, const char *host, const char *name, const char *namespace_, const char *vip);
 // On port 80: with header "who: tester" all to subset v2, else `percent_a` per cent to v1 and the rest to v2.
 void mesh_world_split(mesh_world *world, const char *host, uint32_t percent_a);
+// On port 80: all to the whole service, which makes the port one for HTTP.
+void mesh_world_route(mesh_world *world, const char *host);
 // Commits; the revision that is current then.
 uint64_t mesh_world_publish(mesh_world *world);
 // reviews.prod (subsets v1, v2; routes), ratings.prod, details.shop, empty.prod without endpoints; revision 1.

@@ -24,6 +24,7 @@
 #define IST_SOCKET_DNS "dns"
 #define IST_SOCKET_ADMIN "admin"
 #define IST_SOCKET_HEALTH "health"
+#define IST_SOCKET_EUREKA "eureka"
 #define IST_SOCKET_INBOX "inbox" // no socket: the memory of dns_server that survives a crash
 
 // An address of IPv4 or IPv6; length 0 = none.
@@ -46,7 +47,8 @@ typedef struct ist_sockets {
 
 // Takes the descriptor over, closing it where it fails, and looks at what it is. IST_ELIMIT, IST_EINVAL: no socket of
 // the internet and no file; IST_EIO.
-ist_status ist_sockets_add_take(ist_sockets *set, int fd, ist_strv name, ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+ist_status ist_sockets_add_take(ist_sockets *set, int fd, ist_strv name, ist_err *err)
+    IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 // What LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES of `env` say, where they speak of process `pid`; else nothing. Descriptors
 // that cannot be used are closed. IST_EINVAL with a text where the variables make no sense.
 ist_status ist_sockets_from_env(ist_sockets *set, const char *const *env, pid_t pid, ist_err *err)

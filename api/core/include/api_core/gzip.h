@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Packing of bodies (RFC 1952), for clients that offer to unpack them. The only place with zlib.
+// Packed once, sent often: whoever keeps a body keeps its packed form too.
 // Ownership: what is packed is borrowed, the result is appended to the caller's buffer. Threads: any, there is no state.
 #pragma once
 

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "eureka_priv.h"
+
+#include "api_core/gzip.h"
+#include "base/alloc.h"
+
+static const ist_api_route ROUTES[] = {
+    {IST_API_GET, "/apps", "apps", eureka_get_apps},
+    {IST_API_GET, "/apps/delta", "delta", eureka_get_delta},
+    {IST_API_GET, "/apps/{app}", "app", eureka_get_app},
+    {IST_API_POST, "/apps/{app}", "register", eureka_post_app},
+    {IST_API_GET, "/apps/{app}/{id}", "instance", eureka_get_instance},
+    {IST_API_PUT, "/apps/{app}/{id}", "renew", eureka_put_instance},
+    {IST_API_DELETE, "/apps/{app}/{id}", "cancel", eureka_delete_instance},
+    {IST_API_PUT, "/apps/{app}/{id}/status", "status", eureka_put_status},
+    {IST_API_DELETE, "/apps/{app}/{id}/status", "status", eureka_delete_status},
+    {IST_API_PUT, "/apps/{app}/{id}/metadata", "metadata", eureka_put_metadata},
+    {IST_API_GET, "/instances/{id}", "instance", eureka_get_instance_by_id},
+    {IST_API_GET, "/vips/{vip}", "vip", eureka_get_vip},
+    {IST_API_GET, "/svips/{vip}", "svip", eureka_get_secure_vip},
+    {IST_API_PUT, "/asg/{name}/status", "asg", eureka_put_asg},
+    {IST_API_POST, "/peerreplication/batch", "batch", eureka_post_batch},
+    {IST_API_GET, "/serverinfo/statusoverrides", "overrides", eureka_get_overrides},
+};
+
+static const char *const BASES[] = {"/eureka", "/eureka/v2", NULL};
+
+static ist_metric *counter(ist_metrics *metrics, const ist_metric_def *def, const char *label)
+{
+    ist_metric_family *family = ist_metrics_family(metrics, def);
+    return family != NULL ? ist_metric_series(family, label, NULL, NULL) : NULL;
+}
+
+static void make_metrics(ist_api_eureka *eureka, ist_metrics *metrics)
+{
+    static const ist_metric_def REGISTRATIONS = {.kind = IST_METRIC_GAUGE,
+                                                 .name = "isthmus_eureka_registrations",
+                                                 .help = "Registrations of applications that are kept."};
+    static const ist_metric_def INSTANCES = {.kind = IST_METRIC_GAUGE,
+                                             .name = "isthmus_eureka_instances",
+                                             .help = "Instances in the list that was asked for last."};
+    static const ist_metric_def VERSIONS = {.kind = IST_METRIC_COUNTER,
+                                            .name = "isthmus_eureka_list_changes_total",
+                                            .help = "Changes of a list that somebody asked for."};
+    static const ist_metric_def LISTS = {.kind = IST_METRIC_COUNTER,
+                                         .name = "isthmus_eureka_lists_total",
+                                         .help = "Lists sent, whole or as a delta.",
+                                         .label_1 = "extent"};
+    eureka->registrations = counter(metrics, &REGISTRATIONS, NULL); // updates tolerate NULL
+    eureka->instances = counter(metrics, &INSTANCES, NULL);
+    eureka->versions = counter(metrics, &VERSIONS, NULL);
+    eureka->full = counter(metrics, &LISTS, "full");
+    eureka->deltas = counter(metrics, &LISTS, "delta");
+}
+
+ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args)
+{
+    ist_api_eureka *eureka = IST_NEW(ist_api_eureka);
+    if (eureka == NULL) {
+        return NULL;
+    }
+    eureka->clock = args->clock;
+    eureka->profile = args->profile;
+    // Versions must grow over restarts too: a client that sees the same one skips the delta.
+    eureka->next_version = ist_clock_wall_ms(args->clock);
+    make_metrics(eureka, args->metrics);
+    return eureka;
+}
+
+void ist_api_eureka_free(ist_api_eureka *eureka)
+{
+    if (eureka == NULL) {
+        return;
+    }
+    for (eureka_layout i = 0; i < _EUREKA_LAYOUT_MAX; i++) {
+        eureka_list_free(eureka->lists[i]);
+    }
+    own_done(&eureka->own);
+    ist_free(eureka);
+}
+
+ist_api_routes ist_api_eureka_routes(ist_api_eureka *eureka)
+{
+    return (ist_api_routes){
+        .api = "eureka", .rows = ROUTES, .count = IST_COUNT(ROUTES), .ctx = eureka, .bases = BASES, .lenient = true};
+}
+
+// --- What a client wants --------------------------------------------------------------------------------------------
+
+// "Steeltoe/4.2.0": its balancers drop equal addresses from 4.2 on, so that repeating instances gains nothing.
+static bool drops_twins(ist_strv agent)
+{
+    ist_strv rest = ist_strv_skip(agent, ist_strv_find(agent, '/') + 1);
+    uint64_t major = 0;
+    uint64_t minor = 0;
+    bool more = false;
+    if (ist_strv_to_u64(ist_strv_cut(&rest, '.', &more), UINT32_MAX, &major) != IST_OK || !more) {
+        return major > 4;
+    }
+    bool known = ist_strv_to_u64(ist_strv_cut(&rest, '.', NULL), UINT32_MAX, &minor) == IST_OK;
+    return major > 4 || (major == 4 && known && minor >= 2);
+}
+
+static eureka_layout layout_of(const ist_api_request *request, eureka_format format)
+{
+    ist_strv agent = IST_STRV_NULL;
+    ist_strv redirect = IST_STRV_NULL;
+    (void)ist_api_header(request, "user-agent", &agent);
+    (void)ist_api_header(request, "x-discovery-allowredirect", &redirect);
+    if (ist_strv_contains(agent, IST_STRV("Java-EurekaClient"))) {
+        return EUREKA_VIPS;
+    }
+    if (ist_strv_starts_with(agent, IST_STRV("Steeltoe/"))) {
+        return drops_twins(agent) ? EUREKA_PLAIN : EUREKA_IDS;
+    }
+    return format == EUREKA_XML || ist_strv_equal(redirect, IST_STRV("false")) ? EUREKA_IDS : EUREKA_VIPS;
+}
+
+eureka_wish eureka_read_wish(const ist_api_eureka *eureka, const ist_api_request *request)
+{
+    static const eureka_layout FORCED[] = {[IST_API_EUREKA_AUTO] = EUREKA_VIPS,
+                                           [IST_API_EUREKA_VIPS] = EUREKA_VIPS,
+                                           [IST_API_EUREKA_IDS] = EUREKA_IDS,
+                                           [IST_API_EUREKA_PLAIN] = EUREKA_PLAIN};
+    ist_strv accept = IST_STRV_NULL;
+    ist_strv detail = IST_STRV_NULL;
+    (void)ist_api_header(request, "accept", &accept);
+    (void)ist_api_header(request, "x-eureka-accept", &detail);
+    eureka_wish wish = {.format = ist_strv_contains(accept, IST_STRV("json")) ? EUREKA_JSON : EUREKA_XML,
+                        .detail = ist_strv_equal_nocase(detail, IST_STRV("compact")) ? EUREKA_COMPACT : EUREKA_FULL,
+                        .packed = ist_api_accepts_gzip(request)};
+    wish.layout = eureka->profile == IST_API_EUREKA_AUTO ? layout_of(request, wish.format) : FORCED[eureka->profile];
+    return wish;
+}
+
+// --- What all handlers do -------------------------------------------------------------------------------------------
+
+list_times eureka_begin(ist_api_eureka *eureka)
+{
+    list_times times = {.now_ms = ist_clock_now_ms(eureka->clock), .wall_ms = ist_clock_wall_ms(eureka->clock)};
+    own_expire(&eureka->own, times.now_ms);
+    ist_metric_set(eureka->registrations, eureka->own.count);
+    return times;
+}
+
+void eureka_answer_empty(ist_api_response *response, uint32_t status)
+{
+    ist_buf_clear(&response->body);
+    response->status = status;
+    response->bare = true;
+}
+
+void eureka_finish(const eureka_wish *wish, ist_api_response *response)
+{
+    response->content_type = wish->format == EUREKA_JSON ? "application/json" : "application/xml";
+    if (wish->packed && ist_buf_status(&response->body) == IST_OK) {
+        ist_buf packed = IST_BUF_INIT;
+        ist_status status = ist_api_gzip(ist_buf_view(&response->body), &packed);
+        ist_buf_done(&response->body);
+        response->body = packed;
+        response->content_encoding = "gzip";
+        response->body.status = status != IST_OK ? status : ist_buf_status(&packed);
+    }
+    if (ist_buf_status(&response->body) != IST_OK) {
+        response->content_encoding = NULL;
+        eureka_answer_empty(response, 503);
+    }
+}
+
+static void drop_unused(ist_api_eureka *eureka, int64_t now_ms)
+{
+    for (eureka_layout i = 0; i < _EUREKA_LAYOUT_MAX; i++) {
+        if (eureka->lists[i] != NULL && now_ms - eureka->lists[i]->asked_ms > DELTA_KEEP_MS) {
+            eureka_list_free(eureka->lists[i]);
+            eureka->lists[i] = NULL;
+        }
+    }
+}
+
+#define FIRST_VIEW_MS 5000 // clients give up after 8 s, and look again after 30 s only
+
+// A client that got an empty list would run without endpoints until it asks again.
+static void wait_for_view(const ist_api_request *request, ist_api_response *response)
+{
+    if (request->timed_out) {
+        eureka_answer_empty(response, 503);
+        return;
+    }
+    response->wait = true;
+    response->wait_beyond = 0;
+    response->wait_ms = FIRST_VIEW_MS;
+}
+
+eureka_list *eureka_find_list(ist_api_eureka *eureka, const ist_api_request *request, eureka_layout layout,
+                              ist_api_response *response)
+{
+    if (request->view == NULL) {
+        wait_for_view(request, response);
+        return NULL;
+    }
+    list_times times = eureka_begin(eureka);
+    drop_unused(eureka, times.now_ms);
+    if (eureka->lists[layout] == NULL) {
+        eureka->lists[layout] = eureka_list_new(layout, times.now_ms);
+    }
+    eureka_list *list = eureka->lists[layout];
+    int64_t before = eureka->next_version;
+    ist_status status = list == NULL ? IST_ENOMEM
+                                     : eureka_list_refresh(list, request->view, &eureka->own, &times, request->arena,
+                                                           &eureka->next_version);
+    if (list == NULL || (status != IST_OK && !list->made)) { // else the last good list serves
+        eureka_answer_empty(response, 503);
+        return NULL;
+    }
+    ist_metric_add(eureka->versions, (uint64_t)(eureka->next_version - before));
+    ist_metric_set(eureka->instances, (double)list->instance_count);
+    return list;
+}

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The Eureka door: the view as Netflix's registry protocol, version 2, under /eureka and /eureka/v2, in JSON and XML, so that
+// Ribbon, Spring Cloud LoadBalancer and the clients of other languages follow the mesh unmodified. The application's own
+// registration is kept and listed back.
+//
+// Owner: whoever made it, until the listener that uses its routes is gone. Threads: made and freed while nobody asks; the
+// handlers run on the HTTP thread, which is the only one that sees registrations and lists.
+// Source of the protocol: the reference server's resources (apps, instances, vips, svips, peerreplication), docs/eureka.md.
+// Typical use: ist_api_eureka_new(), then the routes go into ist_http_listener_args.
+#pragma once
+
+#include "api_core/http.h"
+#include "base/attr.h"
+#include "base/clock.h"
+#include "base/metric.h"
+#include "base/status.h"
+
+typedef struct ist_api_eureka ist_api_eureka;
+
+// How weights are told (docs/eureka.md): what the client's balancer honours.
+typedef enum ist_api_eureka_profile {
+    IST_API_EUREKA_AUTO = 0, // by request
+    IST_API_EUREKA_VIPS,     // the name is repeated inside vipAddress
+    IST_API_EUREKA_IDS,      // the instance is repeated under further ids
+    IST_API_EUREKA_PLAIN,    // not at all
+} ist_api_eureka_profile;
+
+typedef struct ist_api_eureka_args {
+    const ist_clock *clock; // borrowed
+    ist_metrics *metrics;   // borrowed
+    ist_api_eureka_profile profile;
+} ist_api_eureka_args;
+
+// NULL on ENOMEM. Costs next to nothing until somebody asks.
+ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args) IST_NONNULL IST_MUSTCHECK;
+void ist_api_eureka_free(ist_api_eureka *eureka);
+// The routes, with `eureka` (borrowed) as their context.
+ist_api_routes ist_api_eureka_routes(ist_api_eureka *eureka) IST_NONNULL;

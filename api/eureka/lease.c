@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The application's own registration: register, renew, cancel, status, metadata. Answers without a body, as clients want them:
+// some take any body of a heartbeat for an instance, and then never register again.
+#include "decode_priv.h"
+#include "eureka_priv.h"
+
+#include "api_core/json.h"
+
+static void answer_status(ist_status status, uint32_t good, ist_api_response *response)
+{
+    eureka_answer_empty(response, status == IST_OK ? good : 503);
+}
+
+// A short text, as the reference gives for what is wrong with a registration.
+static void refuse(ist_api_response *response, uint32_t status, const char *text)
+{
+    ist_buf_clear(&response->body);
+    ist_buf_append_str(&response->body, text);
+    response->status = status;
+    response->content_type = "text/plain";
+}
+
+// JSON unless it says XML; where it says nothing, the first byte tells.
+static ist_document_format body_format(const ist_api_request *request)
+{
+    ist_strv type;
+    if (ist_api_header(request, "content-type", &type) && ist_strv_contains(type, IST_STRV("json"))) {
+        return IST_DOCUMENT_JSON;
+    }
+    return ist_strv_starts_with(ist_strv_trim(request->body), IST_STRV("<")) ? IST_DOCUMENT_XML : IST_DOCUMENT_JSON;
+}
+
+void eureka_post_app(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    ist_api_eureka *eureka = ctx;
+    eureka_instance draft;
+    ist_err err = IST_ERR_NULL;
+    list_times times = eureka_begin(eureka);
+    ist_status status = eureka_decode(body_format(request), request->body, times.wall_ms, request->arena, &draft, &err);
+    if (status == IST_OK && !ist_strv_equal_nocase(draft.app, request->params[0])) {
+        status = ist_err_set(&err, IST_EINVAL, "Mismatched appName, expecting %.*s but was %.*s",
+                             IST_STRV_ARG(request->params[0]), IST_STRV_ARG(draft.app));
+    }
+    if (status == IST_OK) {
+        answer_status(own_register(&eureka->own, &draft, times.now_ms), 204, response);
+    } else if (status == IST_ENOMEM) {
+        eureka_answer_empty(response, 503);
+    } else {
+        refuse(response, 400, err.text);
+    }
+    ist_metric_set(eureka->registrations, eureka->own.count);
+}
+
+// The registration that the path names; NULL: the response is 404. Instances of the mesh are nobody's to change.
+static own_registration *find(ist_api_eureka *eureka, const ist_api_request *request, ist_api_response *response)
+{
+    own_registration *found = own_find(&eureka->own, request->params[0], request->params[1]);
+    if (found == NULL) {
+        eureka_answer_empty(response, 404);
+    }
+    return found;
+}
+
+// The client's time of the last change; -1 where it does not say.
+static int64_t dirty_of(const ist_api_request *request)
+{
+    ist_strv text;
+    uint64_t value = 0;
+    bool given =
+        ist_api_query(request, "lastDirtyTimestamp", &text) && ist_strv_to_u64(text, INT64_MAX, &value) == IST_OK;
+    return given ? (int64_t)value : -1;
+}
+
+// 404 asks the client to register again: it is not known, its status is not, or it has changed since.
+void eureka_put_instance(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    ist_api_eureka *eureka = ctx;
+    list_times times = eureka_begin(eureka);
+    own_registration *own = find(eureka, request, response);
+    if (own == NULL) {
+        return;
+    }
+    if (own->instance->status == EUREKA_UNKNOWN || dirty_of(request) > own->instance->dirty_ms) {
+        eureka_answer_empty(response, 404);
+        return;
+    }
+    own_renew(own, times.now_ms);
+    eureka_answer_empty(response, 200);
+}
+
+void eureka_delete_instance(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    ist_api_eureka *eureka = ctx;
+    (void)eureka_begin(eureka);
+    own_registration *own = find(eureka, request, response);
+    if (own != NULL) {
+        own_cancel(&eureka->own, own);
+        eureka_answer_empty(response, 200);
+    }
+    ist_metric_set(eureka->registrations, eureka->own.count);
+}
+
+// The status that the query gives; false: it gives none that there is.
+static bool read_value(const ist_api_request *request, eureka_status *ret_status)
+{
+    ist_strv text;
+    return ist_api_query(request, "value", &text) && eureka_status_parse(text, ret_status);
+}
+
+void eureka_put_status(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    ist_api_eureka *eureka = ctx;
+    eureka_status status = EUREKA_UNKNOWN;
+    list_times times = eureka_begin(eureka);
+    own_registration *own = find(eureka, request, response);
+    if (own == NULL) {
+        return;
+    }
+    if (!read_value(request, &status)) {
+        eureka_answer_empty(response, 500); // as the reference
+        return;
+    }
+    answer_status(own_override(&eureka->own, own, status, times.wall_ms), 200, response);
+}
+
+void eureka_delete_status(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    ist_api_eureka *eureka = ctx;
+    eureka_status status = EUREKA_UNKNOWN;
+    list_times times = eureka_begin(eureka);
+    own_registration *own = find(eureka, request, response);
+    if (own == NULL) {
+        return;
+    }
+    (void)read_value(request, &status); // none: UNKNOWN, upon which the client registers again
+    answer_status(own_clear_override(&eureka->own, own, status, times.wall_ms), 200, response);
+}
+
+void eureka_put_metadata(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    ist_api_eureka *eureka = ctx;
+    eureka_pair pairs[IST_API_FIELDS_MAX];
+    uint32_t count = 0;
+    list_times times = eureka_begin(eureka);
+    own_registration *own = find(eureka, request, response);
+    if (own == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < request->query_count; i++) {
+        if (request->queries[i].name.n != 0) {
+            pairs[count++] = (eureka_pair){request->queries[i].name, request->queries[i].value};
+        }
+    }
+    ist_status status = own_put_metadata(&eureka->own, own, pairs, count, times.wall_ms);
+    eureka_answer_empty(response, status == IST_OK ? 200 : status == IST_ELIMIT ? 400 : 503);
+}
+
+// --- What servers and operators ask ---------------------------------------------------------------------------------
+
+void eureka_put_asg(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    (void)ctx;
+    (void)request;
+    eureka_answer_empty(response, 400); // there are no auto scaling groups here
+}
+
+// A server that takes us for its peer: each of its items is received, none is kept.
+void eureka_post_batch(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    const ist_document *root = NULL;
+    ist_err err = IST_ERR_NULL;
+    (void)ctx;
+    ist_status status = ist_document_read(IST_DOCUMENT_JSON, request->body, request->arena, &root, &err);
+    if (status != IST_OK) {
+        refuse(response, status == IST_ENOMEM ? 503 : 400, err.text);
+        return;
+    }
+    const ist_document *items = ist_document_find(root, "replicationList");
+    ist_json json = ist_json_over(&response->body);
+    ist_json_begin_object(&json, NULL);
+    ist_json_begin_array(&json, "responseList");
+    for (const ist_document *each = items != NULL ? items->first : NULL; each != NULL; each = each->next) {
+        ist_json_begin_object(&json, NULL);
+        ist_json_u64(&json, "statusCode", 200);
+        ist_json_end_object(&json);
+    }
+    ist_json_end_array(&json);
+    ist_json_end_object(&json);
+}
+
+void eureka_get_overrides(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    ist_api_eureka *eureka = ctx;
+    ist_json json = ist_json_over(&response->body);
+    (void)request;
+    (void)eureka_begin(eureka);
+    ist_json_begin_object(&json, NULL);
+    for (uint32_t i = 0; i < eureka->own.count; i++) {
+        const own_registration *own = &eureka->own.items[i];
+        if (own->override != EUREKA_UNKNOWN) {
+            ist_json_pair(&json, own->instance->id, ist_strv_from(eureka_status_name(own->override)));
+        }
+    }
+    ist_json_end_object(&json);
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "eureka_client.h"
+
+#define WALL_AHEAD_MS INT64_C(1700000000000)
+#define TEXT_SIZE 4096
+
+static int64_t now_ms(void *ctx)
+{
+    const eureka_world *world = ctx;
+    return world->now_ms;
+}
+
+static int64_t wall_ms(void *ctx)
+{
+    return now_ms(ctx) + WALL_AHEAD_MS;
+}
+
+void eureka_world_open(eureka_world *world, ist_api_eureka_profile profile)
+{
+    *world = (eureka_world){.mesh = mesh_world_open(), .metrics = ist_metrics_new(), .scratch = ist_arena_new(0, 0)};
+    world->clock = (ist_clock){.now_ms = now_ms, .wall_ms = wall_ms, .ctx = world};
+    world->now_ms = 1000;
+    assert_non_null(world->metrics);
+    assert_non_null(world->scratch);
+    world->eureka = ist_api_eureka_new(
+        &(ist_api_eureka_args){.clock = &world->clock, .metrics = world->metrics, .profile = profile});
+    assert_non_null(world->eureka);
+}
+
+void eureka_world_close(eureka_world *world)
+{
+    ist_api_eureka_free(world->eureka);
+    ist_metrics_free(world->metrics);
+    ist_arena_free(world->scratch);
+    mesh_world_close(&world->mesh);
+}
+
+static ist_api_method method_of(ist_strv name)
+{
+    ist_api_method method = 0;
+    while (method < _IST_API_METHOD_MAX && !ist_strv_equal(name, ist_strv_from(ist_api_method_name(method)))) {
+        method++;
+    }
+    assert_true(method < _IST_API_METHOD_MAX);
+    return method;
+}
+
+static void add_headers(ist_api_request *request, const char *headers)
+{
+    ist_strv rest = ist_strv_from(headers);
+    for (bool more = rest.n != 0; more;) {
+        ist_strv value = ist_strv_cut(&rest, '\n', &more);
+        ist_strv name = ist_strv_cut(&value, ':', NULL);
+        request->headers[request->header_count++] = (ist_api_field){name, ist_strv_trim(value)};
+    }
+}
+
+eureka_answer eureka_ask(eureka_world *world, const char *request_line, const char *headers, const char *body)
+{
+    ist_api_routes routes = ist_api_eureka_routes(world->eureka);
+    const ist_api_routes *sets[] = {&routes};
+    const ist_api_routes *set = NULL;
+    ist_api_response response = {.body = IST_BUF_INIT};
+    ist_strv target = ist_strv_from(request_line);
+    ist_api_method method = method_of(ist_strv_cut(&target, ' ', NULL));
+    const ist_mesh_view *view = world->no_view ? NULL : ist_mesh_store_acquire(world->mesh.store);
+    ist_arena *arena = ist_arena_new(0, 0);
+    assert_non_null(arena);
+    ist_arena_clear(world->scratch);
+    ist_api_request request = {.method = method,
+                               .arena = world->scratch,
+                               .view = view,
+                               .body = ist_strv_from(body),
+                               .timed_out = world->timed_out};
+    assert_int_equal(ist_api_target_parse(target, arena, &request, NULL), IST_OK);
+    add_headers(&request, headers);
+    const ist_api_route *route = ist_api_route_find(sets, 1, &request, &set, &response);
+    if (route != NULL) {
+        ist_arena_clear(world->scratch);
+        route->handle(set->ctx, &request, &response);
+    }
+    ist_mesh_store_release(world->mesh.store, view);
+    ist_arena_free(arena);
+    return (eureka_answer){.status = response.status != 0 ? response.status : 200,
+                           .bare = response.bare,
+                           .wait = response.wait,
+                           .type = response.content_type,
+                           .encoding = response.content_encoding,
+                           .body = response.body};
+}
+
+uint32_t eureka_ask_bare(eureka_world *world, const char *request, const char *body)
+{
+    eureka_answer answer = eureka_ask(world, request, NULL, body);
+    if (!answer.bare || answer.body.length != 0) {
+        fail_msg("%s: %u with a body: %.*s", request, answer.status, IST_STRV_ARG(ist_buf_view(&answer.body)));
+    }
+    ist_buf_done(&answer.body);
+    return answer.status;
+}
+
+json_t *eureka_get(eureka_world *world, const char *path, const char *headers)
+{
+    char request[512];
+    json_error_t error;
+    (void)snprintf(request, sizeof(request), "GET %s", path);
+    eureka_answer answer = eureka_ask(world, request, headers, NULL);
+    if (answer.status != 200) {
+        fail_msg("%s: %u", path, answer.status);
+    }
+    assert_string_equal(answer.type, "application/json");
+    json_t *json = json_loadb(answer.body.data, answer.body.length, JSON_REJECT_DUPLICATES, &error);
+    if (json == NULL) {
+        fail_msg("%s in %.*s", error.text, IST_STRV_ARG(ist_buf_view(&answer.body)));
+    }
+    ist_buf_done(&answer.body);
+    return json;
+}
+
+uint32_t eureka_register(eureka_world *world, const char *app, const char *id, const char *place, const char *vip)
+{
+    char request[256];
+    char body[1024];
+    ist_strv port = ist_strv_from(place);
+    ist_strv address = ist_strv_cut(&port, ':', NULL);
+    (void)snprintf(request, sizeof(request), "POST /eureka/apps/%s", app);
+    (void)snprintf(body, sizeof(body),
+                   "{\"instance\":{\"instanceId\":\"%s\",\"hostName\":\"own\",\"app\":\"%s\",\"ipAddr\":\"%.*s\","
+                   "\"port\":{\"$\":%.*s,\"@enabled\":\"true\"},\"vipAddress\":\"%s\",\"status\":\"UP\","
+                   "\"dataCenterInfo\":{\"name\":\"MyOwn\"},\"lastDirtyTimestamp\":\"1000\"}}",
+                   id, app, IST_STRV_ARG(address), IST_STRV_ARG(port), vip);
+    return eureka_ask_bare(world, request, body);
+}
+
+const char *eureka_list_text(eureka_world *world, const char *path, const char *headers, char *text)
+{
+    json_t *root = eureka_get(world, path, headers);
+    json_t *apps = json_object_get(json_object_get(root, "applications"), "application");
+    size_t length = 0;
+    text[0] = '\0';
+    for (size_t i = 0; i < json_array_size(apps); i++) {
+        json_t *app = json_array_get(apps, i);
+        json_t *instances = json_object_get(app, "instance");
+        length += (size_t)snprintf(text + length, TEXT_SIZE - length, "%s%s:", i != 0 ? "; " : "",
+                                   json_string_value(json_object_get(app, "name")));
+        for (size_t k = 0; k < json_array_size(instances); k++) {
+            json_t *instance = json_array_get(instances, k);
+            const char *vips = json_string_value(json_object_get(instance, "vipAddress"));
+            length +=
+                (size_t)snprintf(text + length, TEXT_SIZE - length, "%s %s %s", k != 0 ? "," : "",
+                                 json_string_value(json_object_get(instance, "instanceId")), vips != NULL ? vips : "-");
+            assert_string_equal(json_string_value(json_object_get(instance, "app")),
+                                json_string_value(json_object_get(app, "name")));
+            assert_true(length < TEXT_SIZE);
+        }
+    }
+    json_decref(root);
+    return text;
+}

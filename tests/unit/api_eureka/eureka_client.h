@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The Eureka door with a clock that stands, asked as the adapter asks it. Failures end the test. Single-threaded.
+#pragma once
+
+#include "ist_test.h"
+
+#include "../api_core/mesh_world.h"
+#include "api_eureka/eureka.h"
+
+#include "base/arena.h"
+
+#include <jansson.h>
+
+#define JSON_CLIENT "accept: application/json\nuser-agent: Java-EurekaClient/v1.10.17"
+#define XML_CLIENT "accept: application/xml"
+
+typedef struct eureka_world {
+    mesh_world mesh;
+    ist_metrics *metrics;
+    ist_api_eureka *eureka;
+    ist_arena *scratch; // of the handlers
+    int64_t now_ms;
+    ist_clock clock;
+    bool no_view; // ask as before the first one
+    bool timed_out;
+} eureka_world;
+
+// In place: the clock points into it.
+void eureka_world_open(eureka_world *world, ist_api_eureka_profile profile);
+void eureka_world_close(eureka_world *world);
+
+typedef struct eureka_answer {
+    uint32_t status;
+    bool bare;
+    bool wait;
+    const char *type;
+    const char *encoding;
+    ist_buf body;
+} eureka_answer;
+
+// `request` is "GET /eureka/apps"; `headers` lines of "name: value", NULL = none; `body` NULL = none.
+eureka_answer eureka_ask(eureka_world *world, const char *request, const char *headers, const char *body);
+// The status of an answer that must have no body.
+uint32_t eureka_ask_bare(eureka_world *world, const char *request, const char *body);
+// The JSON of an answer with 200.
+json_t *eureka_get(eureka_world *world, const char *path, const char *headers);
+// Registers an application with this id, address, port and VIP; the status.
+uint32_t eureka_register(eureka_world *world, const char *app, const char *id, const char *place, const char *vip);
+// "APP: id vips, id vips; APP: ..." of a list, sorted as it is; from the caller's buffer of 4096 bytes.
+const char *eureka_list_text(eureka_world *world, const char *path, const char *headers, char *text);
