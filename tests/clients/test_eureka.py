@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Unmodified Eureka clients as real processes: they register, follow the mesh by deltas, and choose by its rules."""
+
+import json
+import pathlib
+import re
+import sys
+
+import demos
+import harness
+import objects
+import pytest
+
+SHARES = {"10.1.0.1": 80, "10.1.0.2": 15, "10.1.0.3": 5}  # what the rules say, in per cent
+OTHERS = {"10.1.0.1": 10, "10.1.0.2": 20, "10.1.0.3": 70}
+PICKS = 10000
+
+
+def rules(shares):
+    v1, v2, v3 = shares.values()
+    return objects.split("reviews.default.svc.cluster.local", v1=v1, v2=v2, v3=v3)
+
+
+def mesh(shares):
+    groups = {f"v{i}": [address] for i, address in enumerate(shares, 1)}
+    return [*objects.app("reviews", groups), objects.subsets("reviews.default.svc.cluster.local", *groups), rules(shares)]
+
+
+class Mesh:
+    """A directory that the agent follows, and the agent with its Eureka door."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.put("mesh", *mesh(SHARES))
+        self.agent = None
+        self.start("127.0.0.1:0")
+        self.port = self.agent.ports["eureka"]
+
+    def start(self, listen):
+        self.agent = harness.Agent("--source", f"dir:{self.folder}", "--eureka-listen", listen, "--pod-ip", "10.1.0.9")
+
+    def restart(self):
+        assert self.agent.stop() == 0
+        self.start(f"127.0.0.1:{self.port}")
+
+    def put(self, name, *things):
+        hidden = self.folder / f".{name}"
+        hidden.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": things}))
+        hidden.rename(self.folder / f"{name}.json")
+
+    def fulls(self):
+        """Whole lists that were sent."""
+        found = re.search(r'isthmus_eureka_lists_total\{extent="full"\} (\d+)', self.agent.http("/metrics").body)
+        return int(found[1])
+
+
+class EurekaApplication(harness.Process):
+    """Netflix's client 1.10.18 and Ribbon 2.3.0; asked by lines."""
+
+    def __init__(self, port, **properties):
+        settings = {
+            "eureka.serviceUrl.default": f"http://127.0.0.1:{port}/eureka/", "eureka.region": "default",
+            "eureka.shouldUseDns": "false", "eureka.client.refresh.interval": "1", "eureka.name": "orders",
+            "eureka.vipAddress": "orders", "eureka.port": "7070", "eureka.lease.renewalInterval": "1",
+            "eureka.appinfo.initial.replicate.time": "0", "eureka.appinfo.replicate.interval": "1", **properties,
+        }  # fmt: skip
+        words = [f"-D{name}={value}" for name, value in settings.items()]
+        super().__init__(["java", *demos.JVM, *words, "-jar", str(demos.jars() / "eureka-client.jar")])
+        self.wait_line(self.stdout, "^started$", demos.START_S)
+        self.answered = 0
+
+    def ask(self, *words):
+        self.child.stdin.write(" ".join(map(str, words)) + "\n")
+        self.child.stdin.flush()
+        self.answered += 1
+
+        def answers():
+            found = [line for line in self.stdout if line.startswith("answer")]
+            return found if len(found) >= self.answered else None
+
+        return harness.wait_for(answers, f"an answer to {words} (log:\n{self.log()})")[self.answered - 1][len("answer ") :]
+
+    def counts(self, *words):
+        """Address -> picks."""
+        pairs = (pair.split("=") for pair in self.ask(*words, PICKS).strip("{}").split(", "))
+        return {place.split(":")[0]: int(count) for place, count in pairs}
+
+    def list(self):
+        """Lines APP/ID/STATUS/VIPS."""
+        return set(self.ask("list").split())
+
+
+@pytest.fixture
+def world(tmp_path):
+    world = Mesh(tmp_path)
+    yield world
+    assert world.agent.stop() == 0
+
+
+@pytest.fixture
+def application(world):
+    application = EurekaApplication(world.port)
+    yield application
+    application.stop()
+
+
+def percents(counts):
+    return {address: 100 * count / PICKS for address, count in counts.items()}
+
+
+def near(counts, shares):
+    got = percents(counts)
+    return got.keys() == shares.keys() and all(abs(got[address] - shares[address]) <= 1 for address in shares)
+
+
+def test_ribbon_and_the_client_itself_choose_by_the_rules(world, application):
+    for command in ("choose", "next"):
+        for name in ("reviews", "reviews.default", "reviews.default.svc.cluster.local"):
+            counts = harness.wait_for(lambda c=command, n=name: application.counts(c, n), "picks")
+            assert near(counts, SHARES), (command, name, counts)
+        assert application.counts(command, "reviews--v3") == {"10.1.0.3": PICKS}
+
+
+def test_application_finds_itself_and_leaves(world, application):
+    own = harness.wait_for(lambda: [line for line in application.list() if line.startswith("ORDERS/")], "its own entry")
+    assert len(own) == 1 and "/UP/orders" in own[0]
+    assert harness.wait_for(lambda: application.ask("remote") == "UP", "its remote status")
+    application.ask("status", "OUT_OF_SERVICE")
+    harness.wait_for(lambda: application.ask("remote") == "OUT_OF_SERVICE", "its remote status")
+    application.child.stdin.close()  # upon which it takes its leave
+    assert application.child.wait(30) == 0
+    assert "isthmus_eureka_registrations 0" in world.agent.http("/metrics").body
+
+
+def test_changes_arrive_by_deltas_alone(world, application):
+    assert near(application.counts("choose", "reviews"), SHARES)
+    before = world.fulls()
+    for shares in (OTHERS, SHARES, {"10.1.0.1": 100, "10.1.0.2": 0, "10.1.0.3": 0}):
+        world.put("mesh", *mesh(shares))
+        want = {address: share for address, share in shares.items() if share}
+        harness.wait_for(lambda w=want: near(application.counts("choose", "reviews"), w), f"{want}")
+    assert world.fulls() == before
+
+
+def test_restarted_agent_is_registered_with_again(world, application):
+    harness.wait_for(lambda: any(line.startswith("ORDERS/") for line in application.list()), "its own entry")
+    world.restart()
+    harness.wait_for(
+        lambda: world.agent.http("/eureka/apps/ORDERS", port="eureka", headers={"Accept": "application/json"}).status == 200,
+        "its registration with the new agent",
+    )
+    assert near(application.counts("choose", "reviews"), SHARES)
+    assert "none" not in application.counts("choose", "reviews")
+
+
+def test_python_client_chooses_by_the_rules_and_leaves(world):
+    """It reads XML, and chooses among the instances of an application by their ids."""
+    script = pathlib.Path(__file__).parent / "python/eureka_application.py"
+    url = f"http://127.0.0.1:{world.port}/eureka/"
+    application = harness.Process([sys.executable, str(script), url, "reviews", str(PICKS)])
+    counts = {}
+    for place, count in json.loads(application.wait_line(application.stdout, r"^\{.*").group(0)).items():
+        counts[re.search(r"//([\d.]+):8080/", place)[1]] = count
+    assert percents(counts) == {address: pytest.approx(share, abs=2) for address, share in SHARES.items()}  # random
+    assert "isthmus_eureka_registrations 1" in world.agent.http("/metrics").body
+    application.child.stdin.write("\n")
+    application.child.stdin.flush()
+    assert application.child.wait(30) == 0, application.log()
+    assert "isthmus_eureka_registrations 0" in world.agent.http("/metrics").body
+    application.stop()
