@@ -220,8 +220,6 @@ class Server:
             threading.Thread(target=self._serve_tcp, args=(client, peer), daemon=True).start()
 
     def _serve_tcp(self, client, peer):
-        client.settimeout(harness.DEADLINE_S)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         replies = 0
 
         def send(reply):
@@ -230,6 +228,8 @@ class Server:
                 client.sendall(data[at : at + self.piece])
 
         try:
+            client.settimeout(harness.DEADLINE_S)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             while self.close_after is None or replies < self.close_after:
                 self._take(dnswire.read_message(client), send, "tcp", peer)
                 replies += 1
