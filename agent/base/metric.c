@@ -298,6 +298,13 @@ ist_histogram *ist_histogram_series(ist_metric_family *family, const char *v1, c
     return family->def.kind == IST_METRIC_HISTOGRAM ? (ist_histogram *)get_series(family, values) : NULL;
 }
 
+ist_metric *ist_metrics_single(ist_metrics *metrics, ist_metric_kind kind, const char *name, const char *help)
+{
+    const ist_metric_def def = {.kind = kind, .name = name, .help = help};
+    ist_metric_family *family = metrics != NULL ? ist_metrics_family(metrics, &def) : NULL;
+    return family != NULL ? ist_metric_series(family, NULL, NULL, NULL) : NULL;
+}
+
 static ist_metric *find_locked(const ist_metrics *metrics, const char *name, const char *label)
 {
     bool found = false;

@@ -9,13 +9,6 @@
 #include <time.h>
 #include <unistd.h>
 
-static ist_metric *single(ist_metrics *registry, ist_metric_kind kind, const char *name, const char *help)
-{
-    const ist_metric_def def = {.kind = kind, .name = name, .help = help};
-    ist_metric_family *family = ist_metrics_family(registry, &def);
-    return family != NULL ? ist_metric_series(family, NULL, NULL, NULL) : NULL;
-}
-
 ist_status process_metrics_init(process_metrics *metrics, ist_metrics *registry)
 {
     static const ist_metric_def BUILD = {.kind = IST_METRIC_GAUGE,
@@ -25,13 +18,17 @@ ist_status process_metrics_init(process_metrics *metrics, ist_metrics *registry)
                                          .label_2 = "compiler"};
     ist_metric_family *build = ist_metrics_family(registry, &BUILD);
     *metrics = (process_metrics){
-        .cpu = single(registry, IST_METRIC_COUNTER, "process_cpu_seconds_total", "User and system CPU time."),
-        .resident = single(registry, IST_METRIC_GAUGE, "process_resident_memory_bytes", "Resident memory."),
-        .virtual_size = single(registry, IST_METRIC_GAUGE, "process_virtual_memory_bytes", "Virtual memory."),
-        .open_fds = single(registry, IST_METRIC_GAUGE, "process_open_fds", "Open file descriptors."),
-        .max_fds = single(registry, IST_METRIC_GAUGE, "process_max_fds", "Most file descriptors that may be open."),
-        .start_time = single(registry, IST_METRIC_GAUGE, "process_start_time_seconds", "Start time since 1970."),
-        .threads = single(registry, IST_METRIC_GAUGE, "process_threads", "Threads."),
+        .cpu =
+            ist_metrics_single(registry, IST_METRIC_COUNTER, "process_cpu_seconds_total", "User and system CPU time."),
+        .resident = ist_metrics_single(registry, IST_METRIC_GAUGE, "process_resident_memory_bytes", "Resident memory."),
+        .virtual_size =
+            ist_metrics_single(registry, IST_METRIC_GAUGE, "process_virtual_memory_bytes", "Virtual memory."),
+        .open_fds = ist_metrics_single(registry, IST_METRIC_GAUGE, "process_open_fds", "Open file descriptors."),
+        .max_fds = ist_metrics_single(registry, IST_METRIC_GAUGE, "process_max_fds",
+                                      "Most file descriptors that may be open."),
+        .start_time =
+            ist_metrics_single(registry, IST_METRIC_GAUGE, "process_start_time_seconds", "Start time since 1970."),
+        .threads = ist_metrics_single(registry, IST_METRIC_GAUGE, "process_threads", "Threads."),
     };
     if (build == NULL || metrics->threads == NULL) {
         return IST_ENOMEM;

@@ -229,13 +229,6 @@ ist_api_routes ist_api_admin_private_routes(ist_api_admin *admin)
     return (ist_api_routes){.api = "admin", .rows = PRIVATE, .count = IST_COUNT(PRIVATE), .ctx = admin};
 }
 
-static ist_metric *gauge(ist_metrics *registry, const char *name, const char *help)
-{
-    const ist_metric_def def = {.kind = IST_METRIC_GAUGE, .name = name, .help = help};
-    ist_metric_family *family = ist_metrics_family(registry, &def);
-    return family != NULL ? ist_metric_series(family, NULL, NULL, NULL) : NULL;
-}
-
 static bool init_finding_gauges(ist_api_admin *admin, ist_metrics *registry)
 {
     static const ist_metric_def FINDINGS = {.kind = IST_METRIC_GAUGE,
@@ -270,12 +263,17 @@ static bool init_health_gauges(ist_api_admin *admin, ist_metrics *registry)
 ist_status ist_api_admin_init(ist_api_admin *admin, const ist_api_status_source *status, ist_metrics *registry)
 {
     *admin = (ist_api_admin){.status = status, .metrics = registry};
-    admin->services = gauge(registry, "isthmus_view_services", "Services in the view.");
-    admin->subsets = gauge(registry, "isthmus_view_subsets", "Clusters with a subset in the view.");
-    admin->endpoints = gauge(registry, "isthmus_view_endpoints", "Endpoints in the view.");
-    admin->names = gauge(registry, "isthmus_view_names", "Names in the view that DNS answers for.");
-    admin->generation = gauge(registry, "isthmus_view_generation", "Revision of the view.");
-    admin->stale = gauge(registry, "isthmus_view_stale", "1 while the source is away and the last good view serves.");
+    admin->services = ist_metrics_single(registry, IST_METRIC_GAUGE, "isthmus_view_services", "Services in the view.");
+    admin->subsets =
+        ist_metrics_single(registry, IST_METRIC_GAUGE, "isthmus_view_subsets", "Clusters with a subset in the view.");
+    admin->endpoints =
+        ist_metrics_single(registry, IST_METRIC_GAUGE, "isthmus_view_endpoints", "Endpoints in the view.");
+    admin->names =
+        ist_metrics_single(registry, IST_METRIC_GAUGE, "isthmus_view_names", "Names in the view that DNS answers for.");
+    admin->generation =
+        ist_metrics_single(registry, IST_METRIC_GAUGE, "isthmus_view_generation", "Revision of the view.");
+    admin->stale = ist_metrics_single(registry, IST_METRIC_GAUGE, "isthmus_view_stale",
+                                      "1 while the source is away and the last good view serves.");
     bool fine = admin->services != NULL && admin->subsets != NULL && admin->endpoints != NULL &&
                 admin->names != NULL && admin->generation != NULL && admin->stale != NULL;
     return fine && init_health_gauges(admin, registry) && init_finding_gauges(admin, registry) ? IST_OK : IST_ENOMEM;

@@ -25,32 +25,23 @@ static const ist_api_route ROUTES[] = {
 
 static const char *const BASES[] = {"/eureka", "/eureka/v2", NULL};
 
-static ist_metric *counter(ist_metrics *metrics, const ist_metric_def *def, const char *label)
-{
-    ist_metric_family *family = ist_metrics_family(metrics, def);
-    return family != NULL ? ist_metric_series(family, label, NULL, NULL) : NULL;
-}
-
 static void make_metrics(ist_api_eureka *eureka, ist_metrics *metrics)
 {
-    static const ist_metric_def REGISTRATIONS = {.kind = IST_METRIC_GAUGE,
-                                                 .name = "isthmus_eureka_registrations",
-                                                 .help = "Registrations of applications that are kept."};
-    static const ist_metric_def INSTANCES = {.kind = IST_METRIC_GAUGE,
-                                             .name = "isthmus_eureka_instances",
-                                             .help = "Instances in the list that was asked for last."};
-    static const ist_metric_def VERSIONS = {.kind = IST_METRIC_COUNTER,
-                                            .name = "isthmus_eureka_list_changes_total",
-                                            .help = "Changes of a list that somebody asked for."};
     static const ist_metric_def LISTS = {.kind = IST_METRIC_COUNTER,
                                          .name = "isthmus_eureka_lists_total",
                                          .help = "Lists sent, whole or as a delta.",
                                          .label_1 = "extent"};
-    eureka->registrations = counter(metrics, &REGISTRATIONS, NULL); // updates tolerate NULL
-    eureka->instances = counter(metrics, &INSTANCES, NULL);
-    eureka->versions = counter(metrics, &VERSIONS, NULL);
-    eureka->full = counter(metrics, &LISTS, "full");
-    eureka->deltas = counter(metrics, &LISTS, "delta");
+    ist_metric_family *lists = ist_metrics_family(metrics, &LISTS);
+    eureka->registrations = ist_metrics_single(metrics, IST_METRIC_GAUGE, "isthmus_eureka_registrations",
+                                               "Registrations of applications that are kept.");
+    eureka->instances = ist_metrics_single(metrics, IST_METRIC_GAUGE, "isthmus_eureka_instances",
+                                           "Instances in the list that was asked for last.");
+    eureka->versions = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_eureka_list_changes_total",
+                                          "Changes of a list that somebody asked for.");
+    if (lists != NULL) { // updates tolerate NULL
+        eureka->full = ist_metric_series(lists, "full", NULL, NULL);
+        eureka->deltas = ist_metric_series(lists, "delta", NULL, NULL);
+    }
 }
 
 ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args)

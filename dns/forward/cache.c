@@ -433,25 +433,19 @@ void ist_dns_cache_clear(ist_dns_cache *cache)
     show(cache);
 }
 
-static ist_metric *make_metric(ist_metrics *metrics, ist_metric_kind kind, const char *name, const char *help)
-{
-    ist_metric_def def = {.kind = kind, .name = name, .help = help};
-    ist_metric_family *family = ist_metrics_family(metrics, &def);
-    return family != NULL ? ist_metric_series(family, NULL, NULL, NULL) : NULL;
-}
-
 static void make_metrics(ist_dns_cache *cache, ist_metrics *metrics)
 {
-    cache->entries = make_metric(metrics, IST_METRIC_GAUGE, "isthmus_dns_cache_entries", "Replies in the DNS cache.");
-    cache->bytes = make_metric(metrics, IST_METRIC_GAUGE, "isthmus_dns_cache_bytes", "Memory of these replies.");
-    cache->hits = make_metric(metrics, IST_METRIC_COUNTER, "isthmus_dns_cache_hits_total",
-                              "Forwarded names that were answered from the cache, stale answers included.");
-    cache->misses = make_metric(metrics, IST_METRIC_COUNTER, "isthmus_dns_cache_misses_total",
-                                "Forwarded names for which the cache had nothing to say.");
-    cache->stale_served = make_metric(metrics, IST_METRIC_COUNTER, "isthmus_dns_cache_stale_served_total",
-                                      "Replies out of date that were given because no upstream answered.");
-    cache->evictions = make_metric(metrics, IST_METRIC_COUNTER, "isthmus_dns_cache_evictions_total",
-                                   "Replies that made room for others.");
+    cache->entries =
+        ist_metrics_single(metrics, IST_METRIC_GAUGE, "isthmus_dns_cache_entries", "Replies in the DNS cache.");
+    cache->bytes = ist_metrics_single(metrics, IST_METRIC_GAUGE, "isthmus_dns_cache_bytes", "Memory of these replies.");
+    cache->hits = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_cache_hits_total",
+                                     "Forwarded names that were answered from the cache, stale answers included.");
+    cache->misses = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_cache_misses_total",
+                                       "Forwarded names for which the cache had nothing to say.");
+    cache->stale_served = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_cache_stale_served_total",
+                                             "Replies out of date that were given because no upstream answered.");
+    cache->evictions = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_cache_evictions_total",
+                                          "Replies that made room for others.");
 }
 
 ist_dns_cache *ist_dns_cache_new(size_t size_bytes, ist_metrics *metrics)
@@ -468,9 +462,7 @@ ist_dns_cache *ist_dns_cache_new(size_t size_bytes, ist_metrics *metrics)
         cache->bucket_count *= 2;
     }
     cache->block_bytes = (size_bytes - cache->bucket_count * sizeof(uint32_t)) / ALIGNMENT * ALIGNMENT;
-    if (metrics != NULL) {
-        make_metrics(cache, metrics);
-    }
+    make_metrics(cache, metrics);
     return cache;
 }
 

@@ -291,13 +291,6 @@ void ist_dns_relay_cancel(ist_dns_wait *wait)
     }
 }
 
-static ist_metric *make_counter(ist_metrics *metrics, const char *name, const char *help)
-{
-    ist_metric_def def = {.kind = IST_METRIC_COUNTER, .name = name, .help = help};
-    ist_metric_family *family = ist_metrics_family(metrics, &def);
-    return family != NULL ? ist_metric_series(family, NULL, NULL, NULL) : NULL;
-}
-
 ist_dns_relay *ist_dns_relay_new(const ist_dns_relay_args *args)
 {
     ist_dns_relay *relay = IST_NEW(ist_dns_relay);
@@ -315,12 +308,10 @@ ist_dns_relay *ist_dns_relay_new(const ist_dns_relay_args *args)
         ist_dns_relay_free(relay);
         return NULL;
     }
-    if (args->metrics != NULL) {
-        relay->coalesced = make_counter(args->metrics, "isthmus_dns_coalesced_total",
-                                        "Forwarded queries that waited for the same question of somebody else.");
-        relay->prefetches = make_counter(args->metrics, "isthmus_dns_cache_refreshes_total",
-                                         "Questions asked upstream beside an answer from the cache.");
-    }
+    relay->coalesced = ist_metrics_single(args->metrics, IST_METRIC_COUNTER, "isthmus_dns_coalesced_total",
+                                          "Forwarded queries that waited for the same question of somebody else.");
+    relay->prefetches = ist_metrics_single(args->metrics, IST_METRIC_COUNTER, "isthmus_dns_cache_refreshes_total",
+                                           "Questions asked upstream beside an answer from the cache.");
     return relay;
 }
 

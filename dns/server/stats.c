@@ -41,30 +41,26 @@ static ist_metric *series_of(ist_metric_family *family, const char *value)
     return family != NULL ? ist_metric_series(family, value, NULL, NULL) : NULL;
 }
 
-static ist_metric *single(ist_metrics *metrics, ist_metric_kind kind, const char *name, const char *help)
-{
-    const ist_metric_def def = {.kind = kind, .name = name, .help = help};
-
-    return series_of(family_of(metrics, &def), NULL);
-}
-
 static void init_singles(ist_dns_stats *stats, ist_metrics *metrics)
 {
-    stats->truncated = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_truncated_total",
-                              "UDP replies with the truncation mark: their client asks again by TCP.");
-    stats->ignored = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_ignored_total",
-                            "Packets that are no query and get no reply: responses, and fragments of a header.");
-    stats->pending = single(metrics, IST_METRIC_GAUGE, "isthmus_dns_pending_queries", "Queries that wait for an upstream.");
-    stats->pending_refused = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_pending_refused_total",
-                                    "Queries refused with SERVFAIL because too many waited for an upstream.");
-    stats->log_entries = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_query_log_entries_total",
-                                "Queries handed to the query log.");
-    stats->log_dropped = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_query_log_dropped_total",
-                                "Queries missing in the query log because its reader was too slow.");
-    stats->tcp_connections =
-        single(metrics, IST_METRIC_GAUGE, "isthmus_dns_tcp_connections", "TCP connections of clients that are open.");
-    stats->tcp_accepted = single(metrics, IST_METRIC_COUNTER, "isthmus_dns_tcp_connections_accepted_total",
-                                 "TCP connections of clients that were accepted.");
+    stats->truncated = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_truncated_total",
+                                          "UDP replies with the truncation mark: their client asks again by TCP.");
+    stats->ignored =
+        ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_ignored_total",
+                           "Packets that are no query and get no reply: responses, and fragments of a header.");
+    stats->pending = ist_metrics_single(metrics, IST_METRIC_GAUGE, "isthmus_dns_pending_queries",
+                                        "Queries that wait for an upstream.");
+    stats->pending_refused =
+        ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_pending_refused_total",
+                           "Queries refused with SERVFAIL because too many waited for an upstream.");
+    stats->log_entries = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_query_log_entries_total",
+                                            "Queries handed to the query log.");
+    stats->log_dropped = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_query_log_dropped_total",
+                                            "Queries missing in the query log because its reader was too slow.");
+    stats->tcp_connections = ist_metrics_single(metrics, IST_METRIC_GAUGE, "isthmus_dns_tcp_connections",
+                                                "TCP connections of clients that are open.");
+    stats->tcp_accepted = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_dns_tcp_connections_accepted_total",
+                                             "TCP connections of clients that were accepted.");
 }
 
 static void init_sets(ist_dns_stats *stats, ist_metrics *metrics)

@@ -165,6 +165,18 @@ static void family_same_name_is_the_same(void **state)
     ist_metrics_free(metrics);
 }
 
+static void single_is_the_series_without_labels(void **state)
+{
+    (void)state;
+    ist_metrics *metrics = metrics_or_fail();
+    ist_metric *single = ist_metrics_single(metrics, ready_def.kind, ready_def.name, ready_def.help);
+    assert_non_null(single);
+    assert_ptr_equal(ist_metric_series(family_or_fail(metrics, &ready_def), NULL, NULL, NULL), single);
+    assert_null(ist_metrics_single(metrics, IST_METRIC_COUNTER, ready_def.name, ready_def.help)); // the name is taken
+    assert_null(ist_metrics_single(NULL, ready_def.kind, ready_def.name, ready_def.help));
+    ist_metrics_free(metrics);
+}
+
 static void series_same_labels_is_the_same(void **state)
 {
     (void)state;
@@ -325,6 +337,7 @@ int main(void)
         cmocka_unit_test(render_histogram_is_cumulative),
         cmocka_unit_test(render_odd_gauge_values_are_spelt_out),
         cmocka_unit_test(family_same_name_is_the_same),
+        cmocka_unit_test(single_is_the_series_without_labels),
         cmocka_unit_test(series_same_labels_is_the_same),
         cmocka_unit_test(series_of_the_other_sort_is_null),
         cmocka_unit_test(series_beyond_limit_is_null),

@@ -52,6 +52,9 @@ ist_metric_family *ist_metrics_family(ist_metrics *metrics, const ist_metric_def
 ist_metric *ist_metric_series(ist_metric_family *family, const char *v1, const char *v2, const char *v3)
     IST_NONNULL_ARGS(1);
 ist_histogram *ist_histogram_series(ist_metric_family *family, const char *v1, const char *v2) IST_NONNULL_ARGS(1);
+// The one series of a counter or gauge without labels. NULL as for these two, and where `metrics` is NULL: nobody counts.
+ist_metric *ist_metrics_single(ist_metrics *metrics, ist_metric_kind kind, const char *name, const char *help)
+    IST_NONNULL_ARGS(3, 4);
 
 // Updates tolerate NULL (a series that could not be made), so callers need not check.
 void ist_metric_add(ist_metric *metric, uint64_t delta); // counter or gauge: single writer
