@@ -220,15 +220,19 @@ ist_dns_outcome ist_dns_answer_plan(ist_dns_turn *turn, const ist_mesh_name *nam
     return IST_DNS_FORWARD;
 }
 
+ist_strv ist_dns_turn_below_domain(const ist_dns_turn *turn, ist_strv name)
+{
+    ist_strv domain = ist_mesh_view_policy(turn->view)->domain;
+    bool below = domain.n > 0 && name.n > domain.n + 1 && ist_strv_ends_with(name, domain) &&
+                 name.p[name.n - domain.n - 1] == '.';
+
+    return below ? ist_strv_first(name, name.n - domain.n - 1) : IST_STRV_NULL;
+}
+
 // svc.DOMAIN and NAMESPACE.svc.DOMAIN: names that by the Kubernetes specification only have names below them.
 static bool is_cluster_parent(const ist_dns_turn *turn, ist_strv name)
 {
-    ist_strv domain = ist_mesh_view_policy(turn->view)->domain;
-
-    if (!ist_strv_ends_with(name, domain) || name.n <= domain.n || name.p[name.n - domain.n - 1] != '.') {
-        return false;
-    }
-    ist_strv rest = ist_strv_first(name, name.n - domain.n - 1);
+    ist_strv rest = ist_dns_turn_below_domain(turn, name);
     size_t dot = ist_strv_find(rest, '.');
     return ist_strv_equal(dot < rest.n ? ist_strv_skip(rest, dot + 1) : rest, IST_STRV("svc"));
 }

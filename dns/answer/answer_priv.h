@@ -41,6 +41,8 @@ ist_dns_outcome ist_dns_turn_nodata(ist_dns_turn *turn) IST_NONNULL; // begin, S
 // The name exists, the type that is asked for does not: no data, or one HINFO to ANY (RFC 8482).
 ist_dns_outcome ist_dns_turn_other_type(ist_dns_turn *turn) IST_NONNULL;
 ist_dns_outcome ist_dns_turn_nxdomain(ist_dns_turn *turn) IST_NONNULL;
+// The labels of `name` in front of the cluster's domain; empty where it is not below that.
+ist_strv ist_dns_turn_below_domain(const ist_dns_turn *turn, ist_strv name) IST_NONNULL;
 // Is AAAA asked for where no name has it?
 bool ist_dns_turn_hides_aaaa(const ist_dns_turn *turn) IST_NONNULL;
 ist_dns_outcome ist_dns_turn_servfail(ist_dns_turn *turn) IST_NONNULL;
@@ -90,7 +92,7 @@ typedef struct ist_dns_subject {
     ist_strv zone_text;        // as it was asked for
 } ist_dns_subject;
 ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn) IST_NONNULL;
-// NAME--SUBSET and the like; else forwarded.
+// NAME--SUBSET and the like, of a name that the view has not as it stands; else forwarded.
 ist_dns_outcome ist_dns_answer_derived(ist_dns_turn *turn) IST_NONNULL;
 // Does the name say a subset, a context or a zone? Then endpoints are the answer, whatever the host's own is.
 bool ist_dns_subject_narrowed(const ist_dns_subject *subject) IST_NONNULL;

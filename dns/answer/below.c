@@ -24,13 +24,13 @@ static size_t last_label(ist_strv text)
 // False: not below a service of the cluster.
 static bool parse_below(const ist_dns_turn *turn, ist_strv name, below *ret_below)
 {
-    static const ist_strv svc = IST_STRV_INIT(".svc.");
-    ist_strv domain = ist_mesh_view_policy(turn->view)->domain;
+    static const ist_strv svc = IST_STRV_INIT(".svc");
+    ist_strv rest = ist_dns_turn_below_domain(turn, name);
 
-    if (!ist_strv_ends_with(name, domain) || !ist_strv_ends_with(ist_strv_first(name, name.n - domain.n), svc)) {
+    if (!ist_strv_ends_with(rest, svc)) {
         return false;
     }
-    ist_strv rest = ist_strv_first(name, name.n - domain.n - svc.n);
+    rest = ist_strv_first(rest, rest.n - svc.n);
     size_t namespace_ = last_label(rest);
     size_t host = namespace_ > 0 ? last_label(ist_strv_first(rest, namespace_ - 1)) : 0;
     if (host == 0) {

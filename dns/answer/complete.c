@@ -6,16 +6,6 @@
 // whatever is below a host of ours and not settled yet (names of pods, ports that the mesh does not name).
 #include "answer_priv.h"
 
-// The name without the cluster's domain; empty where it is not below it.
-static ist_strv part_below_domain(const ist_dns_turn *turn, ist_strv name)
-{
-    ist_strv domain = ist_mesh_view_policy(turn->view)->domain;
-    bool below = domain.n > 0 && name.n > domain.n + 1 && ist_strv_ends_with(name, domain) &&
-                 name.p[name.n - domain.n - 1] == '.';
-
-    return below ? ist_strv_first(name, name.n - domain.n - 1) : IST_STRV_NULL;
-}
-
 // pod.DOMAIN and what is below it.
 static bool is_pod_zone(ist_strv part)
 {
@@ -38,9 +28,9 @@ static bool is_below_host(const ist_dns_turn *turn, ist_strv name, ist_strv part
 ist_dns_outcome ist_dns_answer_complete(ist_dns_turn *turn)
 {
     ist_strv name = ist_dns_query_name(turn->query);
-    ist_strv part = part_below_domain(turn, name);
+    ist_strv part = turn->answerer->config.cluster_complete ? ist_dns_turn_below_domain(turn, name) : IST_STRV_NULL;
 
-    if (!turn->answerer->config.cluster_complete || part.n == 0 || is_pod_zone(part)) {
+    if (part.n == 0 || is_pod_zone(part)) {
         return IST_DNS_FORWARD;
     }
     if (ist_mesh_view_has_names_below(turn->view, name)) {

@@ -310,6 +310,30 @@ static ist_dns_outcome answer_unknown_host(ist_dns_turn *turn, ist_strv text)
     return is_below_directive(turn, text) ? ist_dns_turn_nxdomain(turn) : IST_DNS_FORWARD;
 }
 
+// The subject has the host's name and service.
+static ist_dns_outcome answer_known_host(ist_dns_turn *turn, const ist_dns_directive *directive, ist_dns_subject *subject,
+                                         bool why)
+{
+    // Below a name that does not exist nothing does (RFC 8020).
+    if (subject->name->mode == IST_MESH_ANSWER_ABSENT || !find_narrowed(turn, directive, subject)) {
+        return ist_dns_turn_nxdomain(turn);
+    }
+    if (directive->parent) {
+        return ist_dns_turn_nodata(turn);
+    }
+    if (directive->service.n > 0) {
+        const ist_mesh_service *service = subject->query.service;
+        subject->port = find_port(service, directive);
+        if (subject->port == NULL) {
+            return answer_unknown_port(turn, subject);
+        }
+        subject->query.port = subject->port->number;
+        // Targets below a wildcard must say the name that was asked for.
+        subject->host = ist_strv_starts_with(service->host, IST_STRV("*")) ? subject->host : service->host;
+    }
+    return answer_subject(turn, subject, why);
+}
+
 static ist_dns_outcome answer_parsed(ist_dns_turn *turn, const ist_dns_directive *directive, bool why)
 {
     char buffer[IST_MESH_HOST_MAX];
@@ -321,24 +345,7 @@ static ist_dns_outcome answer_parsed(ist_dns_turn *turn, const ist_dns_directive
             return answer_unknown_host(turn, directive->host);
         }
     }
-    // Below a name that does not exist nothing does (RFC 8020).
-    if (subject.name->mode == IST_MESH_ANSWER_ABSENT || !find_narrowed(turn, directive, &subject)) {
-        return ist_dns_turn_nxdomain(turn);
-    }
-    if (directive->parent) {
-        return ist_dns_turn_nodata(turn);
-    }
-    if (directive->service.n > 0) {
-        const ist_mesh_service *service = subject.query.service;
-        subject.port = find_port(service, directive);
-        if (subject.port == NULL) {
-            return answer_unknown_port(turn, &subject);
-        }
-        subject.query.port = subject.port->number;
-        // Targets below a wildcard must say the name that was asked for.
-        subject.host = ist_strv_starts_with(service->host, IST_STRV("*")) ? subject.host : service->host;
-    }
-    return answer_subject(turn, &subject, why);
+    return answer_known_host(turn, directive, &subject, why);
 }
 
 // A host without directive, or one whose name has an underscore in front. A wildcard host does not reach below directives of
@@ -372,5 +379,12 @@ ist_dns_outcome ist_dns_answer_directive(ist_dns_turn *turn)
 
 ist_dns_outcome ist_dns_answer_derived(ist_dns_turn *turn)
 {
-    return answer_parsed(turn, &(ist_dns_directive){.host = ist_dns_query_name(turn->query)}, false);
+    char buffer[IST_MESH_HOST_MAX];
+    ist_dns_directive none = {.host = ist_dns_query_name(turn->query)};
+    ist_dns_subject subject;
+
+    if (!set_derived(turn, none.host, buffer, &subject)) {
+        return IST_DNS_FORWARD;
+    }
+    return answer_known_host(turn, &none, &subject, false);
 }
