@@ -52,9 +52,12 @@ void eureka_post_app(void *ctx, const ist_api_request *request, ist_api_response
     ist_metric_set(eureka->registrations, eureka->own.count);
 }
 
-// The registration that the path names; NULL: the response is 404. Instances of the mesh are nobody's to change.
-static own_registration *find(ist_api_eureka *eureka, const ist_api_request *request, ist_api_response *response)
+// Every operation on the registration that the path names begins so. NULL: the response is 404. Instances of the mesh are
+// nobody's to change.
+static own_registration *begin(ist_api_eureka *eureka, const ist_api_request *request, ist_api_response *response,
+                               list_times *ret_times)
 {
+    *ret_times = eureka_begin(eureka);
     own_registration *found = own_find(&eureka->own, request->params[0], request->params[1]);
     if (found == NULL) {
         eureka_answer_empty(response, 404);
@@ -76,8 +79,8 @@ static int64_t dirty_of(const ist_api_request *request)
 void eureka_put_instance(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     ist_api_eureka *eureka = ctx;
-    list_times times = eureka_begin(eureka);
-    own_registration *own = find(eureka, request, response);
+    list_times times;
+    own_registration *own = begin(eureka, request, response, &times);
     if (own == NULL) {
         return;
     }
@@ -92,8 +95,8 @@ void eureka_put_instance(void *ctx, const ist_api_request *request, ist_api_resp
 void eureka_delete_instance(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     ist_api_eureka *eureka = ctx;
-    (void)eureka_begin(eureka);
-    own_registration *own = find(eureka, request, response);
+    list_times times;
+    own_registration *own = begin(eureka, request, response, &times);
     if (own != NULL) {
         own_cancel(&eureka->own, own);
         eureka_answer_empty(response, 200);
@@ -112,8 +115,8 @@ void eureka_put_status(void *ctx, const ist_api_request *request, ist_api_respon
 {
     ist_api_eureka *eureka = ctx;
     eureka_status status = EUREKA_UNKNOWN;
-    list_times times = eureka_begin(eureka);
-    own_registration *own = find(eureka, request, response);
+    list_times times;
+    own_registration *own = begin(eureka, request, response, &times);
     if (own == NULL) {
         return;
     }
@@ -128,8 +131,8 @@ void eureka_delete_status(void *ctx, const ist_api_request *request, ist_api_res
 {
     ist_api_eureka *eureka = ctx;
     eureka_status status = EUREKA_UNKNOWN;
-    list_times times = eureka_begin(eureka);
-    own_registration *own = find(eureka, request, response);
+    list_times times;
+    own_registration *own = begin(eureka, request, response, &times);
     if (own == NULL) {
         return;
     }
@@ -142,8 +145,8 @@ void eureka_put_metadata(void *ctx, const ist_api_request *request, ist_api_resp
     ist_api_eureka *eureka = ctx;
     eureka_pair pairs[IST_API_FIELDS_MAX];
     uint32_t count = 0;
-    list_times times = eureka_begin(eureka);
-    own_registration *own = find(eureka, request, response);
+    list_times times;
+    own_registration *own = begin(eureka, request, response, &times);
     if (own == NULL) {
         return;
     }

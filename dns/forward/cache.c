@@ -301,6 +301,12 @@ static bool is_stale(const entry *e, int64_t now_ms)
     return !e->failure && over_ms >= 0 && over_ms < (int64_t)IST_DNS_CACHE_STALE_MAX_S * 1000;
 }
 
+// Of what is kept and is no error: fresh or not, it may be given.
+static bool may_serve(const entry *e, int64_t now_ms)
+{
+    return is_fresh(e, now_ms) || is_stale(e, now_ms);
+}
+
 static size_t write_reply(entry *e, const ist_dns_query *query, int64_t now_ms, uint8_t *buffer, size_t limit)
 {
     ist_dns_stored_view view = {
@@ -333,7 +339,7 @@ size_t ist_dns_cache_answer(ist_dns_cache *cache, const ist_dns_cache_key *key, 
     bool quiet = now_ms < e->quiet_until_ms;
     if (is_fresh(e, now_ms)) {
         *ret_refresh = wants_prefetch(e, now_ms);
-    } else if (!e->failure && is_stale(e, now_ms) && e->failures > 0) {
+    } else if (is_stale(e, now_ms) && e->failures > 0) {
         *ret_refresh = !quiet && !e->refreshing;
         ist_metric_add(cache->stale_served, 1);
     } else if (!e->failure || !quiet) {
@@ -349,7 +355,7 @@ size_t ist_dns_cache_answer(ist_dns_cache *cache, const ist_dns_cache_key *key, 
 bool ist_dns_cache_has_stale(const ist_dns_cache *cache, const ist_dns_cache_key *key, int64_t now_ms)
 {
     const entry *e = find(cache, key);
-    return e != NULL && (is_stale(e, now_ms) || is_fresh(e, now_ms));
+    return e != NULL && may_serve(e, now_ms);
 }
 
 // One failure more: 1, 2, 4, 5, 5 ... seconds of quiet.
@@ -369,7 +375,7 @@ size_t ist_dns_cache_stale(ist_dns_cache *cache, const ist_dns_cache_key *key, c
     ist_dns_query query;
     entry *e = find(cache, key);
 
-    if (e == NULL || !(is_stale(e, now_ms) || is_fresh(e, now_ms))) {
+    if (e == NULL || !may_serve(e, now_ms)) {
         return 0;
     }
     size_t length = ist_dns_ask_write(ask, 0, false, packet);
@@ -406,7 +412,7 @@ void ist_dns_cache_fail(ist_dns_cache *cache, const ist_dns_cache_key *key, cons
     ist_dns_stored stored;
     entry *e = find(cache, key);
 
-    if (e != NULL && (is_fresh(e, now_ms) || is_stale(e, now_ms))) {
+    if (e != NULL && may_serve(e, now_ms)) {
         record_failure(e, now_ms);
         return;
     }
