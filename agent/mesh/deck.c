@@ -48,8 +48,9 @@ static uint32_t shuffled(uint32_t position, uint32_t total, uint64_t seed)
     uint32_t size = block_size - start < WINDOW ? block_size - start : WINDOW;
     uint64_t key = ist_hash_u64(seed ^ ((uint64_t)block << 32 | window));
     uint32_t place = start + shuffle(offset - start, size, key);
-    uint32_t first = (uint32_t)(seed >> 32) % total; // names begin at different places
-    return (uint32_t)(((uint64_t)place + first) % total);
+    uint32_t first = (uint32_t)((seed >> 32) * total >> 32); // names begin at different places
+    uint32_t below = place < total ? place : place - total;
+    return below < total - first ? below + first : below - (total - first);
 }
 
 static uint32_t slots_at(const ist_mesh_deck *deck, uint32_t index)
@@ -61,6 +62,9 @@ static uint32_t slots_at(const ist_mesh_deck *deck, uint32_t index)
 // Who has the `place`-th card of a deck.
 static uint32_t holder(const ist_mesh_deck *deck, uint32_t place)
 {
+    if (deck->total == deck->count) {
+        return place; // one slot each: no order is smoother than their own
+    }
     uint32_t begin = 0;
     uint32_t end = deck->count;
     uint32_t total = deck->total;
@@ -71,7 +75,7 @@ static uint32_t holder(const ist_mesh_deck *deck, uint32_t place)
             left += slots_at(deck, i);
         }
         uint32_t before = (uint32_t)(place * left / total);
-        if ((place + 1) * left / total > before) {
+        if (place * left % total + left >= total) { // (place + 1) * left / total > before
             end = middle;
             total = (uint32_t)left;
             place = before;

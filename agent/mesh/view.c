@@ -339,23 +339,42 @@ const ist_mesh_name *ist_mesh_view_name(const ist_mesh_view *view, ist_strv name
     return found;
 }
 
-void ist_mesh_view_expect_names(const ist_mesh_view *view, const ist_strv *names, size_t count)
+// Asks for all of a plan but its first cache line, which has been asked for.
+static void fetch_plan(const ist_mesh_plan *plan)
 {
     enum { LINE_BYTES = 64 };
-    _Static_assert(IST_MESH_EXPECT_MAX <= IST_PMAP_EXPECT_MAX, "the map must take all of them at once");
-    void *plans[IST_PMAP_EXPECT_MAX];
-    ist_pmap_expect(&view->names, names, count, plans);
+    for (size_t at = LINE_BYTES; at < sizeof(*plan); at += LINE_BYTES) {
+        __builtin_prefetch((const char *)plan + at);
+    }
+}
+
+static void fetch_parts(const ist_mesh_name *name)
+{
+    __builtin_prefetch(name->name.p);
+    __builtin_prefetch(name->addrs);
+    __builtin_prefetch(name->dealer);
+}
+
+void ist_mesh_view_name_batch(const ist_mesh_view *view, const ist_strv *names, size_t count, const ist_mesh_name **ret_plans)
+{
+    _Static_assert(IST_MESH_BATCH_MAX <= IST_PMAP_EXPECT_MAX, "the map must take all of them at once");
+    void *likely[IST_PMAP_EXPECT_MAX];
+    ist_pmap_expect(&view->names, names, count, likely);
     for (size_t i = 0; i < count; i++) {
-        for (size_t at = LINE_BYTES; plans[i] != NULL && at < sizeof(ist_mesh_plan); at += LINE_BYTES) {
-            __builtin_prefetch((const char *)plans[i] + at);
+        if (likely[i] != NULL) {
+            fetch_plan(likely[i]);
         }
     }
     for (size_t i = 0; i < count; i++) {
-        const ist_mesh_plan *plan = plans[i];
+        const ist_mesh_plan *plan = likely[i];
+        ret_plans[i] = plan != NULL ? &plan->body : NULL;
         if (plan != NULL) {
-            __builtin_prefetch(plan->body.name.p);
-            __builtin_prefetch(plan->body.addrs);
-            __builtin_prefetch(plan->body.dealer);
+            fetch_parts(&plan->body);
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (ret_plans[i] != NULL && !ist_strv_equal(ret_plans[i]->name, names[i])) {
+            ret_plans[i] = NULL;
         }
     }
 }

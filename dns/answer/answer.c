@@ -297,7 +297,10 @@ ist_dns_outcome ist_dns_answer(ist_dns_answerer *answerer, const ist_mesh_view *
     if (query->has_underscore) {
         outcome = ist_dns_answer_directive(&turn);
     } else {
-        name = ist_mesh_view_name(view, ist_dns_query_name(query), NULL);
+        name = output->asker.plan;
+        if (name == NULL) {
+            name = ist_mesh_view_name(view, ist_dns_query_name(query), NULL);
+        }
         outcome = name != NULL ? ist_dns_answer_plan(&turn, name) : answer_unplanned(&turn);
     }
     if (outcome == IST_DNS_FORWARD) {

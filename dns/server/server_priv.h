@@ -105,6 +105,7 @@ typedef struct ist_dns_batch {
     const ist_dns_listener *prepared_for; // whose headers the inbox has; NULL = none yet
     ist_dns_query queries[UDP_BATCH];
     ist_dns_verdict verdicts[UDP_BATCH];
+    const ist_mesh_name *plans[UDP_BATCH]; // of exactly the name that is asked for; NULL: not looked up, or none
     struct mmsghdr out[UDP_BATCH];
     struct iovec in_vectors[UDP_BATCH];
     struct iovec out_vectors[UDP_BATCH];

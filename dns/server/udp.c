@@ -92,24 +92,22 @@ static uint64_t client_key(const struct sockaddr_storage *peer)
     return ist_hash_bytes(&v6->sin6_addr, sizeof(v6->sin6_addr), v6->sin6_port);
 }
 
-// All questions first, so that what they need is fetched from memory side by side.
+// All questions first, so that their names are looked up side by side.
 static void parse_batch(ist_dns_server *server, unsigned count)
 {
     ist_dns_batch *batch = server->batch;
     const ist_dns_inbox *inbox = server->inbox;
     ist_strv names[UDP_BATCH];
-    size_t expected = 0;
-    _Static_assert(UDP_BATCH <= IST_MESH_EXPECT_MAX, "the view must take a whole batch");
+    _Static_assert(UDP_BATCH <= IST_MESH_BATCH_MAX, "the view must take a whole batch");
 
     for (unsigned i = 0; i < count; i++) {
         ist_dns_query *query = &batch->queries[i];
         batch->verdicts[i] = ist_dns_query_parse(inbox->in_bytes[i], inbox->in[i].msg_len, query);
-        if (batch->verdicts[i] == IST_DNS_QUERY_OK) {
-            names[expected++] = ist_dns_query_name(query);
-        }
+        names[i] = batch->verdicts[i] == IST_DNS_QUERY_OK ? ist_dns_query_name(query) : IST_STRV_NULL;
+        batch->plans[i] = NULL;
     }
-    if (expected > 1 && server->view != NULL) { // one alone has nothing to wait beside
-        ist_mesh_view_expect_names(server->view, names, expected);
+    if (count > 1 && server->view != NULL) { // one alone has nothing to wait beside
+        ist_mesh_view_name_batch(server->view, names, count, batch->plans);
     }
 }
 
@@ -149,7 +147,9 @@ static void serve_received(ist_dns_listener *listener, unsigned count)
     for (unsigned i = 0; i < count; i++) {
         struct msghdr *in = &inbox->in[i].msg_hdr;
         ist_dns_output output = {.buffer = batch->out_bytes[replies],
-                                 .asker = {.client = client_key(&inbox->peers[i]), .now_ms = now_ms},
+                                 .asker = {.client = client_key(&inbox->peers[i]),
+                                           .now_ms = now_ms,
+                                           .plan = batch->plans[i]},
                                  .limit = IST_DNS_UDP_MAX};
         if (listener->any_address) {
             keep_only_address(in);

@@ -24,17 +24,20 @@ static const char host_byte[256] = {
 // Appends one label to the text name. The wire form is at most 255 bytes, so the text is at most 253.
 static void add_label(ist_dns_query *query, const uint8_t *label, size_t length)
 {
+    char *text = query->name + query->name_length;
+    bool is_host = true;
+
     if (query->name_length > 0) {
-        query->name[query->name_length++] = '.';
+        *text++ = '.';
     }
-    if (label[0] == '_') {
-        query->has_underscore = true;
-    }
-    for (size_t i = 0; i < length; i++) {
+    for (size_t i = 0; i < length; i++) { // works on locals: a store to the text could change whatever else is in memory
         char c = host_byte[label[i]];
-        query->is_host = query->is_host && c != 0;
-        query->name[query->name_length++] = c;
+        is_host &= c != 0;
+        text[i] = c;
     }
+    query->name_length = (uint16_t)(text + length - query->name);
+    query->is_host &= is_host;
+    query->has_underscore |= label[0] == '_';
 }
 
 // The question's name: plain labels only, a pointer has nothing to point to. False: broken.

@@ -107,7 +107,7 @@ void ist_dns_upstream_restore(uint8_t *packet, size_t length, const uint8_t *que
     size_t name_bytes = question_length - TYPE_AND_CLASS_BYTES;
     ist_dns_record record;
 
-    if (in.failed || read.counts[0] != 1 || ist_cursor_left(&in) < question_length) {
+    if (question_length < TYPE_AND_CLASS_BYTES || in.failed || read.counts[0] != 1 || ist_cursor_left(&in) < question_length) {
         return;
     }
     memcpy(packet + IST_DNS_HEADER_BYTES, question, name_bytes);

@@ -162,15 +162,16 @@ static void answer_batch(bench *b, const ist_mesh_view *view, const packet *pack
     static ist_dns_query queries[BATCH];
     static uint8_t buffer[BATCH][IST_DNS_UDP_MAX];
     ist_strv names[BATCH];
+    const ist_mesh_name *plans[BATCH] = {NULL};
     for (uint32_t i = 0; i < count; i++) {
         (void)ist_dns_query_parse(packets[i].bytes, packets[i].length, &queries[i]); // made here: it is one
         names[i] = ist_dns_query_name(&queries[i]);
     }
     if (count > 1) {
-        ist_mesh_view_expect_names(view, names, count);
+        ist_mesh_view_name_batch(view, names, count, plans);
     }
     for (uint32_t i = 0; i < count; i++) {
-        ist_dns_asker asker = {.client = (uint64_t)(packets - b->packets) + i + 1, .now_ms = at_ms};
+        ist_dns_asker asker = {.client = (uint64_t)(packets - b->packets) + i + 1, .now_ms = at_ms, .plan = plans[i]};
         ist_dns_output output = {.buffer = buffer[i], .limit = queries[i].udp_size, .asker = asker};
         if (ist_dns_answer(b->answerer, view, &queries[i], &output) == IST_DNS_ANSWERED) {
             b->sink += output.length;

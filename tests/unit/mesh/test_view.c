@@ -63,6 +63,29 @@ static void names_are_found_in_every_form(void **state)
     world_close(&w);
 }
 
+static void batch_finds_exact_names_only(void **state)
+{
+    (void)state;
+    static const char *const names[IST_MESH_BATCH_MAX] = {"a.ns.svc.cluster.local", "a", "", "api.example.com", "www.example.com",
+                                                          "a.other.svc.cluster.local", "none.ns.svc.cluster.local"};
+    static const bool exact[IST_MESH_BATCH_MAX] = {[0] = true, [3] = true, [5] = true};
+    ist_strv keys[IST_MESH_BATCH_MAX];
+    const ist_mesh_name *plans[IST_MESH_BATCH_MAX];
+    world w;
+    open_names(&w);
+    const ist_mesh_view *view = world_view(&w);
+    for (size_t i = 0; i < IST_MESH_BATCH_MAX; i++) {
+        keys[i] = names[i] != NULL ? ist_strv_from(names[i]) : IST_STRV_NULL;
+    }
+    for (size_t count = 0; count <= IST_MESH_BATCH_MAX; count++) {
+        ist_mesh_view_name_batch(view, keys, count, plans);
+        for (size_t i = 0; i < count; i++) {
+            assert_ptr_equal(plans[i], exact[i] ? ist_mesh_view_name(view, keys[i], NULL) : NULL);
+        }
+    }
+    world_close(&w);
+}
+
 static void names_in_between_exist(void **state)
 {
     (void)state;
@@ -122,6 +145,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_found_in_every_form),
+        cmocka_unit_test(batch_finds_exact_names_only),
         cmocka_unit_test(names_in_between_exist),
         cmocka_unit_test(hosts_resolve_without_regard_to_case),
         cmocka_unit_test(services_can_be_walked_and_sorted),

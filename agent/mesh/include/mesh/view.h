@@ -48,10 +48,12 @@ const ist_mesh_name *ist_mesh_view_pod(const ist_mesh_view *view, const ist_mesh
 // The plan of a DNS name in lower case without trailing dot: exact, then the short forms, then the closest wildcard.
 // NULL = not ours. *ret_wildcard (may be NULL) says that a wildcard answered.
 const ist_mesh_name *ist_mesh_view_name(const ist_mesh_view *view, ist_strv name, bool *ret_wildcard) IST_NONNULL_ARGS(1);
-// These names (at most IST_MESH_EXPECT_MAX) will be looked up next: fetches what they need side by side, so that a batch waits
-// for the memory once and not once for each. Only a hint.
-#define IST_MESH_EXPECT_MAX 16
-void ist_mesh_view_expect_names(const ist_mesh_view *view, const ist_strv *names, size_t count) IST_NONNULL_ARGS(1);
+// The plans of exactly these names (at most IST_MESH_BATCH_MAX, each may be empty), or NULL: then ist_mesh_view_name() may still
+// find one. Goes all ways side by side and has the processor fetch what an answer reads of a plan, so that a batch waits for the
+// memory once and not once for each.
+#define IST_MESH_BATCH_MAX 16
+void ist_mesh_view_name_batch(const ist_mesh_view *view, const ist_strv *names, size_t count, const ist_mesh_name **ret_plans)
+    IST_NONNULL;
 // Is there any name below `name` ("x.NAME")? Tells an empty non-terminal (NODATA) from a name that does not exist.
 bool ist_mesh_view_has_names_below(const ist_mesh_view *view, ist_strv name) IST_NONNULL;
 

@@ -61,6 +61,7 @@ typedef enum ist_dns_outcome {
 typedef struct ist_dns_asker {
     uint64_t client; // says address and port; 0: never asks again (TCP)
     int64_t now_ms;  // monotonic
+    const ist_mesh_name *plan; // of exactly this name in this view (ist_mesh_view_name_batch); NULL: not looked up, or none
 } ist_dns_asker;
 
 // Where the reply goes.
