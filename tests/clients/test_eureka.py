@@ -7,51 +7,14 @@ import re
 import sys
 
 import demos
+import eureka_support
 import harness
-import objects
 import pytest
+from eureka_support import mesh, near
 
 SHARES = {"10.1.0.1": 80, "10.1.0.2": 15, "10.1.0.3": 5}  # what the rules say, in per cent
 OTHERS = {"10.1.0.1": 10, "10.1.0.2": 20, "10.1.0.3": 70}
 PICKS = 10000
-
-
-def rules(shares):
-    v1, v2, v3 = shares.values()
-    return objects.split("reviews.default.svc.cluster.local", v1=v1, v2=v2, v3=v3)
-
-
-def mesh(shares):
-    groups = {f"v{i}": [address] for i, address in enumerate(shares, 1)}
-    return [*objects.app("reviews", groups), objects.subsets("reviews.default.svc.cluster.local", *groups), rules(shares)]
-
-
-class Mesh:
-    """A directory that the agent follows, and the agent with its Eureka door."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.put("mesh", *mesh(SHARES))
-        self.agent = None
-        self.start("127.0.0.1:0")
-        self.port = self.agent.ports["eureka"]
-
-    def start(self, listen):
-        self.agent = harness.Agent("--source", f"dir:{self.folder}", "--eureka-listen", listen, "--pod-ip", "10.1.0.9")
-
-    def restart(self):
-        assert self.agent.stop() == 0
-        self.start(f"127.0.0.1:{self.port}")
-
-    def put(self, name, *things):
-        hidden = self.folder / f".{name}"
-        hidden.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": things}))
-        hidden.rename(self.folder / f"{name}.json")
-
-    def fulls(self):
-        """Whole lists that were sent."""
-        found = re.search(r'isthmus_eureka_lists_total\{extent="full"\} (\d+)', self.agent.http("/metrics").body)
-        return int(found[1])
 
 
 class EurekaApplication(harness.Process):
@@ -92,9 +55,9 @@ class EurekaApplication(harness.Process):
 
 @pytest.fixture
 def world(tmp_path):
-    world = Mesh(tmp_path)
+    world = eureka_support.Mesh(tmp_path, mesh(SHARES))
     yield world
-    assert world.agent.stop() == 0
+    world.stop()
 
 
 @pytest.fixture
@@ -106,11 +69,6 @@ def application(world):
 
 def percents(counts):
     return {address: 100 * count / PICKS for address, count in counts.items()}
-
-
-def near(counts, shares):
-    got = percents(counts)
-    return got.keys() == shares.keys() and all(abs(got[address] - shares[address]) <= 1 for address in shares)
 
 
 def test_ribbon_and_the_client_itself_choose_by_the_rules(world, application):
@@ -129,7 +87,7 @@ def test_application_finds_itself_and_leaves(world, application):
     harness.wait_for(lambda: application.ask("remote") == "OUT_OF_SERVICE", "its remote status")
     application.child.stdin.close()  # upon which it takes its leave
     assert application.child.wait(30) == 0
-    assert "isthmus_eureka_registrations 0" in world.agent.http("/metrics").body
+    assert world.registrations() == 0
 
 
 def test_changes_arrive_by_deltas_alone(world, application):
@@ -137,8 +95,7 @@ def test_changes_arrive_by_deltas_alone(world, application):
     before = world.fulls()
     for shares in (OTHERS, SHARES, {"10.1.0.1": 100, "10.1.0.2": 0, "10.1.0.3": 0}):
         world.put("mesh", *mesh(shares))
-        want = {address: share for address, share in shares.items() if share}
-        harness.wait_for(lambda w=want: near(application.counts("choose", "reviews"), w), f"{want}")
+        harness.wait_for(lambda s=shares: near(application.counts("choose", "reviews"), s), f"{shares}")
     assert world.fulls() == before
 
 
@@ -162,9 +119,9 @@ def test_python_client_chooses_by_the_rules_and_leaves(world):
     for place, count in json.loads(application.wait_line(application.stdout, r"^\{.*").group(0)).items():
         counts[re.search(r"//([\d.]+):8080/", place)[1]] = count
     assert percents(counts) == {address: pytest.approx(share, abs=2) for address, share in SHARES.items()}  # random
-    assert "isthmus_eureka_registrations 1" in world.agent.http("/metrics").body
+    assert world.registrations() == 1
     application.child.stdin.write("\n")
     application.child.stdin.flush()
     assert application.child.wait(30) == 0, application.log()
-    assert "isthmus_eureka_registrations 0" in world.agent.http("/metrics").body
+    assert world.registrations() == 0
     application.stop()

@@ -12,8 +12,11 @@ import sys
 class Call(asyncio.Protocol):
     def connection_made(self, transport):
         self.transport, self.received = transport, b""
-        address = transport.get_extra_info("sockname")[0].encode()
-        self.answer = b"HTTP/1.1 200 OK\r\nx-echo: %b\r\ncontent-length: 0\r\n\r\n" % address
+        address, port = transport.get_extra_info("sockname")[:2]
+        place = f"{address}:{port}"
+        self.answer = (
+            f"HTTP/1.1 200 OK\r\nx-echo: {address}\r\ncontent-type: text/plain\r\ncontent-length: {len(place)}\r\n\r\n{place}"
+        ).encode()
 
     def data_received(self, data):
         """Requests have no body here, so that each empty line ends one."""

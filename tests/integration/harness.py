@@ -398,7 +398,11 @@ class Relay:
         try:
             while True:
                 client = self.listener.accept()[0]
-                server = socket.create_connection(self.target)
+                try:
+                    server = socket.create_connection(self.target)
+                except OSError:  # not there now; the next client may find it
+                    client.close()
+                    continue
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.sockets += [client, server]
                 for source, sink, piece in ((client, server, 65536), (server, client, self.piece)):
@@ -406,15 +410,18 @@ class Relay:
         except OSError:
             pass  # stopped
 
-    @staticmethod
-    def _pass(source, sink, piece):
+    def _pass(self, source, sink, piece):
         try:
             while data := source.recv(65536):
+                self.seen(source, data)
                 for at in range(0, len(data), piece):
                     sink.sendall(data[at : at + piece])
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # the other side has gone
+
+    def seen(self, source, data):
+        """For those that look at what passes."""
 
     def stop(self):
         for one in self.sockets:
