@@ -56,12 +56,14 @@ def enter_pod_network(folder):
 
 
 class Java(harness.Process):
-    """A Spring Boot application on an address of its own."""
+    """A Spring Boot application on an address of its own: a jar, or a class of one that has its libraries beside it."""
 
-    def __init__(self, jar, address, port, *args, env=None):
+    def __init__(self, jar, address, port, *args, env=None, main=None, jvm=JVM):
         self.url = f"http://{address}:{port}"
+        path = jars() / jar
+        program = ["-cp", f"{path}.jar:{path}.lib/*", main] if main else ["-jar", f"{path}.jar"]
         super().__init__(
-            ["java", *JVM, "-jar", str(jars() / f"{jar}.jar"), f"--server.address={address}", f"--server.port={port}",
+            ["java", *jvm, *program, f"--server.address={address}", f"--server.port={port}",
              "--spring.main.banner-mode=off", *args], env=env)
 
     def wait_started(self):

@@ -20,7 +20,7 @@ if [ ! -e "$out" ]; then
 	mkdir -p "$tmp/jars"
 	cp -R . "$tmp/source"
 	nice mvn -B -q -ntp -f "$tmp/source/pom.xml" package >&2
-	cp "$tmp"/source/*/target/*.jar "$tmp/jars/"
+	mv "$tmp"/source/*/target/*.jar "$tmp"/source/*/target/*.lib "$tmp/jars/"
 	mv "$tmp/jars" "$out"
 	rm -rf "$tmp"
 	find "$cache" -maxdepth 1 -name 'demos-*' -mtime +7 -exec rm -rf {} +

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+package isthmus.spring;
+
+import isthmus.eureka.Reading;
+import java.io.File;
+import java.io.IOException;
+import java.net.URI;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.function.Supplier;
+import java.util.stream.Collectors;
+import org.springframework.boot.SpringApplication;
+import org.springframework.boot.autoconfigure.SpringBootApplication;
+import org.springframework.cloud.client.discovery.DiscoveryClient;
+import org.springframework.cloud.client.loadbalancer.LoadBalanced;
+import org.springframework.cloud.netflix.eureka.http.RestTemplateTransportClientFactory;
+import org.springframework.cloud.openfeign.EnableFeignClients;
+import org.springframework.cloud.openfeign.FeignClientBuilder;
+import org.springframework.context.ApplicationContext;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+import org.springframework.http.HttpStatus;
+import org.springframework.web.bind.annotation.ExceptionHandler;
+import org.springframework.web.bind.annotation.GetMapping;
+import org.springframework.web.bind.annotation.RequestParam;
+import org.springframework.web.bind.annotation.ResponseStatus;
+import org.springframework.web.bind.annotation.RestController;
+import org.springframework.web.client.RestTemplate;
+
+/** An application of Spring Cloud that calls others by their names in its registry; told by HTTP whom, how and how often. */
+@SpringBootApplication
+@EnableFeignClients
+@RestController
+public class SpringCaller {
+    private final ApplicationContext context;
+    private final RestTemplate template;
+    private final DiscoveryClient registry;
+
+    /** What is called. */
+    public interface Echo {
+        /** Address and port of who has answered. */
+        @GetMapping("/")
+        String place();
+    }
+
+    /** In a class of its own, because its user is a bean too. */
+    @Configuration(proxyBeanMethods = false)
+    public static class Clients {
+        /** As every manual shows it. */
+        @Bean
+        @LoadBalanced
+        public RestTemplate balancedTemplate() {
+            return new RestTemplate();
+        }
+    }
+
+    /** Of the application. */
+    public SpringCaller(ApplicationContext context, RestTemplate template, DiscoveryClient registry) {
+        this.context = context;
+        this.template = template;
+        this.registry = registry;
+    }
+
+    private Supplier<String> caller(String by, String name) {
+        if (by.equals("feign")) {
+            return new FeignClientBuilder(context).forType(Echo.class, name).build()::place;
+        }
+        URI uri = URI.create("http://" + name + "/");
+        return () -> template.getForObject(uri, String.class);
+    }
+
+    /** How many calls of a name each of those that answered got. */
+    @GetMapping("/calls")
+    public Map<String, Integer> calls(@RequestParam String by, @RequestParam String name, @RequestParam int times) {
+        Supplier<String> caller = caller(by, name);
+        Map<String, Integer> counts = new TreeMap<>();
+        for (int i = 0; i < times; i++) {
+            counts.merge(caller.get(), 1, Integer::sum);
+        }
+        return counts;
+    }
+
+    /** What the application sees of its registry. */
+    @GetMapping("/services")
+    public List<String> services() {
+        return registry.getServices();
+    }
+
+    /** Where a name leads, each place as often as the registry says it. */
+    @GetMapping("/instances")
+    public List<String> instances(@RequestParam String name) {
+        return registry.getInstances(name).stream().map(one -> one.getUri().toString()).collect(Collectors.toList());
+    }
+
+    /** What Spring's own mapper, which takes no unknown field, understands of a body. */
+    @GetMapping("/decode")
+    public String decode(@RequestParam String root, @RequestParam String file) throws IOException {
+        return Reading.describe(new RestTemplateTransportClientFactory().mappingJacksonHttpMessageConverter()
+                .getObjectMapper().readValue(new File(file), Reading.type(root)));
+    }
+
+    /** So that a test sees why. */
+    @ExceptionHandler
+    @ResponseStatus(HttpStatus.INTERNAL_SERVER_ERROR)
+    public String failed(Exception error) {
+        return error.toString();
+    }
+
+    public static void main(String[] args) {
+        SpringApplication.run(SpringCaller.class, args);
+    }
+}
