@@ -55,13 +55,19 @@ def enter_pod_network(folder):
         subprocess.run(command.split(), check=True, timeout=30)
 
 
+def class_path(jar, without=None):
+    """A jar that has its libraries beside it, those left out whose names begin so."""
+    folder = jars() / f"{jar}.lib"
+    libraries = sorted(str(path) for path in folder.iterdir() if not (without and path.name.startswith(without)))
+    return ":".join([str(jars() / f"{jar}.jar"), *libraries])
+
+
 class Java(harness.Process):
     """A Spring Boot application on an address of its own: a jar, or a class of one that has its libraries beside it."""
 
-    def __init__(self, jar, address, port, *args, env=None, main=None, jvm=JVM):
+    def __init__(self, jar, address, port, *args, env=None, main=None, jvm=JVM, without=None):
         self.url = f"http://{address}:{port}"
-        path = jars() / jar
-        program = ["-cp", f"{path}.jar:{path}.lib/*", main] if main else ["-jar", f"{path}.jar"]
+        program = ["-cp", class_path(jar, without), main] if main else ["-jar", str(jars() / f"{jar}.jar")]
         super().__init__(
             ["java", *jvm, *program, f"--server.address={address}", f"--server.port={port}",
              "--spring.main.banner-mode=off", *args], env=env)
