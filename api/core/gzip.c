@@ -2,9 +2,7 @@
 #include "api_core/gzip.h"
 
 #include "base/alloc.h"
-
-#define ZLIB_CONST // zlib only reads its input
-#include <zlib.h>
+#include "zlib_priv.h"
 
 #define LEVEL 6
 #define WINDOW_BITS_GZIP (15 + 16) // the largest window, and gzip's frame in the place of zlib's
@@ -47,13 +45,13 @@ bool ist_api_accepts_gzip(const ist_api_request *request)
     return false;
 }
 
-static voidpf zlib_alloc(voidpf ctx, uInt count, uInt size_bytes)
+voidpf zlib_alloc(voidpf ctx, uInt count, uInt size_bytes)
 {
     (void)ctx;
     return ist_calloc(count, size_bytes);
 }
 
-static void zlib_free(voidpf ctx, voidpf p)
+void zlib_free(voidpf ctx, voidpf p)
 {
     (void)ctx;
     ist_free(p);
