@@ -549,3 +549,101 @@ void *ist_pmap_next(ist_pmap_it *it)
     }
     return NULL;
 }
+
+// --- Differences ----------------------------------------------------------------------------------------------------
+
+typedef struct differ {
+    const ist_pmap_type *type;
+    ist_pmap_visit_fn visit;
+    void *ctx;
+} differ;
+
+// One side has `single` (NULL = nothing) where the other has all that is below `node`. `after`: which side the node is on.
+static void diff_single(const differ *d, void *single, const ist_pmap_node *node, bool after)
+{
+    ist_pmap_it it = {.nodes = {node}, .depth = 1};
+    void *each = NULL;
+    while ((each = ist_pmap_next(&it)) != NULL) {
+        void *other = single != NULL && has_key(d->type, each, d->type->key_of(single)) ? single : NULL;
+        if (other != NULL) {
+            single = NULL; // found
+        }
+        if (each != other) {
+            d->visit(d->ctx, after ? other : each, after ? each : other);
+        }
+    }
+    if (single != NULL) {
+        d->visit(d->ctx, after ? single : NULL, after ? NULL : single);
+    }
+}
+
+static void diff_values(const differ *d, void *before, void *after)
+{
+    if (before == after) {
+        return;
+    }
+    if (before != NULL && after != NULL && !has_key(d->type, before, d->type->key_of(after))) {
+        d->visit(d->ctx, before, NULL);
+        before = NULL;
+    }
+    d->visit(d->ctx, before, after);
+}
+
+static void diff_collisions(const differ *d, const ist_pmap_node *before, const ist_pmap_node *after)
+{
+    for (uint32_t i = 0; i < before->collisions; i++) {
+        void *value = before->slots[i].value;
+        uint32_t k = collision_index(d->type, after, d->type->key_of(value));
+        diff_values(d, value, k < after->collisions ? after->slots[k].value : NULL);
+    }
+    for (uint32_t i = 0; i < after->collisions; i++) {
+        void *value = after->slots[i].value;
+        if (collision_index(d->type, before, d->type->key_of(value)) == before->collisions) {
+            d->visit(d->ctx, NULL, value);
+        }
+    }
+}
+
+static void *value_at(const ist_pmap_node *node, uint32_t bit)
+{
+    return (node->value_bits & bit) != 0 ? node->slots[value_index(node, bit)].value : NULL;
+}
+
+static const ist_pmap_node *child_at(const ist_pmap_node *node, uint32_t bit)
+{
+    return (node->child_bits & bit) != 0 ? node->slots[child_index(node, bit)].child : NULL;
+}
+
+// Goes down only where the two do not share a node.
+static void diff_nodes(const differ *d, const ist_pmap_node *before, const ist_pmap_node *after, uint32_t level)
+{
+    if (before == after) {
+        return;
+    }
+    if (level == COLLISION_LEVEL) {
+        diff_collisions(d, before, after);
+        return;
+    }
+    uint32_t rest = before->value_bits | before->child_bits | after->value_bits | after->child_bits;
+    for (; rest != 0; rest &= rest - 1) {
+        uint32_t bit = rest & (~rest + 1);
+        const ist_pmap_node *below_before = child_at(before, bit);
+        const ist_pmap_node *below_after = child_at(after, bit);
+        if (below_before != NULL && below_after != NULL) {
+            diff_nodes(d, below_before, below_after, level + 1);
+        } else if (below_after != NULL) {
+            diff_single(d, value_at(before, bit), below_after, true);
+        } else if (below_before != NULL) {
+            diff_single(d, value_at(after, bit), below_before, false);
+        } else {
+            diff_values(d, value_at(before, bit), value_at(after, bit));
+        }
+    }
+}
+
+void ist_pmap_diff(const ist_pmap *before, const ist_pmap *after, ist_pmap_visit_fn visit, void *ctx)
+{
+    static const ist_pmap_node NOTHING = {.refs = 1};
+    const differ d = {.type = after->type, .visit = visit, .ctx = ctx};
+    diff_nodes(&d, before->root != NULL ? before->root : &NOTHING, after->root != NULL ? after->root : &NOTHING, 0);
+}

@@ -108,12 +108,20 @@ const ist_mesh_view *ist_mesh_store_acquire(ist_mesh_store *store)
     return hold_current(store, &generation);
 }
 
+const ist_mesh_view *ist_mesh_view_hold(const ist_mesh_view *view)
+{
+    ist_mesh_view *own = (ist_mesh_view *)(uintptr_t)view;                // the count is mutable
+    (void)atomic_fetch_add_explicit(&own->refs, 1, memory_order_relaxed); // the caller's hold keeps it alive
+    return view;
+}
+
 void ist_mesh_store_release(ist_mesh_store *store, const ist_mesh_view *view)
 {
     if (view == NULL) {
         return;
     }
-    ist_mesh_view *own = (ist_mesh_view *)(uintptr_t)view; // the count and the list link are the mutable parts of a view
+    ist_mesh_view *own =
+        (ist_mesh_view *)(uintptr_t)view; // the count and the list link are the mutable parts of a view
     if (atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }

@@ -478,3 +478,46 @@ const ist_mesh_service **ist_mesh_view_sorted_services(const ist_mesh_view *view
     *ret_count = filled;
     return sorted;
 }
+
+// --- Differences ----------------------------------------------------------------------------------------------------
+
+typedef struct service_differ {
+    ist_mesh_service_visit_fn visit;
+    void *ctx;
+} service_differ;
+
+static const ist_mesh_service *body_of(const ist_mesh_service_object *object)
+{
+    return object != NULL ? &object->body : NULL;
+}
+
+static void visit_service(void *ctx, void *before, void *after)
+{
+    const service_differ *d = ctx;
+    d->visit(d->ctx, body_of(before), body_of(after));
+}
+
+void ist_mesh_view_diff_services(const ist_mesh_view *before, const ist_mesh_view *after,
+                                 ist_mesh_service_visit_fn visit, void *ctx)
+{
+    service_differ d = {.visit = visit, .ctx = ctx};
+    ist_pmap_diff(&before->services, &after->services, visit_service, &d);
+}
+
+// A plan is a new one whenever its addresses change.
+static void compare_leads(void *ctx, void *before, void *after)
+{
+    bool *same = ctx;
+    const ist_mesh_plan *x = before;
+    const ist_mesh_plan *y = after;
+    *same = *same && x != NULL && y != NULL && ist_strv_equal(x->body.host, y->body.host);
+}
+
+bool ist_mesh_view_names_lead_alike(const ist_mesh_view *before, const ist_mesh_view *after)
+{
+    bool same = before->policy == after->policy;
+    if (same) {
+        ist_pmap_diff(&before->names, &after->names, compare_leads, &same);
+    }
+    return same;
+}

@@ -106,6 +106,46 @@ static void generation_check(const generation *g, uint64_t keys)
     assert_int_equal(seen, g->map.count); // each once: all were in the model, whose keys differ
 }
 
+// What ist_pmap_diff says, against both models.
+typedef struct diff_check {
+    const generation *before;
+    const generation *after;
+    ist_map *seen; // keys
+} diff_check;
+
+static void check_difference(void *ctx, void *before, void *after)
+{
+    const diff_check *check = ctx;
+    ist_strv key = value_key(before != NULL ? before : after);
+    assert_ptr_not_equal(before, after);
+    assert_ptr_equal(ist_map_find(check->before->model, key), before);
+    assert_ptr_equal(ist_map_find(check->after->model, key), after);
+    assert_null(ist_map_find(check->seen, key)); // each once
+    assert_int_equal(ist_map_put(check->seen, key, before != NULL ? before : after), IST_OK);
+}
+
+// Of one side's keys, those that are other on the other side have been told.
+static void check_side_is_told(const diff_check *check, const generation *one, const generation *other)
+{
+    size_t it = 0;
+    ist_strv key;
+    void *value = NULL;
+    while (ist_map_next(one->model, &it, &key, &value)) {
+        bool same = ist_map_find(other->model, key) == value;
+        assert_int_equal(ist_map_find(check->seen, key) == NULL, same);
+    }
+}
+
+static void generation_check_diff(const generation *before, const generation *after)
+{
+    diff_check check = {.before = before, .after = after, .seen = ist_map_new(NULL)};
+    assert_non_null(check.seen);
+    ist_pmap_diff(&before->map, &after->map, check_difference, &check);
+    check_side_is_told(&check, before, after);
+    check_side_is_told(&check, after, before);
+    ist_map_free(check.seen);
+}
+
 static void arm_failure(run *r)
 {
     if (r->failing && ist_prng_below(&r->prng, 3) == 0) {
@@ -168,6 +208,7 @@ void pmap_model_run(uint64_t seed, uint64_t keys, unsigned steps, bool failing)
         step(&r);
         if (i % 97 == 0) {
             generation_check(&r.generations[i % GENERATIONS], keys);
+            generation_check_diff(&r.generations[i % GENERATIONS], &r.generations[(i + 1) % GENERATIONS]);
         }
     }
     for (size_t i = 0; i < GENERATIONS; i++) {

@@ -123,6 +123,33 @@ static void change_to_shared_map_touches_few_nodes(void **state)
     assert_int_equal(test_value_alive_count(), 0);
 }
 
+static void count_visit(void *ctx, void *before, void *after)
+{
+    size_t *count = ctx;
+    (void)before;
+    (void)after;
+    ++*count;
+}
+
+static void equal_and_empty_maps_have_the_differences_that_they_have(void **state)
+{
+    size_t count = 0;
+    (void)state;
+    ist_pmap map = ist_pmap_empty(&test_value_type);
+    ist_pmap none = ist_pmap_empty(&test_value_type);
+    put_numbers(&map, 1000);
+    ist_pmap same = ist_pmap_ref(&map);
+    ist_pmap_diff(&map, &same, count_visit, &count);
+    ist_pmap_diff(&none, &none, count_visit, &count);
+    assert_int_equal(count, 0);
+    ist_pmap_diff(&none, &map, count_visit, &count);
+    assert_int_equal(count, 1000);
+    ist_pmap_diff(&map, &none, count_visit, &count);
+    assert_int_equal(count, 2000);
+    ist_pmap_unref(&same);
+    ist_pmap_unref(&map);
+}
+
 static void build_alone_makes_no_garbage(void **state)
 {
     (void)state;
@@ -237,6 +264,7 @@ int main(void)
         cmocka_unit_test(put_present_value_copies_nothing),
         cmocka_unit_test(expect_leads_to_what_find_finds),
         cmocka_unit_test(change_to_shared_map_touches_few_nodes),
+        cmocka_unit_test(equal_and_empty_maps_have_the_differences_that_they_have),
         cmocka_unit_test(build_alone_makes_no_garbage),
         cmocka_unit_test(remove_all_leaves_empty_root),
         cmocka_unit_test(iterate_same_keys_gives_same_order),

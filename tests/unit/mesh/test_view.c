@@ -141,6 +141,85 @@ static void services_can_be_walked_and_sorted(void **state)
     world_close(&w);
 }
 
+typedef struct seen {
+    unsigned changed;
+    unsigned came;
+    unsigned went;
+} seen;
+
+static void see(void *ctx, const ist_mesh_service *before, const ist_mesh_service *after)
+{
+    seen *s = ctx;
+    s->changed += before != NULL && after != NULL ? 1 : 0;
+    s->came += before == NULL ? 1 : 0;
+    s->went += after == NULL ? 1 : 0;
+    if (before != NULL && after != NULL) {
+        assert_true(ist_strv_equal(before->host, after->host));
+    }
+}
+
+// Compares the view before and after what `change` does and commits; did the names lead alike?
+static bool differs(world *w, void (*change)(world *w), seen *ret_seen)
+{
+    const ist_mesh_view *now = ist_mesh_store_acquire(w->store);
+    const ist_mesh_view *before = ist_mesh_view_hold(now);
+    ist_mesh_store_release(w->store, now);
+    change(w);
+    MUST(world_commit(w));
+    const ist_mesh_view *after = ist_mesh_store_acquire(w->store);
+    *ret_seen = (seen){.changed = 0};
+    ist_mesh_view_diff_services(before, after, see, ret_seen);
+    bool alike = ist_mesh_view_names_lead_alike(before, after);
+    ist_mesh_store_release(w->store, after);
+    ist_mesh_store_release(w->store, before);
+    ist_mesh_store_reap(w->store);
+    return alike;
+}
+
+static void move_endpoint(world *w)
+{
+    MUST(world_put_endpoints(w, "outbound|80||a.ns.svc.cluster.local", "10.0.0.2-80", 0));
+}
+
+static void add_service(world *w)
+{
+    put(w, "new.ns.svc.cluster.local");
+}
+
+static void remove_service(world *w)
+{
+    ist_mesh_builder_remove_cluster(w->builder, IST_STRV("outbound|80||new.ns.svc.cluster.local"));
+}
+
+static void add_pod_name(world *w)
+{
+    MUST(world_put_name(w, "pod-1.h.ns.svc.cluster.local", "10.0.0.10", true, 0));
+}
+
+static void change_nothing(world *w)
+{
+    (void)w;
+}
+
+static void views_tell_what_has_changed_between_them(void **state)
+{
+    (void)state;
+    world w;
+    seen s;
+    open_names(&w);
+    assert_true(differs(&w, change_nothing, &s));
+    assert_true(s.changed == 0 && s.came == 0 && s.went == 0);
+    assert_true(differs(&w, move_endpoint, &s));
+    assert_true(s.changed == 1 && s.came == 0 && s.went == 0);
+    assert_false(differs(&w, add_service, &s));
+    assert_true(s.changed == 0 && s.came == 1 && s.went == 0);
+    assert_false(differs(&w, remove_service, &s));
+    assert_true(s.changed == 0 && s.came == 0 && s.went == 1);
+    assert_false(differs(&w, add_pod_name, &s));
+    assert_true(s.changed == 0 && s.came == 0 && s.went == 0);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +228,7 @@ int main(void)
         cmocka_unit_test(names_in_between_exist),
         cmocka_unit_test(hosts_resolve_without_regard_to_case),
         cmocka_unit_test(services_can_be_walked_and_sorted),
+        cmocka_unit_test(views_tell_what_has_changed_between_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

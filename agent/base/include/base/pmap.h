@@ -62,3 +62,9 @@ typedef struct ist_pmap_it {
 
 ist_pmap_it ist_pmap_begin(const ist_pmap *map) IST_NONNULL;
 void *ist_pmap_next(ist_pmap_it *it) IST_NONNULL; // NULL = end
+
+// What two generations of one map do not share: calls `visit` for each key whose value is not the same object in both, with
+// NULL for a side that has none. Costs what has changed, not what there is. Neither map may be freed or changed meanwhile.
+typedef void (*ist_pmap_visit_fn)(void *ctx, void *before, void *after);
+void ist_pmap_diff(const ist_pmap *before, const ist_pmap *after, ist_pmap_visit_fn visit, void *ctx)
+    IST_NONNULL_ARGS(1, 2, 3);

@@ -29,6 +29,9 @@ void ist_mesh_store_on_dead(ist_mesh_store *store, ist_mesh_wake_fn on_dead, voi
 // One request's hold of the current view; NULL before the first one. Any thread. Release with ist_mesh_store_release.
 const ist_mesh_view *ist_mesh_store_acquire(ist_mesh_store *store) IST_NONNULL IST_MUSTCHECK;
 void ist_mesh_store_release(ist_mesh_store *store, const ist_mesh_view *view) IST_NONNULL_ARGS(1); // NULL view is fine
+// One more hold of a view that the caller holds already, to be released like the other. Any thread. Who holds an old view keeps
+// alive what has changed since: not for long.
+const ist_mesh_view *ist_mesh_view_hold(const ist_mesh_view *view) IST_NONNULL IST_RETURNS_NONNULL;
 uint64_t ist_mesh_store_revision(const ist_mesh_store *store) IST_NONNULL; // of the current view; 0 = none yet
 
 // Stale: the source is away (or has not confirmed a restored view yet) and the view is the last good one. Any thread.

@@ -67,3 +67,11 @@ ist_pmap_it ist_mesh_view_names(const ist_mesh_view *view) IST_NONNULL;
 const ist_mesh_name *ist_mesh_view_next_name(ist_pmap_it *it) IST_NONNULL;
 // All services sorted by host, in an array of *ret_count borrowed pointers; free with ist_free. NULL on ENOMEM.
 const ist_mesh_service **ist_mesh_view_sorted_services(const ist_mesh_view *view, size_t *ret_count) IST_NONNULL IST_MUSTCHECK;
+
+// What has changed between two views, at the cost of the changes: the caller holds both.
+// Every service that is not the same object in both, with NULL for a view that has none of this host.
+typedef void (*ist_mesh_service_visit_fn)(void *ctx, const ist_mesh_service *before, const ist_mesh_service *after);
+void ist_mesh_view_diff_services(const ist_mesh_view *before, const ist_mesh_view *after, ist_mesh_service_visit_fn visit,
+                                 void *ctx) IST_NONNULL_ARGS(1, 2, 3);
+// Do both have the same policy and the same names, each leading to the same host? (What stands behind the hosts may differ.)
+bool ist_mesh_view_names_lead_alike(const ist_mesh_view *before, const ist_mesh_view *after) IST_NONNULL;
