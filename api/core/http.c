@@ -68,6 +68,8 @@ void ist_api_problem(ist_api_response *response, uint32_t status, const char *de
     ist_buf_vprintf(&text, detail, args);
     va_end(args);
     ist_buf_clear(&response->body);
+    ist_api_body_release(response->shared);
+    response->shared = NULL;
     response->status = status;
     response->content_type = "application/problem+json";
     response->wait = false;

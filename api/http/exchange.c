@@ -201,9 +201,16 @@ static struct MHD_Response *add_encoding(const ist_api_response *response, struc
     return out;
 }
 
-static enum MHD_Result send_nothing(http_exchange *exchange, ist_api_response *response)
+static void drop_body(ist_api_response *response)
 {
     ist_buf_done(&response->body);
+    ist_api_body_release(response->shared);
+    response->shared = NULL;
+}
+
+static enum MHD_Result send_nothing(http_exchange *exchange, ist_api_response *response)
+{
+    drop_body(response);
     struct MHD_Response *out = MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
     if (out != NULL) {
         add_common_headers(exchange, response, out);
@@ -211,26 +218,48 @@ static enum MHD_Result send_nothing(http_exchange *exchange, ist_api_response *r
     return queue(exchange, response->status != 0 ? response->status : 200, out);
 }
 
+static void release_body(void *body)
+{
+    ist_api_body_release(body);
+}
+
+// The body with its owner; NULL: out of memory, and nobody owns it any more.
+static struct MHD_Response *wrap_body(ist_api_response *response)
+{
+    struct MHD_Response *out = NULL;
+    ist_api_body *shared = response->shared;
+    if (shared != NULL) {
+        out =
+            MHD_create_response_from_buffer_with_free_callback_cls(shared->length, shared->bytes, release_body, shared);
+    } else {
+        size_t length = 0;
+        char *bytes = ist_buf_steal(&response->body, &length);
+        out = bytes != NULL ? MHD_create_response_from_buffer_with_free_callback(length, bytes, ist_free) : NULL;
+        if (out == NULL) {
+            ist_free(bytes);
+        }
+    }
+    if (out != NULL) {
+        response->shared = NULL; // the hold is the response's now
+    }
+    drop_body(response);
+    return out;
+}
+
 static enum MHD_Result send_body(http_exchange *exchange, ist_api_response *response)
 {
     if (response->bare) {
         return send_nothing(exchange, response);
     }
-    if (response->content_type == NULL) {
+    if (response->content_type == NULL && response->shared == NULL) {
         ist_buf_append_char(&response->body, '\n'); // JSON: kind to terminals
     }
     if (ist_buf_status(&response->body) != IST_OK) {
         ist_api_problem(response, 503, "out of memory; try again");
     }
-    size_t length = 0;
-    char *bytes = ist_buf_steal(&response->body, &length);
-    struct MHD_Response *out =
-        bytes != NULL ? MHD_create_response_from_buffer_with_free_callback(length, bytes, ist_free) : NULL;
+    struct MHD_Response *out = wrap_body(response);
     if (out != NULL) {
         add_common_headers(exchange, response, out);
-    } else {
-        ist_free(bytes);
-        ist_buf_done(&response->body);
     }
     return queue(exchange, response->status != 0 ? response->status : 200, add_encoding(response, out));
 }
@@ -353,7 +382,7 @@ enum MHD_Result http_exchange_answer(http_exchange *exchange)
         return start_stream(exchange, &response);
     }
     if (response.wait) {
-        ist_buf_done(&response.body);
+        drop_body(&response);
         http_wait_begin(exchange);
         return MHD_YES;
     }

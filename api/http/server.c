@@ -133,11 +133,23 @@ static void on_wait_timer(void *ctx)
     http_wait_check(ctx);
 }
 
+static void tell_dialects(const http_listener *listener)
+{
+    for (size_t i = 0; i < listener->set_count; i++) {
+        if (listener->sets[i].on_view != NULL) {
+            listener->sets[i].on_view(listener->sets[i].ctx);
+        }
+    }
+}
+
 static void on_view(void *ctx)
 {
     ist_http_server *server = ctx;
     (void)ist_mesh_reader_view(&server->reader); // lets the old view go
     http_wait_check(server);
+    for (const http_listener *each = server->listeners; each != NULL; each = each->next) {
+        tell_dialects(each);
+    }
 }
 
 static void wake(void *ctx)

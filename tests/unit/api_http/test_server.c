@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -39,6 +40,24 @@ static void big(void *ctx, const ist_api_request *request, ist_api_response *res
     for (size_t i = 0; i < BIG_BYTES / 16; i++) {
         ist_buf_append_str(&response->body, "0123456789abcde\n");
     }
+}
+
+static ist_api_body *shared_body; // of the test that has it sent
+
+static void shared(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    (void)ctx;
+    (void)request;
+    response->content_type = "text/plain";
+    response->shared = ist_api_body_hold(shared_body);
+}
+
+static atomic_uint views_told;
+
+static void note_view(void *ctx)
+{
+    (void)ctx;
+    (void)atomic_fetch_add(&views_told, 1);
 }
 
 static uint64_t parameter(const ist_api_request *request, const char *name)
@@ -107,6 +126,7 @@ static const ist_api_route ROWS[] = {
     {IST_API_GET, "/big", "big", big},                {IST_API_GET, "/wait", "wait", wait_for_view},
     {IST_API_GET, "/raced", "raced", wait_raced},
     {IST_API_GET, "/stream", "stream", stream},       {IST_API_GET, "/fail", "fail", fail_later},
+    {IST_API_GET, "/shared", "shared", shared},
 };
 
 // --- The server on its thread ---------------------------------------------------------------------------------------
@@ -130,7 +150,7 @@ static ist_status listen_on(fixture *f, const char *host, uint16_t port, uint32_
 {
     ist_http_listener_args args = {.host = ist_strv_from(host),
                                    .port = port,
-                                   .sets = {{.api = "test", .rows = ROWS, .count = IST_COUNT(ROWS)}},
+                                   .sets = {{.api = "test", .rows = ROWS, .count = IST_COUNT(ROWS), .on_view = note_view}},
                                    .set_count = 1,
                                    .max_connections = max_connections};
     return ist_http_server_listen(f->server, &args, &f->port, NULL, err);
@@ -533,6 +553,64 @@ static void answer_of_any_size_is_whole(void **state)
     stop(&f);
 }
 
+static void make_shared_body(void)
+{
+    ist_buf bytes = IST_BUF_INIT;
+    while (bytes.length < BIG_BYTES) {
+        ist_buf_append_str(&bytes, "shared bytes, ");
+    }
+    shared_body = ist_api_body_new(ist_buf_view(&bytes));
+    assert_non_null(shared_body);
+    ist_buf_done(&bytes);
+}
+
+// Clients that read slowly, not at all, or the head only hold it for as long as they take; then it is its maker's alone.
+static void shared_body_is_sent_from_its_own_memory(void **state)
+{
+    (void)state;
+    make_shared_body();
+    fixture f = start();
+    client slow = open_client(&f);
+    client gone = open_client(&f);
+    send_text(&slow, GET("/shared"));
+    send_text(&gone, GET("/shared"));
+    for (int i = 0; i < 3; i++) {
+        client c = open_client(&f);
+        answer a;
+        send_text(&c, GET("/shared") "HEAD /shared HTTP/1.1\r\n" HOST "\r\n" GET("/hello/next"));
+        assert_true(read_answer(&c, &a));
+        assert_true(
+            ist_strv_equal(ist_buf_view(&a.body), ist_strv_make(shared_body->bytes, shared_body->length)));
+        ist_buf_done(&a.body);
+        assert_true(read_head(&c, &a));
+        assert_int_equal(a.status, 200);
+        assert_answer(&c, 200, "hello next\n");
+        close_client(&c);
+    }
+    close_client(&gone);
+    answer a;
+    assert_true(read_answer(&slow, &a));
+    assert_int_equal(a.body.length, shared_body->length);
+    ist_buf_done(&a.body);
+    close_client(&slow);
+    stop(&f);
+    assert_int_equal(shared_body->holds, 1);
+    ist_api_body_release(shared_body);
+}
+
+static void dialects_hear_of_new_views(void **state)
+{
+    (void)state;
+    fixture f = start();
+    unsigned before = atomic_load(&views_told);
+    publish(&f);
+    for (int i = 0; i < PATIENCE_MS && atomic_load(&views_told) == before; i++) {
+        (void)poll(NULL, 0, 1);
+    }
+    assert_true(atomic_load(&views_told) > before);
+    stop(&f);
+}
+
 // --- Connections ----------------------------------------------------------------------------------------------------
 
 static void pipelined_requests_are_answered_in_order(void **state)
@@ -814,9 +892,10 @@ static void several_listeners_share_a_server(void **state)
 // Whatever fails, the next request is served.
 static void out_of_memory_costs_one_request(void **state)
 {
-    static const char *const REQUESTS[] = {GET("/hello/x"), GET("/nothing"), GET("/wait?ms=1"), GET("/stream?last=1"),
+    static const char *const REQUESTS[] = {GET("/hello/x"), GET("/shared"), GET("/nothing"), GET("/wait?ms=1"), GET("/stream?last=1"),
                                            "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc"};
     (void)state;
+    make_shared_body();
     fixture f = start();
     for (unsigned n = 1; n <= 24; n++) {
         char fail_request[128];
@@ -840,6 +919,8 @@ static void out_of_memory_costs_one_request(void **state)
     assert_asks(&f, GET("/fail?n=0"), 200, "from now on\n");
     assert_asks(&f, GET("/hello/x"), 200, "hello x\n");
     stop(&f);
+    assert_int_equal(shared_body->holds, 1);
+    ist_api_body_release(shared_body);
 }
 
 static ist_status start_whole(void *ctx)
@@ -899,6 +980,8 @@ int main(void)
         cmocka_unit_test(body_that_says_it_is_too_large_is_refused_unread),
         cmocka_unit_test(body_in_chunks_has_limits_too),
         cmocka_unit_test(answer_of_any_size_is_whole),
+        cmocka_unit_test(shared_body_is_sent_from_its_own_memory),
+        cmocka_unit_test(dialects_hear_of_new_views),
         cmocka_unit_test(pipelined_requests_are_answered_in_order),
         cmocka_unit_test(request_may_come_byte_by_byte),
         cmocka_unit_test(broken_http_ends_that_connection_only),

@@ -3,7 +3,8 @@
 // Requests and responses of every HTTP door, free of any HTTP library: the adapter (api/http) fills the one and carries
 // out the other. A handler is a pure function of request and view; it may ask to be called again at a later revision.
 //
-// Ownership: a request lives for the call; its strings and its arena with it. The response's body is handed over.
+// Ownership: a request lives for the call; its strings and its arena with it. The response's body is handed over, and so is the
+// hold of a shared one.
 // Threads: the HTTP thread.
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api_core/body.h"
 #include "base/arena.h"
 #include "base/attr.h"
 #include "base/buf.h"
@@ -66,6 +68,7 @@ typedef struct ist_api_response {
     const char *content_type;     // constant; NULL = application/json
     const char *content_encoding; // constant: what the body is packed with ("gzip"); NULL = nothing
     ist_buf body;
+    ist_api_body *shared; // a hold of the body that is sent in the place of `body`; NULL = none
     bool bare;            // neither body nor Content-Type
     const char *allow;    // value of Allow for 405, or NULL; may lie in the request's arena
     bool wait;            // no (further) answer yet; call again when
@@ -95,7 +98,9 @@ typedef struct ist_api_routes {
     void *ctx;
     const char *const
         *bases;   // patterns stand behind one of these paths ("/eureka"); the last is NULL. NULL = behind none
-    bool lenient; // empty segments ("//", a slash at the end) count for nothing
+    bool lenient;               // empty segments ("//", a slash at the end) count for nothing
+    void (*on_view)(void *ctx); // NULL, or called after a view was published, so that what was made from older ones can be let
+                                // go; several publications may make one call
 } ist_api_routes;
 
 // Finds the route for request->method and ->path over `sets` and fills request->params. HEAD matches GET. NULL: the
