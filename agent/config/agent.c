@@ -103,6 +103,9 @@ static const ist_option ROWS[] = {
                               DOORS, "REST API and admin; keep it on loopback"},
     [IST_OPT_HEALTH_LISTEN] = {"health-listen", NULL, IST_OPTION_LISTEN, "[::]:15181", "off", "ADDR:PORT | off", DOORS,
                                "health and metrics only; [::] serves IPv4 too"},
+    [IST_OPT_READY_WHEN] = {"ready-when", NULL, IST_OPTION_CHOICE, "view", "view|registered", "view | registered",
+                            REGISTRIES,
+                            "ready with the first view, or only while the application is registered here and UP"},
     [IST_OPT_DRAIN_TIME] = {"drain-time", NULL, IST_OPTION_DURATION, "5s", NULL, "TIME", PROGRAM,
                             "how long to keep answering after SIGTERM, not ready any more"},
     [IST_OPT_CONTROL_SOCKET] = {"control-socket", NULL, IST_OPTION_FILE, NULL, NULL, "PATH", PROGRAM,
@@ -248,6 +251,16 @@ static ist_status check_takeover(const ist_options *options, ist_err *err)
     return IST_OK;
 }
 
+static ist_status check_ready(const ist_options *options, ist_err *err)
+{
+    if (ist_options_choice(options, IST_OPT_READY_WHEN) != 0 && ist_options_off(options, IST_OPT_EUREKA_LISTEN)) {
+        return ist_err_set(err, IST_EINVAL,
+                           "--ready-when registered waits for a registration of the application, but every registry door is "
+                           "off: set --eureka-listen, or leave --ready-when at view");
+    }
+    return IST_OK;
+}
+
 static ist_status check_routes(const ist_options *options, ist_err *err)
 {
     ist_strv route;
@@ -271,6 +284,9 @@ static ist_status check_together(const ist_options *options, ist_err *err)
     }
     if (status == IST_OK) {
         status = check_routes(options, err);
+    }
+    if (status == IST_OK) {
+        status = check_ready(options, err);
     }
     if (status == IST_OK) {
         status = check_log_level(options, err);

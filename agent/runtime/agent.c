@@ -58,6 +58,9 @@ typedef struct agent {
     atomic_bool synced; // the first complete view is there
     ist_api_status_source status;
     ist_loop_job reap_job;
+    ist_loop_job ready_job;
+    bool said_ready; // the ready line is out. Of the thread that is to write it: see write_ready_line
+    bool was_up;     // HTTP thread: what was logged of the registration last
     int64_t started_ms;
     atomic_bool draining;
     atomic_bool writing; // the writer thread runs: from then on only it may touch source and builder
@@ -111,6 +114,23 @@ static void write_source_findings(void *ctx, ist_json *json)
     }
 }
 
+static bool wants_registration(const agent *self)
+{
+    return ist_options_choice(self->options, IST_OPT_READY_WHEN) != 0;
+}
+
+// A change is worth a line, whoever notices it first: the application by its request, or a probe that finds it expired.
+static bool is_registered(agent *self, ist_buf *why)
+{
+    bool up = doors_registered(self->doors, why);
+    if (up != self->was_up) {
+        IST_LOG_AT(up ? IST_LOG_NOTICE : IST_LOG_WARN, IST_LOG_AGENT, "%s%.*s", up ? "" : "not ready: ",
+                   IST_STRV_ARG(ist_buf_view(why)));
+        self->was_up = up;
+    }
+    return up;
+}
+
 static bool is_ready(void *ctx, ist_buf *why)
 {
     agent *self = ctx;
@@ -118,7 +138,12 @@ static bool is_ready(void *ctx, ist_buf *why)
         ist_buf_append_str(why, "draining");
         return false;
     }
-    return source_is_synced(self->source, why);
+    bool synced = source_is_synced(self->source, why);
+    if (synced && wants_registration(self)) {
+        ist_buf_clear(why);
+        return is_registered(self, why);
+    }
+    return synced;
 }
 
 static const char *dns_mode(void *ctx)
@@ -250,6 +275,42 @@ static ist_status init_workers(agent *self, ist_err *err)
     return status;
 }
 
+// The ready line on stdout, for people and scripts, once: with the first complete view (writer thread), or where a
+// registration is waited for too, when both are there (HTTP thread).
+static void write_ready_line(agent *self)
+{
+    ist_buf line = IST_BUF_INIT;
+    self->said_ready = true;
+    ist_buf_printf(&line, "ready revision=%llu ", (unsigned long long)ist_mesh_store_revision(self->store));
+    doors_write_line(self->doors, &line);
+    (void)printf("%.*s\n", IST_STRV_ARG(ist_buf_view(&line)));
+    (void)fflush(stdout); // a closed stdout is the reader's choice
+    ist_buf_done(&line);
+}
+
+// HTTP thread: a registration has changed.
+static void on_registered(void *ctx)
+{
+    agent *self = ctx;
+    ist_buf why = IST_BUF_INIT;
+    if (wants_registration(self) && is_registered(self, &why) && atomic_load(&self->synced) && !self->said_ready) {
+        write_ready_line(self);
+    }
+    ist_buf_done(&why);
+}
+
+// HTTP thread: the first view is there, and a registration is waited for.
+static void on_view_ready(void *ctx)
+{
+    agent *self = ctx;
+    ist_buf why = IST_BUF_INIT;
+    on_registered(self);
+    if (!is_registered(self, &why)) {
+        IST_NOTICE(IST_LOG_AGENT, "not ready yet: %.*s", IST_STRV_ARG(ist_buf_view(&why)));
+    }
+    ist_buf_done(&why);
+}
+
 static ist_status init_doors(agent *self, ist_err *err)
 {
     self->status = (ist_api_status_source){.write_status = write_status,
@@ -270,7 +331,10 @@ static ist_status init_doors(agent *self, ist_err *err)
                        .metrics = self->metrics,
                        .bridge = self->bridge,
                        .status = &self->status,
-                       .handover = &self->handover};
+                       .handover = &self->handover,
+                       .on_registered = on_registered,
+                       .ctx = self};
+    self->ready_job = (ist_loop_job){.run = on_view_ready, .ctx = self};
     return doors_new(&args, &self->doors, err);
 }
 
@@ -297,18 +361,17 @@ static void log_findings(const agent *self)
     ist_mesh_store_release(self->store, view);
 }
 
-// The ready line on stdout, for people and scripts: once, when the first complete view is there. Writer thread.
+// Writer thread: the first complete view is there.
 static void on_ready(void *ctx)
 {
     agent *self = ctx;
-    ist_buf line = IST_BUF_INIT;
-    ist_buf_printf(&line, "ready revision=%llu ", (unsigned long long)ist_mesh_store_revision(self->store));
-    doors_write_line(self->doors, &line);
-    (void)printf("%.*s\n", IST_STRV_ARG(ist_buf_view(&line)));
-    (void)fflush(stdout); // a closed stdout is the reader's choice
-    ist_buf_done(&line);
     log_findings(self);
     atomic_store(&self->synced, true);
+    if (wants_registration(self)) {
+        ist_loop_post(self->http.loop, &self->ready_job);
+    } else {
+        write_ready_line(self);
+    }
     (void)kill(getpid(), SIGUSR2); // the main thread takes it from there
 }
 

@@ -234,7 +234,9 @@ static ist_api_eureka *new_eureka(doors *self)
     ist_api_eureka_args args = {
         .clock = ist_clock_system(),
         .metrics = self->args.metrics,
-        .profile = (ist_api_eureka_profile)ist_options_choice(self->args.options, IST_OPT_EUREKA_PROFILE)};
+        .profile = (ist_api_eureka_profile)ist_options_choice(self->args.options, IST_OPT_EUREKA_PROFILE),
+        .on_registered = self->args.on_registered,
+        .ctx = self->args.ctx};
     return ist_api_eureka_new(&args);
 }
 
@@ -481,6 +483,13 @@ void doors_list_sockets(const doors *self, ist_sockets *out)
             list(out, self->https[i].name, &self->https[i].fd, 1);
         }
     }
+}
+
+bool doors_registered(const doors *self, ist_buf *why)
+{
+    bool open = self->https[EUREKA].port != 0;
+    ist_registry_registrar registrar = open ? ist_api_eureka_registrar(self->eureka) : (ist_registry_registrar){.name = NULL};
+    return ist_registry_is_up(&registrar, open ? 1 : 0, why);
 }
 
 void doors_refresh_metrics(const doors *self)

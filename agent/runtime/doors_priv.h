@@ -25,6 +25,8 @@ typedef struct doors_args {
     resolve_bridge *bridge; // its resolver is made here and works with every door off
     const ist_api_status_source *status;
     handover *handover; // where the sockets may come from
+    void (*on_registered)(void *ctx); // a registration of the application has come, gone or changed (HTTP thread)
+    void *ctx;
 } doors_args;
 
 // Opens all listeners; the threads do not run yet. IST_EBUSY: not one listener could be opened.
@@ -46,6 +48,8 @@ void doors_go_on(doors *doors);
 void doors_leave(doors *doors, bool (*is_over)(void *ctx), void *ctx);
 // The sockets of all doors, borrowed. Any thread, until doors_free.
 void doors_list_sockets(const doors *doors, ist_sockets *out);
+// Is the application registered at a registry door, and up? *why gets one line of text either way. HTTP thread.
+bool doors_registered(const doors *doors, ist_buf *why);
 // Before metrics are rendered. HTTP thread.
 void doors_refresh_metrics(const doors *doors);
 // The threads have ended.

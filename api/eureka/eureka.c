@@ -52,6 +52,8 @@ ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args)
     }
     eureka->clock = args->clock;
     eureka->profile = args->profile;
+    eureka->on_registered = args->on_registered;
+    eureka->ctx = args->ctx;
     // Versions must grow over restarts too: a client that sees the same one skips the delta.
     eureka->next_version = ist_clock_wall_ms(args->clock);
     make_metrics(eureka, args->metrics);
@@ -130,8 +132,41 @@ list_times eureka_begin(ist_api_eureka *eureka)
 {
     list_times times = {.now_ms = ist_clock_now_ms(eureka->clock), .wall_ms = ist_clock_wall_ms(eureka->clock)};
     own_expire(&eureka->own, times.now_ms);
-    ist_metric_set(eureka->registrations, eureka->own.count);
+    eureka_own_changed(eureka);
     return times;
+}
+
+void eureka_own_changed(ist_api_eureka *eureka)
+{
+    ist_metric_set(eureka->registrations, eureka->own.count);
+    if (eureka->told_version != eureka->own.version) {
+        eureka->told_version = eureka->own.version; // first: who is told may ask us
+        if (eureka->on_registered != NULL) {
+            eureka->on_registered(eureka->ctx);
+        }
+    }
+}
+
+static bool find_registration(void *ctx, size_t n, ist_registry_registration *ret_registration)
+{
+    ist_api_eureka *eureka = ctx;
+    own_expire(&eureka->own, ist_clock_now_ms(eureka->clock));
+    const own_registrations *own = &eureka->own;
+    const eureka_instance *instance = n < own->count ? own->items[n].instance : n == 0 ? own->ended : NULL;
+    if (instance == NULL) {
+        return false;
+    }
+    *ret_registration = (ist_registry_registration){.app = instance->app,
+                                                    .id = instance->id,
+                                                    .status = ist_strv_from(eureka_status_name(instance->status)),
+                                                    .up = instance->status == EUREKA_UP,
+                                                    .end = n < own->count ? IST_REGISTRY_LASTS : own->end};
+    return true;
+}
+
+ist_registry_registrar ist_api_eureka_registrar(ist_api_eureka *eureka)
+{
+    return (ist_registry_registrar){.name = "eureka", .find = find_registration, .ctx = eureka};
 }
 
 void eureka_answer_empty(ist_api_response *response, uint32_t status)

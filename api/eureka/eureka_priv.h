@@ -12,6 +12,9 @@ struct ist_api_eureka {
     ist_api_eureka_profile profile;
     eureka_list *lists[_EUREKA_LAYOUT_MAX]; // made when somebody asks for one, dropped when nobody does any more
     own_registrations own;
+    uint64_t told_version; // of `own`, that on_registered was called for
+    void (*on_registered)(void *ctx);
+    void *ctx;
     int64_t next_version;
     ist_metric *registrations;
     ist_metric *instances;
@@ -31,6 +34,8 @@ eureka_wish eureka_read_wish(const ist_api_eureka *eureka, const ist_api_request
 
 // Ends what has expired; times of this request.
 list_times eureka_begin(ist_api_eureka *eureka);
+// After a change of the registrations: whoever wants to know of it is told.
+void eureka_own_changed(ist_api_eureka *eureka);
 // The list of this layout, up to date. NULL: the response says 503, or the request waits for the first view.
 eureka_list *eureka_find_list(ist_api_eureka *eureka, const ist_api_request *request, eureka_layout layout,
                               ist_api_response *response);

@@ -49,7 +49,7 @@ void eureka_post_app(void *ctx, const ist_api_request *request, ist_api_response
     } else {
         refuse(response, 400, err.text);
     }
-    ist_metric_set(eureka->registrations, eureka->own.count);
+    eureka_own_changed(eureka);
 }
 
 // Every operation on the registration that the path names begins so. NULL: the response is 404. Instances of the mesh are
@@ -101,7 +101,7 @@ void eureka_delete_instance(void *ctx, const ist_api_request *request, ist_api_r
         own_cancel(&eureka->own, own);
         eureka_answer_empty(response, 200);
     }
-    ist_metric_set(eureka->registrations, eureka->own.count);
+    eureka_own_changed(eureka);
 }
 
 // The status that the query gives; false: it gives none that there is.
@@ -125,6 +125,7 @@ void eureka_put_status(void *ctx, const ist_api_request *request, ist_api_respon
         return;
     }
     answer_status(own_override(&eureka->own, own, status, times.wall_ms), 200, response);
+    eureka_own_changed(eureka);
 }
 
 void eureka_delete_status(void *ctx, const ist_api_request *request, ist_api_response *response)
@@ -138,6 +139,7 @@ void eureka_delete_status(void *ctx, const ist_api_request *request, ist_api_res
     }
     (void)read_value(request, &status); // none: UNKNOWN, upon which the client registers again
     answer_status(own_clear_override(&eureka->own, own, status, times.wall_ms), 200, response);
+    eureka_own_changed(eureka);
 }
 
 void eureka_put_metadata(void *ctx, const ist_api_request *request, ist_api_response *response)

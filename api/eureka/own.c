@@ -8,20 +8,28 @@ void own_done(own_registrations *own)
     while (own->count != 0) {
         own_cancel(own, &own->items[own->count - 1]);
     }
+    eureka_instance_unref(own->ended);
+}
+
+static void end(own_registrations *own, own_registration *registration, ist_registry_end how)
+{
+    eureka_instance_unref(own->ended);
+    own->ended = registration->instance;
+    own->end = how;
+    *registration = own->items[--own->count];
+    own->version++;
 }
 
 void own_cancel(own_registrations *own, own_registration *registration)
 {
-    eureka_instance_unref(registration->instance);
-    *registration = own->items[--own->count];
-    own->version++;
+    end(own, registration, IST_REGISTRY_CANCELLED);
 }
 
 void own_expire(own_registrations *own, int64_t now_ms)
 {
     for (uint32_t i = own->count; i > 0; i--) {
         if (own->items[i - 1].expires_ms <= now_ms) {
-            own_cancel(own, &own->items[i - 1]);
+            end(own, &own->items[i - 1], IST_REGISTRY_EXPIRED);
         }
     }
 }

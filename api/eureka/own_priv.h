@@ -5,6 +5,8 @@
 
 #include "mesh_apps_priv.h"
 
+#include "api_registry/registration.h"
+
 #define OWN_MAX 64               // registrations; a pod has one application, or a few
 #define OWN_METADATA_MAX 256     // pairs of one
 #define OWN_TEXT_MAX_BYTES 65536 // of one, all texts together
@@ -19,7 +21,9 @@ typedef struct own_registration {
 typedef struct own_registrations {
     own_registration items[OWN_MAX];
     uint32_t count;
-    uint64_t version; // raised by every change that lists show
+    uint64_t version;       // raised by every change that lists show
+    eureka_instance *ended; // the registration that ended last; NULL = none has
+    ist_registry_end end;   // ... and how
 } own_registrations;
 
 void own_done(own_registrations *own);

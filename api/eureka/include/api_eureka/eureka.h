@@ -11,6 +11,7 @@
 #pragma once
 
 #include "api_core/http.h"
+#include "api_registry/registration.h"
 #include "base/attr.h"
 #include "base/clock.h"
 #include "base/metric.h"
@@ -30,6 +31,8 @@ typedef struct ist_api_eureka_args {
     const ist_clock *clock; // borrowed
     ist_metrics *metrics;   // borrowed
     ist_api_eureka_profile profile;
+    void (*on_registered)(void *ctx); // a registration has come, gone or changed its status; NULL = nobody cares
+    void *ctx;
 } ist_api_eureka_args;
 
 // NULL on ENOMEM. Costs next to nothing until somebody asks.
@@ -37,3 +40,5 @@ ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args) IST_NONNULL 
 void ist_api_eureka_free(ist_api_eureka *eureka);
 // The routes, with `eureka` (borrowed) as their context.
 ist_api_routes ist_api_eureka_routes(ist_api_eureka *eureka) IST_NONNULL;
+// The registrations, for readiness. What has expired by now has ended, asked or not.
+ist_registry_registrar ist_api_eureka_registrar(ist_api_eureka *eureka) IST_NONNULL;
