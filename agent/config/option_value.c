@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-enum { LABEL_MAX = 63, DOMAIN_MAX = 253 };
+enum { LABEL_MAX = 63, DOMAIN_MAX = 253, LIST_MAX = 64, PATH_MAX_BYTES = 256 };
 
 static ist_status wrong(const ist_option *row, ist_strv text, const char *expected, ist_err *err)
 {
@@ -190,6 +190,61 @@ static ist_status check_routes(const ist_option *row, ist_strv text, ist_err *er
     return IST_OK;
 }
 
+// What a name of Kubernetes is made of.
+static bool is_name(ist_strv text)
+{
+    bool good = text.n != 0 && text.n <= LABEL_MAX && text.p[0] != '-' && text.p[text.n - 1] != '-';
+    for (size_t i = 0; i < text.n && good; i++) {
+        char c = text.p[i];
+        good = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
+    }
+    return good;
+}
+
+// Bytes that stand in a path as they are: those of RFC 3986 without escapes; `more` are allowed too.
+static bool is_path(ist_strv text, const char *more)
+{
+    bool good = text.n <= PATH_MAX_BYTES && ist_strv_starts_with(text, IST_STRV("/"));
+    for (size_t i = 0; i < text.n && good; i++) {
+        char c = text.p[i];
+        good = is_label_byte(c) || strchr("/.~", c) != NULL || strchr(more, c) != NULL;
+    }
+    return good;
+}
+
+static bool is_plain_path(ist_strv text)
+{
+    return is_path(text, "");
+}
+
+// A comma list, which may be empty.
+static ist_status check_list(const ist_option *row, ist_strv text, bool (*fits)(ist_strv part), const char *expected,
+                             ist_err *err)
+{
+    size_t count = 0;
+    for (bool more = text.n != 0; more; count++) {
+        ist_strv part = ist_strv_trim(ist_strv_cut(&text, ',', &more));
+        if (!fits(part)) {
+            return wrong(row, ist_strv_first(part, PATH_MAX_BYTES), expected, err);
+        }
+        if (count == LIST_MAX) {
+            return ist_err_set(err, IST_EINVAL, "--%s: more than %d", row->name, LIST_MAX);
+        }
+    }
+    return IST_OK;
+}
+
+static ist_status check_url_path(const ist_option *row, ist_strv text, ist_err *err)
+{
+    // What would end the URL, or a list of metadata, or need an escape in XML is left out.
+    if (!is_path(text, "%?=:@!$;+*'()")) {
+        return wrong(row, ist_strv_first(text, PATH_MAX_BYTES),
+                     "a path that begins with /, of at most 256 characters, without spaces, quotes, '#', '&' and ','",
+                     err);
+    }
+    return IST_OK;
+}
+
 ist_status ist_option_check(const ist_option *row, ist_strv text, uint64_t *ret_number, ist_err *err)
 {
     if (text.n != 0 && memchr(text.p, '\0', text.n) != NULL) {
@@ -225,6 +280,13 @@ ist_status ist_option_check(const ist_option *row, ist_strv text, uint64_t *ret_
         return check_pair(row, text, err);
     case IST_OPTION_ROUTES:
         return check_routes(row, text, err);
+    case IST_OPTION_NAMES:
+        return check_list(row, text, is_name, "names of a-z, 0-9 and '-', divided by commas", err);
+    case IST_OPTION_PATHS:
+        return check_list(row, text, is_plain_path,
+                          "paths that begin with /, of letters, digits, '-', '_', '.' and '~'", err);
+    case IST_OPTION_URL_PATH:
+        return check_url_path(row, text, err);
     case _IST_OPTION_TYPE_MAX:
         break;
     }

@@ -27,6 +27,7 @@ typedef struct rules_reading {
     ist_config_header headers[IST_CONFIG_HEADERS_MAX];
     ist_strv header; // name of the header whose values are read
     ist_config_service service;
+    ist_config_metadata metadata[IST_CONFIG_METADATA_MAX];
     uint32_t keys_seen; // of the row at hand, one bit each
 } rules_reading;
 
@@ -180,7 +181,7 @@ static ist_status find_key(rules_reading *reading, key_list list, ist_strv key, 
                              IST_STRV_ARG(list.name), list.keys[i]);
     }
     char hint[IST_OPTION_HINT_SIZE];
-    char known[160] = "";
+    char known[256] = "";
     for (i = 0; i < list.count; i++) {
         size_t used = strlen(known);
         (void)snprintf(known + used, sizeof(known) - used, "%s%s", i != 0 ? ", " : "", list.keys[i]);
@@ -308,7 +309,28 @@ static ist_status read_context(void *ctx, ist_strv key, size_t line)
 // The choices are those of the options of the same names.
 static const ist_agent_option CHOICES[] = {IST_OPT_DNS_ANSWER, IST_OPT_REGISTRY_ADDRESS, IST_OPT_UNMATCHED,
                                            IST_OPT_EMPTY_SUBSET};
-enum { KEY_PRIMARY_PORT = IST_COUNT(CHOICES), KEY_CONTEXT, SERVICE_KEYS };
+// So are the forms of these paths.
+static const ist_agent_option PATHS[] = {IST_OPT_EUREKA_HOME_PATH, IST_OPT_EUREKA_STATUS_PATH,
+                                         IST_OPT_EUREKA_HEALTH_PATH};
+enum {
+    KEY_PRIMARY_PORT = IST_COUNT(CHOICES),
+    KEY_CONTEXT,
+    KEY_PATHS,
+    KEY_METADATA = KEY_PATHS + IST_COUNT(PATHS),
+    SERVICE_KEYS
+};
+
+// The value that was read, in the form of the option; says on failure where it stands.
+static ist_status check_as_option(const rules_reading *reading, ist_agent_option option, uint64_t *ret_number)
+{
+    ist_status status =
+        ist_option_check(&ist_agent_option_table()->rows[option], reading->text, ret_number, reading->reader->err);
+    if (status != IST_OK) {
+        ist_err_prefix(reading->reader->err, "%s:%zu: service %.*s", reading->reader->name, reading->text_line + 1,
+                       IST_STRV_ARG(reading->service.host));
+    }
+    return status;
+}
 
 static ist_status set_choice(rules_reading *reading, size_t index)
 {
@@ -316,15 +338,23 @@ static ist_status set_choice(rules_reading *reading, size_t index)
     uint8_t *const fields[IST_COUNT(CHOICES)] = {&service->dns_answer, &service->registry_address, &service->unmatched,
                                                  &service->empty_subset};
     uint64_t place = 0;
-    ist_status status =
-        ist_option_check(&ist_agent_option_table()->rows[CHOICES[index]], reading->text, &place, reading->reader->err);
-    if (status != IST_OK) {
-        ist_err_prefix(reading->reader->err, "%s:%zu: service %.*s", reading->reader->name, reading->text_line + 1,
-                       IST_STRV_ARG(service->host));
-        return status;
+    ist_status status = check_as_option(reading, CHOICES[index], &place);
+    if (status == IST_OK) {
+        *fields[index] = (uint8_t)(1 + place);
     }
-    *fields[index] = (uint8_t)(1 + place);
-    return IST_OK;
+    return status;
+}
+
+static ist_status set_path(rules_reading *reading, size_t index)
+{
+    ist_config_service *service = &reading->service;
+    ist_strv *const fields[IST_COUNT(PATHS)] = {&service->home_path, &service->status_path, &service->health_path};
+    uint64_t ignored = 0;
+    ist_status status = check_as_option(reading, PATHS[index], &ignored);
+    if (status == IST_OK) {
+        *fields[index] = reading->text;
+    }
+    return status;
 }
 
 static ist_status set_primary_port(rules_reading *reading)
@@ -350,26 +380,120 @@ static ist_status set_context(rules_reading *reading)
     return IST_OK;
 }
 
+// Balancers give these keys a meaning, and would bend the shares or mistake one instance for another.
+static bool steers_clients(ist_strv key)
+{
+    static const ist_strv KEYS[] = {IST_STRV_INIT("zone"), IST_STRV_INIT("weight"), IST_STRV_INIT("hint"),
+                                    IST_STRV_INIT("instanceId")};
+    for (size_t i = 0; i < IST_COUNT(KEYS); i++) {
+        if (ist_strv_equal_nocase(key, KEYS[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A key that decoders take as it is: "@class" would name a type.
+static bool is_metadata_key(ist_strv key)
+{
+    return key.n != 0 && key.n <= NAME_MAX_BYTES && is_printable(key, false) && key.p[0] != '@';
+}
+
+static ist_status check_metadata_key(const rules_reading *reading, ist_strv key, size_t line)
+{
+    const ist_config_service *service = &reading->service;
+    if (steers_clients(key)) {
+        return ist_yaml_fail(
+            reading->reader, line,
+            "service %.*s: metadata may not have \"%.*s\": clients balance or tell instances apart by it, "
+            "and shares would not be those of the mesh",
+            IST_STRV_ARG(service->host), IST_STRV_ARG(key));
+    }
+    if (!is_metadata_key(key)) {
+        return ist_yaml_fail(
+            reading->reader, line,
+            "service %.*s: \"%.*s\" is no key of metadata: 1 to %d characters without spaces, the first "
+            "one not '@'",
+            IST_STRV_ARG(service->host), IST_STRV_ARG(ist_strv_first(key, LABEL_MAX)), NAME_MAX_BYTES);
+    }
+    for (uint32_t i = 0; i < service->metadata_count; i++) {
+        if (ist_strv_equal(reading->metadata[i].key, key)) {
+            return ist_yaml_fail(reading->reader, line, "service %.*s: metadata %.*s stands here again",
+                                 IST_STRV_ARG(service->host), IST_STRV_ARG(key));
+        }
+    }
+    return IST_OK;
+}
+
+static ist_status read_metadata(void *ctx, ist_strv key, size_t line)
+{
+    rules_reading *reading = ctx;
+    ist_config_service *service = &reading->service;
+    ist_status status = check_metadata_key(reading, key, line);
+    if (status == IST_OK && service->metadata_count == IST_CONFIG_METADATA_MAX) {
+        return ist_yaml_fail(reading->reader, line, "service %.*s: more than %d pairs of metadata",
+                             IST_STRV_ARG(service->host), IST_CONFIG_METADATA_MAX);
+    }
+    ist_strv copy = status == IST_OK ? ist_arena_strv(reading->rules->arena, key) : IST_STRV_NULL;
+    if (copy.p == NULL) {
+        return status != IST_OK ? status : no_memory(reading);
+    }
+    status = read_text(reading, line);
+    if (status == IST_OK && !is_printable(reading->text, true)) {
+        return ist_yaml_fail(reading->reader, reading->text_line,
+                             "service %.*s: the value of metadata %.*s has control characters, or over %d characters",
+                             IST_STRV_ARG(service->host), IST_STRV_ARG(copy), VALUE_MAX_BYTES);
+    }
+    if (status == IST_OK) {
+        reading->metadata[service->metadata_count++] = (ist_config_metadata){.key = copy, .value = reading->text};
+    }
+    return status;
+}
+
+static ist_status keep_metadata(rules_reading *reading)
+{
+    uint32_t count = reading->service.metadata_count;
+    ist_config_metadata *copy = IST_ARENA_ARRAY(reading->rules->arena, (size_t)count + 1, ist_config_metadata);
+    if (copy == NULL) {
+        return no_memory(reading);
+    }
+    memcpy(copy, reading->metadata, count * sizeof(*copy));
+    reading->service.metadata = copy;
+    return IST_OK;
+}
+
+static ist_status set_service_value(rules_reading *reading, size_t index)
+{
+    if (index < KEY_PRIMARY_PORT) {
+        return set_choice(reading, index);
+    }
+    if (index >= KEY_PATHS) {
+        return set_path(reading, index - KEY_PATHS);
+    }
+    return index == KEY_CONTEXT ? set_context(reading) : set_primary_port(reading);
+}
+
 static ist_status read_service_key(void *ctx, ist_strv key, size_t line)
 {
     rules_reading *reading = ctx;
-    const char *keys[SERVICE_KEYS] = {[KEY_PRIMARY_PORT] = "primary-port", [KEY_CONTEXT] = "context"};
+    const char *keys[SERVICE_KEYS] = {
+        [KEY_PRIMARY_PORT] = "primary-port", [KEY_CONTEXT] = "context", [KEY_METADATA] = "metadata"};
     size_t index;
     for (size_t i = 0; i < IST_COUNT(CHOICES); i++) {
         keys[i] = ist_agent_option_table()->rows[CHOICES[i]].name;
     }
+    for (size_t i = 0; i < IST_COUNT(PATHS); i++) {
+        keys[KEY_PATHS + i] = ist_agent_option_table()->rows[PATHS[i]].name;
+    }
     key_list list = {.row = "service", .name = reading->service.host, .keys = keys, .count = SERVICE_KEYS};
     ist_status status = find_key(reading, list, key, line, &index);
+    if (status == IST_OK && index == KEY_METADATA) {
+        return ist_yaml_read_mapping(reading->reader, "metadata", read_metadata, reading);
+    }
     if (status == IST_OK) {
         status = read_text(reading, line);
     }
-    if (status != IST_OK) {
-        return status;
-    }
-    if (index == KEY_PRIMARY_PORT) {
-        return set_primary_port(reading);
-    }
-    return index == KEY_CONTEXT ? set_context(reading) : set_choice(reading, index);
+    return status == IST_OK ? set_service_value(reading, index) : status;
 }
 
 static ist_status read_service(void *ctx, ist_strv key, size_t line)
@@ -380,6 +504,9 @@ static ist_status read_service(void *ctx, ist_strv key, size_t line)
     ist_status status = copy_name(reading, key, line, &reading->service.host);
     if (status == IST_OK) {
         status = ist_yaml_read_mapping(reading->reader, "a service", read_service_key, reading);
+    }
+    if (status == IST_OK) {
+        status = keep_metadata(reading);
     }
     if (status != IST_OK) {
         return status;

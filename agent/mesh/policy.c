@@ -63,6 +63,41 @@ static const ist_mesh_app_name *pack_names(ist_mesh_pack *pack, const ist_mesh_p
     return names;
 }
 
+static const ist_strv *pack_list(ist_mesh_pack *pack, const ist_strv *from, uint32_t count)
+{
+    ist_strv *list = IST_MESH_PACK_ARRAY(pack, from, count, ist_strv);
+    for (uint32_t i = 0; i < count; i++) {
+        ist_strv copy = ist_mesh_pack_strv(pack, from[i]);
+        if (list != NULL) {
+            list[i] = copy;
+        }
+    }
+    return list;
+}
+
+static ist_mesh_pages pack_pages(ist_mesh_pack *pack, const ist_mesh_pages *pages)
+{
+    ist_mesh_pages copy;
+    copy.home = ist_mesh_pack_strv(pack, pages->home);
+    copy.status = ist_mesh_pack_strv(pack, pages->status);
+    copy.health = ist_mesh_pack_strv(pack, pages->health);
+    return copy;
+}
+
+static const ist_mesh_metadata *pack_metadata(ist_mesh_pack *pack, const ist_mesh_service_policy *service)
+{
+    ist_mesh_metadata *metadata =
+        IST_MESH_PACK_ARRAY(pack, service->metadata, service->metadata_count, ist_mesh_metadata);
+    for (uint32_t i = 0; i < service->metadata_count; i++) {
+        ist_strv key = ist_mesh_pack_strv(pack, service->metadata[i].key);
+        ist_strv value = ist_mesh_pack_strv(pack, service->metadata[i].value);
+        if (metadata != NULL) {
+            metadata[i] = (ist_mesh_metadata){.key = key, .value = value};
+        }
+    }
+    return metadata;
+}
+
 static const ist_mesh_service_policy *pack_services(ist_mesh_pack *pack, const ist_mesh_policy *policy)
 {
     ist_mesh_service_policy *services =
@@ -70,9 +105,13 @@ static const ist_mesh_service_policy *pack_services(ist_mesh_pack *pack, const i
     for (uint32_t i = 0; i < policy->service_count; i++) {
         ist_strv host = ist_mesh_pack_strv(pack, policy->services[i].host);
         ist_strv context = ist_mesh_pack_strv(pack, policy->services[i].context);
+        ist_mesh_pages pages = pack_pages(pack, &policy->services[i].pages);
+        const ist_mesh_metadata *metadata = pack_metadata(pack, &policy->services[i]);
         if (services != NULL) {
             services[i].host = host;
             services[i].context = context;
+            services[i].pages = pages;
+            services[i].metadata = metadata;
         }
     }
     return services;
@@ -92,6 +131,9 @@ static policy_object *pack_policy(ist_mesh_pack *pack, const ist_mesh_policy *po
     body.services = pack_services(pack, policy);
     body.contexts = pack_contexts(pack, policy);
     body.names = pack_names(pack, policy);
+    body.search = pack_list(pack, policy->search, policy->search_count);
+    body.unlisted = pack_list(pack, policy->unlisted, policy->unlisted_count);
+    body.pages = pack_pages(pack, &policy->pages);
     if (object != NULL) {
         *object = (policy_object){.refs = 1, .body = body};
     }
@@ -166,6 +208,44 @@ ist_strv ist_mesh_policy_host_of_name(const ist_mesh_policy *policy, ist_strv na
     return at < policy->name_count ? policy->names[at].host : IST_STRV_NULL;
 }
 
+const ist_mesh_service_policy *ist_mesh_policy_service(const ist_mesh_policy *policy, ist_strv host)
+{
+    uint32_t at = find_row(policy->services, policy->service_count, sizeof(*policy->services), host);
+    return at < policy->service_count ? &policy->services[at] : NULL;
+}
+
+ist_mesh_pages ist_mesh_policy_pages(const ist_mesh_policy *policy, ist_strv host)
+{
+    ist_mesh_pages pages = policy->pages;
+    const ist_mesh_service_policy *own = ist_mesh_policy_service(policy, host);
+    if (own != NULL) {
+        pages.home = own->pages.home.n != 0 ? own->pages.home : pages.home;
+        pages.status = own->pages.status.n != 0 ? own->pages.status : pages.status;
+        pages.health = own->pages.health.n != 0 ? own->pages.health : pages.health;
+    }
+    return pages;
+}
+
+static bool holds(const ist_strv *list, uint32_t count, ist_strv text)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (ist_strv_equal(list[i], text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ist_mesh_policy_searches(const ist_mesh_policy *policy, ist_strv namespace_)
+{
+    return holds(policy->search, policy->search_count, namespace_);
+}
+
+bool ist_mesh_policy_unlists(const ist_mesh_policy *policy, ist_strv namespace_)
+{
+    return holds(policy->unlisted, policy->unlisted_count, namespace_);
+}
+
 static ist_mesh_rules rules_for_all(const ist_mesh_policy *policy)
 {
     return (ist_mesh_rules){
@@ -180,9 +260,8 @@ static ist_mesh_rules rules_for_all(const ist_mesh_policy *policy)
 ist_mesh_rules ist_mesh_policy_rules(const ist_mesh_policy *policy, ist_strv host)
 {
     ist_mesh_rules rules = rules_for_all(policy);
-    uint32_t at = find_row(policy->services, policy->service_count, sizeof(*policy->services), host);
-    if (at < policy->service_count) {
-        const ist_mesh_service_policy *own = &policy->services[at];
+    const ist_mesh_service_policy *own = ist_mesh_policy_service(policy, host);
+    if (own != NULL) {
         rules.dns = own->dns != IST_MESH_ADDRESSES_AUTO ? own->dns : rules.dns;
         rules.registry = own->registry != IST_MESH_ADDRESSES_AUTO ? own->registry : rules.registry;
         rules.unmatched = own->unmatched != IST_MESH_UNMATCHED_INHERIT ? own->unmatched : rules.unmatched;

@@ -407,6 +407,19 @@ const ist_mesh_name *ist_mesh_view_pod(const ist_mesh_view *view, const ist_mesh
     return first;
 }
 
+// A bare name in the further namespaces of the configuration; the first that has it wins.
+static const ist_mesh_name *find_searched(const ist_mesh_view *view, ist_strv name)
+{
+    const ist_mesh_policy *policy = view->policy;
+    const ist_mesh_name *found = NULL;
+    bool bare = ist_strv_find(name, '.') == name.n;
+    for (uint32_t i = 0; bare && found == NULL && i < policy->search_count; i++) {
+        ist_strv parts[] = {IST_STRV("."), policy->search[i], IST_STRV(".svc."), policy->domain};
+        found = find_with_suffix(view, name, parts, IST_COUNT(parts));
+    }
+    return found;
+}
+
 const ist_mesh_service *ist_mesh_view_resolve_host(const ist_mesh_view *view, ist_strv name)
 {
     char buffer[IST_MESH_HOST_MAX];
@@ -419,7 +432,9 @@ const ist_mesh_service *ist_mesh_view_resolve_host(const ist_mesh_view *view, is
     ist_strv_lower(name, buffer);
     ist_strv wanted = ist_strv_make(buffer, name.n);
     ist_strv configured = ist_mesh_policy_host_of_name(ist_mesh_view_policy(view), wanted);
-    const ist_mesh_name *plan = ist_mesh_view_name(view, configured.n != 0 ? configured : wanted, NULL);
+    wanted = configured.n != 0 ? configured : wanted;
+    const ist_mesh_name *plan = ist_mesh_view_name(view, wanted, NULL);
+    plan = plan != NULL ? plan : find_searched(view, wanted);
     const ist_mesh_service *service = plan != NULL ? ist_mesh_view_service(view, plan->host) : NULL;
     if (service == NULL || service->kind != IST_MESH_ALIAS) {
         return service;

@@ -458,9 +458,12 @@ static ist_status start(agent *self, ist_err *err)
 static bool changes_at_run_time(size_t option)
 {
     static const ist_agent_option LIVE[] = {
-        IST_OPT_DNS_UPSTREAM,      IST_OPT_DNS_ROUTE,     IST_OPT_DNS_CLUSTER_COMPLETE, IST_OPT_DNS_ANSWER,
-        IST_OPT_DNS_EMPTY_SERVICE, IST_OPT_DNS_MODE,      IST_OPT_DNS_QUERY_LOG,        IST_OPT_REGISTRY_ADDRESS,
-        IST_OPT_UNMATCHED,         IST_OPT_EMPTY_SUBSET,  IST_OPT_MAX_SLOTS,            IST_OPT_LOG_LEVEL};
+        IST_OPT_DNS_UPSTREAM,       IST_OPT_DNS_ROUTE,           IST_OPT_DNS_CLUSTER_COMPLETE,
+        IST_OPT_DNS_ANSWER,         IST_OPT_DNS_EMPTY_SERVICE,   IST_OPT_DNS_MODE,
+        IST_OPT_DNS_QUERY_LOG,      IST_OPT_REGISTRY_ADDRESS,    IST_OPT_UNMATCHED,
+        IST_OPT_EMPTY_SUBSET,       IST_OPT_MAX_SLOTS,           IST_OPT_LOG_LEVEL,
+        IST_OPT_SEARCH_NAMESPACES,  IST_OPT_UNLISTED_NAMESPACES, IST_OPT_EUREKA_HOME_PATH,
+        IST_OPT_EUREKA_STATUS_PATH, IST_OPT_EUREKA_HEALTH_PATH};
     for (size_t i = 0; i < IST_COUNT(LIVE); i++) {
         if (LIVE[i] == option) {
             return true;

@@ -19,6 +19,7 @@
 #include <stdio.h>
 
 enum { ADMIN = 0, HEALTH, EUREKA, HTTP_DOORS };
+enum { EUREKA_BASES_MAX = 64 }; // as the option takes
 
 typedef struct http_door {
     const char *name; // on the ready line
@@ -231,7 +232,15 @@ static ist_status open_http(doors *self, http_door *door, ist_err *err)
 // The choices of the option stand in the order of the enum.
 static ist_api_eureka *new_eureka(doors *self)
 {
+    ist_strv bases[EUREKA_BASES_MAX];
+    size_t count = 0;
+    while (count < EUREKA_BASES_MAX &&
+           ist_options_part(self->args.options, IST_OPT_EUREKA_BASE, count, &bases[count])) {
+        count++;
+    }
     ist_api_eureka_args args = {
+        .bases = bases,
+        .base_count = count,
         .clock = ist_clock_system(),
         .metrics = self->args.metrics,
         .profile = (ist_api_eureka_profile)ist_options_choice(self->args.options, IST_OPT_EUREKA_PROFILE),

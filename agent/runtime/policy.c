@@ -96,12 +96,26 @@ static ist_strv expand(const drafting *self, ist_strv host)
     return ist_strv_from(full);
 }
 
+// NULL: out of memory.
+static const ist_mesh_metadata *copy_metadata(const drafting *self, const ist_config_service *from)
+{
+    ist_mesh_metadata *metadata = IST_ARENA_ARRAY(self->arena, (size_t)from->metadata_count + 1, ist_mesh_metadata);
+    for (uint32_t i = 0; metadata != NULL && i < from->metadata_count; i++) {
+        metadata[i] = (ist_mesh_metadata){.key = from->metadata[i].key, .value = from->metadata[i].value};
+    }
+    return metadata;
+}
+
 // A choice of the file is 1 + its place in the option's choices, and these stand in the order of the enums, of which some
 // have INHERIT in front.
-static ist_mesh_service_policy service_policy(const ist_config_service *from, ist_strv host)
+static ist_mesh_service_policy service_policy(const ist_config_service *from, const ist_mesh_metadata *metadata,
+                                              ist_strv host)
 {
     return (ist_mesh_service_policy){
         .host = host,
+        .pages = {.home = from->home_path, .status = from->status_path, .health = from->health_path},
+        .metadata = metadata,
+        .metadata_count = from->metadata_count,
         .context = from->context,
         .dns = (ist_mesh_addresses)(from->dns_answer != 0 ? from->dns_answer - 1 : 0),
         .registry = (ist_mesh_addresses)(from->registry_address != 0 ? from->registry_address - 1 : 0),
@@ -132,12 +146,13 @@ static ist_status draft_rows(const drafting *self, service_row *rows, uint32_t *
         const ist_config_service *from = &self->rules->services[i];
         ist_status status = check_host(self, from->host, from->line, "host of a service");
         ist_strv full = status == IST_OK ? expand(self, from->host) : IST_STRV_NULL;
-        if (status != IST_OK || full.p == NULL) {
+        const ist_mesh_metadata *metadata = copy_metadata(self, from);
+        if (status != IST_OK || full.p == NULL || metadata == NULL) {
             return status != IST_OK ? status : IST_ENOMEM;
         }
-        rows[count++] = (service_row){service_policy(from, from->host), from->line};
+        rows[count++] = (service_row){service_policy(from, metadata, from->host), from->line};
         if (full.n != 0) {
-            rows[count++] = (service_row){service_policy(from, full), from->line};
+            rows[count++] = (service_row){service_policy(from, metadata, full), from->line};
         }
     }
     *ret_count = count;
@@ -167,6 +182,32 @@ static ist_status draft_services(const drafting *self, ist_mesh_policy *policy)
     return IST_OK;
 }
 
+// --- Namespaces -----------------------------------------------------------------------------------------------------
+
+// The parts of a comma list. NULL: out of memory.
+static const ist_strv *draft_list(const drafting *self, const ist_options *options, ist_agent_option option,
+                                  uint32_t *ret_count)
+{
+    ist_strv part;
+    uint32_t count = 0;
+    while (ist_options_part(options, option, count, &part)) {
+        count++;
+    }
+    ist_strv *list = IST_ARENA_ARRAY(self->arena, (size_t)count + 1, ist_strv);
+    for (uint32_t i = 0; list != NULL && i < count; i++) {
+        (void)ist_options_part(options, option, i, &list[i]); // it was there
+    }
+    *ret_count = count;
+    return list;
+}
+
+static ist_status draft_namespaces(const drafting *self, const ist_options *options, ist_mesh_policy *policy)
+{
+    policy->search = draft_list(self, options, IST_OPT_SEARCH_NAMESPACES, &policy->search_count);
+    policy->unlisted = draft_list(self, options, IST_OPT_UNLISTED_NAMESPACES, &policy->unlisted_count);
+    return policy->search != NULL && policy->unlisted != NULL ? IST_OK : IST_ENOMEM;
+}
+
 // --- The whole ------------------------------------------------------------------------------------------------------
 
 static ist_mesh_policy policy_for_all(const ist_options *options, const identity *who)
@@ -184,6 +225,9 @@ static ist_mesh_policy policy_for_all(const ist_options *options, const identity
         .registry = (ist_mesh_addresses)ist_options_choice(options, IST_OPT_REGISTRY_ADDRESS),
         .hide_empty_services = ist_options_choice(options, IST_OPT_DNS_EMPTY_SERVICE) != 0,
         .max_slots = (uint32_t)ist_options_number(options, IST_OPT_MAX_SLOTS),
+        .pages = {.home = ist_options_text(options, IST_OPT_EUREKA_HOME_PATH),
+                  .status = ist_options_text(options, IST_OPT_EUREKA_STATUS_PATH),
+                  .health = ist_options_text(options, IST_OPT_EUREKA_HEALTH_PATH)},
     };
 }
 
@@ -197,6 +241,9 @@ ist_status policy_draft_init(policy_draft *draft, const ist_options *options, co
     }
     if (status == IST_OK) {
         status = draft_services(&self, &draft->policy);
+    }
+    if (status == IST_OK) {
+        status = draft_namespaces(&self, options, &draft->policy);
     }
     if (status == IST_ENOMEM) {
         (void)ist_err_set(err, IST_ENOMEM, "out of memory");

@@ -23,7 +23,7 @@ static const ist_api_route ROUTES[] = {
     {IST_API_GET, "/serverinfo/statusoverrides", "overrides", eureka_get_overrides},
 };
 
-static const char *const BASES[] = {"/eureka", "/eureka/v2", NULL};
+static const char *const BASES[] = {"/eureka", "/eureka/v2"};
 
 static void make_metrics(ist_api_eureka *eureka, ist_metrics *metrics)
 {
@@ -44,10 +44,33 @@ static void make_metrics(ist_api_eureka *eureka, ist_metrics *metrics)
     }
 }
 
+// False: out of memory.
+static bool copy_bases(ist_api_eureka *eureka, const ist_api_eureka_args *args)
+{
+    size_t count = 0;
+    eureka->texts = ist_arena_new(0, 0);
+    eureka->bases = eureka->texts != NULL
+                        ? IST_ARENA_ARRAY(eureka->texts, IST_COUNT(BASES) + args->base_count + 1, const char *)
+                        : NULL;
+    bool fits = eureka->bases != NULL;
+    for (; fits && count < IST_COUNT(BASES); count++) {
+        eureka->bases[count] = BASES[count];
+    }
+    for (size_t i = 0; fits && i < args->base_count; i++) {
+        eureka->bases[count++] = ist_arena_printf(eureka->texts, "%.*s", IST_STRV_ARG(args->bases[i]));
+        fits = eureka->bases[count - 1] != NULL;
+    }
+    if (fits) {
+        eureka->bases[count] = NULL;
+    }
+    return fits;
+}
+
 ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args)
 {
     ist_api_eureka *eureka = IST_NEW(ist_api_eureka);
-    if (eureka == NULL) {
+    if (eureka == NULL || !copy_bases(eureka, args)) {
+        ist_api_eureka_free(eureka);
         return NULL;
     }
     eureka->clock = args->clock;
@@ -69,13 +92,18 @@ void ist_api_eureka_free(ist_api_eureka *eureka)
         eureka_list_free(eureka->lists[i]);
     }
     own_done(&eureka->own);
+    ist_arena_free(eureka->texts);
     ist_free(eureka);
 }
 
 ist_api_routes ist_api_eureka_routes(ist_api_eureka *eureka)
 {
-    return (ist_api_routes){
-        .api = "eureka", .rows = ROUTES, .count = IST_COUNT(ROUTES), .ctx = eureka, .bases = BASES, .lenient = true};
+    return (ist_api_routes){.api = "eureka",
+                            .rows = ROUTES,
+                            .count = IST_COUNT(ROUTES),
+                            .ctx = eureka,
+                            .bases = eureka->bases,
+                            .lenient = true};
 }
 
 // --- What a client wants --------------------------------------------------------------------------------------------

@@ -10,6 +10,8 @@
 struct ist_api_eureka {
     const ist_clock *clock;
     ist_api_eureka_profile profile;
+    const char **bases;                     // terminated by NULL
+    ist_arena *texts;                       // of the bases
     eureka_list *lists[_EUREKA_LAYOUT_MAX]; // made when somebody asks for one, dropped when nobody does any more
     own_registrations own;
     uint64_t told_version; // of `own`, that on_registered was called for

@@ -9,7 +9,7 @@
 
 #define PLAIN_PORT 80
 #define SECURE_PORT 443
-#define METADATA_MAX 5
+#define METADATA_MAX 5 // pairs of what the mesh knows
 
 // One instance of one variant, on its way into an application.
 typedef struct placed {
@@ -26,8 +26,14 @@ typedef struct maker {
 
 // --- One instance ---------------------------------------------------------------------------------------------------
 
+// What the configuration says goes before what the mesh knows.
 static void add_pair(eureka_pair *metadata, uint32_t *count, const char *key, ist_strv value)
 {
+    for (uint32_t i = 0; i < *count; i++) {
+        if (ist_strv_equal(metadata[i].key, ist_strv_from(key))) {
+            return;
+        }
+    }
     if (value.n != 0) {
         metadata[(*count)++] = (eureka_pair){ist_strv_from(key), value};
     }
@@ -44,15 +50,22 @@ static ist_strv locality_text(const ist_mesh_locality *locality, ist_arena *aren
                                           locality->subzone.n != 0 ? "/" : "", IST_STRV_ARG(locality->subzone)));
 }
 
-// Never weight, zone, hint or instanceId: balancers give these a meaning.
-static bool fill_metadata(const maker *m, const ist_registry_instance *instance, ist_mesh_protocol protocol,
+// Never weight, zone, hint or instanceId: balancers give these a meaning, and the configuration cannot have them.
+static bool fill_metadata(const maker *m, const ist_registry_instance *instance, const ist_registry_target *target,
                           eureka_instance *draft)
 {
-    eureka_pair *metadata = IST_ARENA_ARRAY(m->arena, METADATA_MAX, eureka_pair);
+    const ist_mesh_service_policy *own =
+        ist_mesh_policy_service(ist_mesh_view_policy(m->source->view), target->service->host);
+    uint32_t configured = own != NULL ? own->metadata_count : 0;
+    ist_mesh_protocol protocol = target->port->protocol;
+    eureka_pair *metadata = IST_ARENA_ARRAY(m->arena, (size_t)configured + METADATA_MAX, eureka_pair);
     ist_strv locality = locality_text(instance->locality, m->arena);
     const char *port = protocol == IST_MESH_HTTP2 ? ist_arena_printf(m->arena, "%u", instance->port) : "";
     if (metadata == NULL || locality.p == NULL || port == NULL) {
         return false;
+    }
+    for (uint32_t i = 0; i < configured; i++) {
+        metadata[draft->metadata_count++] = (eureka_pair){own->metadata[i].key, own->metadata[i].value};
     }
     add_pair(metadata, &draft->metadata_count, "version", instance->workload.revision);
     add_pair(metadata, &draft->metadata_count, "workload", instance->workload.name);
@@ -63,17 +76,23 @@ static bool fill_metadata(const maker *m, const ist_registry_instance *instance,
     return true;
 }
 
-static bool fill_urls(const maker *m, const ist_registry_instance *instance, eureka_instance *draft)
+// p NULL: the arena is full.
+static ist_strv page_url(const maker *m, const ist_registry_instance *instance, ist_strv path, const char *fallback)
 {
-    const char *home = ist_arena_printf(m->arena, "%s://%.*s:%u/", instance->secure ? "https" : "http",
-                                        IST_STRV_ARG(instance->host_name), instance->port);
-    const char *info = home != NULL ? ist_arena_printf(m->arena, "%sactuator/info", home) : NULL;
-    const char *health = info != NULL ? ist_arena_printf(m->arena, "%sactuator/health", home) : NULL;
-    draft->home_page = ist_strv_from(home);
-    draft->status_page = ist_strv_from(info);
-    draft->health_check = ist_strv_from(health);
-    draft->secure_health_check = instance->secure ? ist_strv_from(health) : IST_STRV_NULL;
-    return health != NULL;
+    path = path.n != 0 ? path : ist_strv_from(fallback);
+    return ist_strv_from(ist_arena_printf(m->arena, "%s://%.*s:%u%.*s", instance->secure ? "https" : "http",
+                                          IST_STRV_ARG(instance->host_name), instance->port, IST_STRV_ARG(path)));
+}
+
+static bool fill_urls(const maker *m, const ist_registry_instance *instance, const ist_registry_target *target,
+                      eureka_instance *draft)
+{
+    ist_mesh_pages pages = ist_mesh_policy_pages(ist_mesh_view_policy(m->source->view), target->service->host);
+    draft->home_page = page_url(m, instance, pages.home, "/");
+    draft->status_page = page_url(m, instance, pages.status, "/actuator/info");
+    draft->health_check = page_url(m, instance, pages.health, "/actuator/health");
+    draft->secure_health_check = instance->secure ? draft->health_check : IST_STRV_NULL;
+    return draft->home_page.p != NULL && draft->status_page.p != NULL && draft->health_check.p != NULL;
 }
 
 // What is the same for every application that lists it. False: the arena is full.
@@ -93,7 +112,7 @@ static bool fill_draft(const maker *m, const ist_registry_instance *instance, co
                                .secure_port_enabled = instance->secure,
                                .updated_ms = m->source->now_ms,
                                .dirty_ms = m->source->now_ms};
-    return id != NULL && fill_metadata(m, instance, target->port->protocol, draft) && fill_urls(m, instance, draft);
+    return id != NULL && fill_metadata(m, instance, target, draft) && fill_urls(m, instance, target, draft);
 }
 
 static void append_vips(ist_buf *vips, ist_strv name, uint32_t times)

@@ -94,10 +94,25 @@ static void add_contexts(planner *p, const ist_mesh_port *port)
     }
 }
 
+// What the configuration says of its instances: a reload may change that alone.
+static void add_settings(planner *p)
+{
+    const ist_mesh_policy *policy = ist_mesh_view_policy(p->source->view);
+    const ist_mesh_service_policy *own = ist_mesh_policy_service(policy, p->service->host);
+    ist_mesh_pages pages = ist_mesh_policy_pages(policy, p->service->host);
+    add_hash(p, pages.home);
+    add_hash(p, pages.status);
+    add_hash(p, pages.health);
+    for (uint32_t i = 0; own != NULL && i < own->metadata_count; i++) {
+        add_hash(p, own->metadata[i].key);
+        add_hash(p, own->metadata[i].value);
+    }
+}
+
 // Ports that clients of a registry can call; where there is none, but a name of the configuration, the primary one.
 static bool wants_port(const planner *p, const ist_mesh_port *port)
 {
-    return ist_registry_port_is_listed(port) || (p->names.configured != 0 && port->number == p->service->primary_port);
+    return ist_registry_port_is_listed(port) || (p->names.named && port->number == p->service->primary_port);
 }
 
 ist_status mesh_plan_of(const mesh_source *source, const ist_mesh_service *service, ist_arena *arena,
@@ -108,7 +123,7 @@ ist_status mesh_plan_of(const mesh_source *source, const ist_mesh_service *servi
         return IST_ENOTFOUND;
     }
     ist_status status = ist_registry_names_of(source->namer, service, arena, &p.names);
-    if (status == IST_OK && !ist_registry_is_listed(service) && p.names.configured == 0) {
+    if (status == IST_OK && !ist_registry_is_listed(ist_mesh_view_policy(source->view), service) && !p.names.named) {
         status = IST_ENOTFOUND;
     }
     if (status != IST_OK) {
@@ -126,6 +141,7 @@ ist_status mesh_plan_of(const mesh_source *source, const ist_mesh_service *servi
             add_contexts(&p, port);
         }
     }
+    add_settings(&p);
     *ret_plan =
         (mesh_plan){.canonical = p.names.names[0], .variants = p.variants, .variant_count = p.count, .hash = p.hash};
     return p.full ? IST_ENOMEM : IST_OK;

@@ -186,6 +186,27 @@ static void add_if_uri(name_list *list, ist_strv name)
     }
 }
 
+// "NAME.NAMESPACE.svc.DOMAIN" taken apart; false: the host has another form.
+static bool split_host(const ist_mesh_policy *policy, ist_strv host, ist_strv *ret_name, ist_strv *ret_namespace)
+{
+    ist_strv rest = host;
+    *ret_name = ist_strv_cut(&rest, '.', NULL);
+    *ret_namespace = ist_strv_cut(&rest, '.', NULL);
+    return ret_namespace->n != 0 && ist_strv_starts_with(rest, IST_STRV("svc.")) &&
+           ist_strv_equal(ist_strv_skip(rest, 4), policy->domain);
+}
+
+// The bare name of a host in a namespace that the configuration searches; another service may have it before.
+static void add_searched(name_list *list, ist_strv host)
+{
+    const ist_mesh_policy *policy = ist_mesh_view_policy(list->namer->view);
+    ist_strv name;
+    ist_strv namespace_;
+    if (split_host(policy, host, &name, &namespace_) && ist_mesh_policy_searches(policy, namespace_)) {
+        add_if_uri(list, name);
+    }
+}
+
 // NAME where the namespace is the pod's, NAME.NAMESPACE, and the host, of a host in the cluster's domain.
 static void add_forms(name_list *list, ist_strv name, ist_strv namespace_)
 {
@@ -196,16 +217,6 @@ static void add_forms(name_list *list, ist_strv name, ist_strv namespace_)
     const char *qualified = ist_arena_printf(list->arena, "%.*s.%.*s", IST_STRV_ARG(name), IST_STRV_ARG(namespace_));
     list->full = list->full || qualified == NULL;
     add_if_uri(list, ist_strv_from(qualified));
-}
-
-// "NAME.NAMESPACE.svc.DOMAIN" taken apart; false: the host has another form.
-static bool split_host(const ist_mesh_policy *policy, ist_strv host, ist_strv *ret_name, ist_strv *ret_namespace)
-{
-    ist_strv rest = host;
-    *ret_name = ist_strv_cut(&rest, '.', NULL);
-    *ret_namespace = ist_strv_cut(&rest, '.', NULL);
-    return ret_namespace->n != 0 && ist_strv_starts_with(rest, IST_STRV("svc.")) &&
-           ist_strv_equal(ist_strv_skip(rest, 4), policy->domain);
 }
 
 static void add_host(name_list *list, ist_strv host)
@@ -264,7 +275,7 @@ static void add_canonical(name_list *list)
 ist_status ist_registry_names_of(const ist_registry_namer *namer, const ist_mesh_service *service, ist_arena *arena,
                                  ist_registry_names *ret_names)
 {
-    enum { FORMS = 3 }; // of a host
+    enum { FORMS = 4 }; // of a host
     size_t room = (size_t)count_configured(namer, service) + ((size_t)service->alias_count + 1) * FORMS;
     name_list list = {.namer = namer, .service = service, .arena = arena};
     list.items = IST_ARENA_ARRAY(arena, room, ist_strv);
@@ -274,6 +285,8 @@ ist_status ist_registry_names_of(const ist_registry_namer *namer, const ist_mesh
     add_canonical(&list);
     uint32_t canonical = list.count;
     add_configured(&list);
+    bool named = list.count != canonical;
+    add_searched(&list, service->host);
     uint32_t configured = list.count - canonical;
     add_host(&list, service->host);
     for (uint32_t i = 0; i < service->alias_count; i++) {
@@ -285,7 +298,8 @@ ist_status ist_registry_names_of(const ist_registry_namer *namer, const ist_mesh
     if (canonical == 0 && configured != 0) {
         configured--; // the first one stands for it
     }
-    *ret_names = (ist_registry_names){.names = list.items, .count = list.count, .configured = configured};
+    *ret_names =
+        (ist_registry_names){.names = list.items, .count = list.count, .configured = configured, .named = named};
     return list.count != 0 ? IST_OK : IST_ENOTFOUND;
 }
 
@@ -296,13 +310,10 @@ bool ist_registry_port_is_listed(const ist_mesh_port *port)
     return port->protocol == IST_MESH_HTTP || port->protocol == IST_MESH_HTTP2 || port->protocol == IST_MESH_TLS;
 }
 
-bool ist_registry_is_listed(const ist_mesh_service *service)
+bool ist_registry_is_listed(const ist_mesh_policy *policy, const ist_mesh_service *service)
 {
-    static const ist_strv UNLISTED[] = {IST_STRV_INIT("istio-system"), IST_STRV_INIT("kube-system")};
-    for (size_t i = 0; i < IST_COUNT(UNLISTED); i++) {
-        if (service->kubernetes && ist_strv_equal(service->namespace_, UNLISTED[i])) {
-            return false;
-        }
+    if (service->kubernetes && ist_mesh_policy_unlists(policy, service->namespace_)) {
+        return false;
     }
     if (service->kind == IST_MESH_ALIAS || service->kind == IST_MESH_WILDCARD || service->resolution_none) {
         return false;

@@ -4,10 +4,12 @@
 import gzip
 import http.client
 import json
+import signal
 import socket
 import xml.etree.ElementTree as ET
 
 import pytest
+import yaml
 
 import harness
 
@@ -221,6 +223,39 @@ def test_profile_can_be_forced(start_agent, bookinfo):
     apps = Eureka(agent).apps()
     assert all("," not in i["vipAddress"] for app in apps.values() for i in app.values())
     assert any("~2" in i for i in apps["REVIEWS"])
+
+
+def test_settings_of_the_file_are_followed_by_a_reload(start_agent, bookinfo, tmp_path):
+    """Pages, metadata, namespaces; what is refused keeps what was."""
+    config = tmp_path / "isthmus.yaml"
+
+    def reload(words):
+        before = len(agent.stderr)
+        agent.child.send_signal(signal.SIGHUP)
+        harness.wait_for(lambda: any(words in line for line in agent.stderr[before:]), "the reload")
+        return "\n".join(agent.stderr[before:])
+
+    def write(namespaces, **service):
+        content = {"eureka-base": ["/discovery/v2"], "eureka-health-path": "/healthz", "unlisted-namespaces": namespaces}
+        config.write_text(yaml.safe_dump({**content, "services": {"details": service}}))
+
+    def details():
+        return eureka.get("/eureka/apps/details")["application"]["instance"][0]
+
+    write([])
+    agent = start_agent("--source", f"dir:{bookinfo}", "--eureka-listen", "127.0.0.1:0", "--config", str(config))
+    eureka = Eureka(agent)
+    assert eureka.apps(path="/discovery/v2/apps") == eureka.apps()
+    place = details()["homePageUrl"]
+    assert details()["healthCheckUrl"] == f"{place}healthz" and "team" not in details()["metadata"]
+    write(["default"], **{"eureka-home-path": "/home", "metadata": {"team": "blue", "tier": 1}})
+    assert "takes effect at the next start" not in reload("configuration reloaded")
+    assert "DETAILS" not in harness.wait_for(lambda: "DETAILS" not in (now := eureka.apps()) and now, "the namespace to go")
+    assert details()["homePageUrl"] == f"{place}home" and details()["healthCheckUrl"] == f"{place}healthz"
+    assert details()["metadata"]["team"] == "blue" and details()["metadata"]["tier"] == "1"
+    write([], metadata={"zone": "a"})
+    assert 'service details: metadata may not have "zone"' in reload("configuration not reloaded")
+    assert details()["metadata"]["team"] == "blue"
 
 
 def test_before_the_first_view_nothing_is_answered(start_agent, tmp_path):

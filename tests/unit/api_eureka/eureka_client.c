@@ -22,8 +22,12 @@ void eureka_world_open(eureka_world *world, ist_api_eureka_profile profile)
     world->now_ms = 1000;
     assert_non_null(world->metrics);
     assert_non_null(world->scratch);
-    world->eureka = ist_api_eureka_new(
-        &(ist_api_eureka_args){.clock = &world->clock, .metrics = world->metrics, .profile = profile});
+    static const ist_strv BASES[] = {IST_STRV_INIT("/discovery/v2")};
+    world->eureka = ist_api_eureka_new(&(ist_api_eureka_args){.clock = &world->clock,
+                                                              .metrics = world->metrics,
+                                                              .profile = profile,
+                                                              .bases = BASES,
+                                                              .base_count = IST_COUNT(BASES)});
     assert_non_null(world->eureka);
 }
 

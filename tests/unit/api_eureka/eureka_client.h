@@ -26,7 +26,7 @@ typedef struct eureka_world {
     bool timed_out;
 } eureka_world;
 
-// In place: the clock points into it.
+// In place: the clock points into it. Served under /discovery/v2 too.
 void eureka_world_open(eureka_world *world, ist_api_eureka_profile profile);
 void eureka_world_close(eureka_world *world);
 

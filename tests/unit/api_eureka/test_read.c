@@ -28,7 +28,8 @@ static const char WHOLE[] =
 static void list_has_every_name_once_by_its_slots(void **state)
 {
     static const char *const PATHS[] = {"/eureka/apps",      "/eureka/apps/",  "/eureka/v2/apps",
-                                        "/eureka/v2//apps/", "/eureka/%61pps", "//eureka/apps?regions=a,b"};
+                                        "/eureka/v2//apps/", "/eureka/%61pps", "//eureka/apps?regions=a,b",
+                                        "/discovery/v2/apps", "/discovery//v2/apps/"};
     char text[TEXT_SIZE];
     eureka_world world;
     (void)state;
@@ -182,6 +183,84 @@ static void xml_is_that_of_the_reference(void **state)
     eureka_world_close(&world);
 }
 
+// What of the instance of ratings a reload can change: "home status health; key=value ...".
+static const char *settings_text(eureka_world *world, char *text)
+{
+    static const char *const URLS[] = {"homePageUrl", "statusPageUrl", "healthCheckUrl"};
+    const char *key = NULL;
+    json_t *value = NULL;
+    size_t length = 0;
+    json_t *root = eureka_get(world, "/eureka/apps/RATINGS/10.0.3.1:ratings:8080", JSON_CLIENT);
+    json_t *instance = json_object_get(root, "instance");
+    for (size_t i = 0; i < IST_COUNT(URLS); i++) {
+        length += (size_t)snprintf(text + length, TEXT_SIZE - length, "%s ",
+                                   json_string_value(json_object_get(instance, URLS[i])));
+    }
+    json_object_foreach(json_object_get(instance, "metadata"), key, value)
+    {
+        length +=
+            (size_t)snprintf(text + length, TEXT_SIZE - length, "%s=%s ", key, json_string_value(value));
+    }
+    json_decref(root);
+    return text;
+}
+
+static void use_policy(eureka_world *world, const ist_mesh_policy *policy)
+{
+    assert_int_equal(ist_mesh_builder_set_policy(world->mesh.builder, policy), IST_OK);
+    (void)mesh_world_publish(&world->mesh);
+}
+
+static void pages_and_metadata_are_those_of_the_configuration(void **state)
+{
+    static const ist_mesh_metadata METADATA[] = {{IST_STRV_INIT("team"), IST_STRV_INIT("blue <team>")},
+                                                 {IST_STRV_INIT("version"), IST_STRV_INIT("v9")}};
+    static const ist_mesh_service_policy SERVICE = {.host = IST_STRV_INIT("ratings.prod.svc.cluster.local"),
+                                                    .pages = {.home = IST_STRV_INIT("/home")},
+                                                    .metadata = METADATA,
+                                                    .metadata_count = IST_COUNT(METADATA)};
+    static const ist_mesh_policy POLICY = {.identity = IST_STRV_INIT("pod.prod"),
+                                           .namespace_ = IST_STRV_INIT("prod"),
+                                           .services = &SERVICE,
+                                           .service_count = 1,
+                                           .pages = {.health = IST_STRV_INIT("/health?full=1")}};
+    char text[TEXT_SIZE];
+    eureka_world world;
+    (void)state;
+    open_filled(&world);
+    assert_string_equal(settings_text(&world, text),
+                        "http://10.0.3.1:8080/ http://10.0.3.1:8080/actuator/info http://10.0.3.1:8080/actuator/health "
+                        "version=v1 workload=app-v1 namespace=prod locality=r1/z1 ");
+    use_policy(&world, &POLICY); // as a reload does
+    assert_string_equal(settings_text(&world, text),
+                        "http://10.0.3.1:8080/home http://10.0.3.1:8080/actuator/info http://10.0.3.1:8080/health?full=1 "
+                        "team=blue <team> version=v9 workload=app-v1 namespace=prod locality=r1/z1 ");
+    eureka_world_close(&world);
+}
+
+static void bare_names_of_searched_namespaces_are_aliases(void **state)
+{
+    static const ist_strv SEARCH[] = {IST_STRV_INIT("shop")};
+    static const ist_mesh_policy POLICY = {.identity = IST_STRV_INIT("pod.prod"),
+                                           .namespace_ = IST_STRV_INIT("prod"),
+                                           .search = SEARCH,
+                                           .search_count = 1};
+    char text[TEXT_SIZE];
+    eureka_world world;
+    (void)state;
+    open_filled(&world);
+    assert_string_equal(eureka_list_text(&world, "/eureka/vips/details", JSON_CLIENT, text), "");
+    use_policy(&world, &POLICY);
+    (void)eureka_list_text(&world, "/eureka/apps", JSON_CLIENT, text);
+    assert_non_null(strstr(text, "DETAILS.SHOP: 10.0.4.1:details.shop:8080 "
+                                 "details.shop,details,details.shop.svc.cluster.local,"));
+    (void)eureka_list_text(&world, "/eureka/apps", "accept: application/json\nuser-agent: Steeltoe/4.1.0", text);
+    assert_non_null(strstr(text, "DETAILS: 10.0.4.1:details.shop:8080 details,"));
+    assert_string_equal(eureka_list_text(&world, "/eureka/vips/DETAILS", JSON_CLIENT, text),
+                        "DETAILS: 10.0.4.1:details.shop:8080 details, 10.0.4.2:details.shop:8080 details");
+    eureka_world_close(&world);
+}
+
 // --- Look-ups -------------------------------------------------------------------------------------------------------
 
 static void names_that_lists_do_not_show_are_found(void **state)
@@ -260,6 +339,8 @@ int main(void)
         cmocka_unit_test(instance_has_exactly_the_fields_that_decoders_know),
         cmocka_unit_test(types_are_those_of_the_reference),
         cmocka_unit_test(xml_is_that_of_the_reference),
+        cmocka_unit_test(pages_and_metadata_are_those_of_the_configuration),
+        cmocka_unit_test(bare_names_of_searched_namespaces_are_aliases),
         cmocka_unit_test(names_that_lists_do_not_show_are_found),
         cmocka_unit_test(what_does_not_exist_is_404_without_a_body),
         cmocka_unit_test(before_the_first_view_requests_wait_and_are_never_empty),

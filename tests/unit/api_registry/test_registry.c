@@ -25,6 +25,8 @@ static void use_policy(mesh_world *mesh)
     static const ist_mesh_app_name NAMES[] = {{.name = S("order-service"), .host = S("details.shop")},
                                               {.name = S("score"), .host = S("ratings.prod.svc.cluster.local")},
                                               {.name = S("star-service"), .host = S("ratings")}};
+    static const ist_strv SEARCH[] = {S("shop"), S("depot")};
+    static const ist_strv UNLISTED[] = {S("kube-system")};
     static const ist_mesh_service_policy SERVICES[] = {
         {.host = S("ratings.prod.svc.cluster.local"), .registry = IST_MESH_ADDRESSES_VIP}};
     static const ist_mesh_policy POLICY = {.identity = S("pod.prod"),
@@ -35,7 +37,11 @@ static void use_policy(mesh_world *mesh)
                                            .names = NAMES,
                                            .name_count = IST_COUNT(NAMES),
                                            .services = SERVICES,
-                                           .service_count = IST_COUNT(SERVICES)};
+                                           .service_count = IST_COUNT(SERVICES),
+                                           .search = SEARCH,
+                                           .search_count = IST_COUNT(SEARCH),
+                                           .unlisted = UNLISTED,
+                                           .unlisted_count = IST_COUNT(UNLISTED)};
     assert_int_equal(ist_mesh_builder_set_policy(mesh->builder, &POLICY), IST_OK);
 }
 
@@ -49,6 +55,19 @@ static registry_world open_world(void)
     mesh_world_cluster(&world.mesh, "outbound|80||a--b.prod.svc.cluster.local", 7, 1);
     mesh_world_name(&world.mesh, "a--b.prod.svc.cluster.local", "a--b", "prod", "10.96.0.7");
     mesh_world_cluster(&world.mesh, "outbound|80||pay.example.com", 8, 1);
+    static const char *const FURTHER[][2] = {
+        {"ratings", "shop"}, {"stock", "shop"}, {"stock", "depot"}, {"tool", "depot"}, {"dns", "kube-system"}};
+    for (size_t i = 0; i < IST_COUNT(FURTHER); i++) {
+        char host[128];
+        char cluster[160];
+        char vip[32];
+        (void)snprintf(host, sizeof(host), "%s.%s.svc.cluster.local", FURTHER[i][0], FURTHER[i][1]);
+        (void)snprintf(cluster, sizeof(cluster), "outbound|80||%s", host);
+        (void)snprintf(vip, sizeof(vip), "10.96.1.%zu", i + 1);
+        mesh_world_cluster(&world.mesh, cluster, (uint8_t)(20 + i), 1);
+        mesh_world_name(&world.mesh, host, FURTHER[i][0], FURTHER[i][1], vip);
+        mesh_world_route(&world.mesh, host);
+    }
     mesh_world_fill(&world.mesh);
     world.view = ist_mesh_store_acquire(world.mesh.store);
     assert_non_null(world.view);
@@ -72,7 +91,11 @@ static void names_have_the_canonical_one_first(void **state)
     } CASES[] = {
         {"reviews.prod.svc.cluster.local", "reviews | reviews.prod reviews.prod.svc.cluster.local"},
         {"ratings.prod.svc.cluster.local", "ratings score star-service | ratings.prod ratings.prod.svc.cluster.local"},
-        {"details.shop.svc.cluster.local", "details.shop order-service | details.shop.svc.cluster.local"},
+        {"details.shop.svc.cluster.local", "details.shop order-service details | details.shop.svc.cluster.local"},
+        {"ratings.shop.svc.cluster.local", "ratings.shop | ratings.shop.svc.cluster.local"}, // the pod's namespace has it
+        {"stock.shop.svc.cluster.local", "stock.shop stock | stock.shop.svc.cluster.local"},
+        {"stock.depot.svc.cluster.local", "stock.depot | stock.depot.svc.cluster.local"}, // the first namespace wins
+        {"tool.depot.svc.cluster.local", "tool.depot tool | tool.depot.svc.cluster.local"},
         {"9lives.prod.svc.cluster.local", "9lives.prod | 9lives.prod.svc.cluster.local"},
         {"pay.example.com", "pay.example.com |"},
     };
@@ -114,7 +137,10 @@ static void names_are_found_in_every_form(void **state)
         {"REVIEWS", "reviews:80//"},
         {"reviews.prod", "reviews:80//"},
         {"Reviews.Prod.svc.cluster.local.", "reviews:80//"},
-        {"details", "-"},
+        {"details", "details:80//"}, // in a namespace that is searched
+        {"details--p80", "details:80//"},
+        {"dns", "-"},
+        {"dns.kube-system", "dns:80//"},
         {"details.shop", "details:80//"},
         {"order-service", "details:80//"},
         {"reviews--v2", "reviews:80/v2/"},
@@ -168,6 +194,23 @@ static void names_too_long_are_nobody(void **state)
     assert_false(ist_registry_find(world.view, ist_strv_make(name, IST_MESH_HOST_MAX), &target));
     memset(name, '-', sizeof(name));
     assert_false(ist_registry_find(world.view, ist_strv_make(name, IST_MESH_HOST_MAX), &target));
+    close_world(&world);
+}
+
+static void lists_leave_out_what_the_policy_says(void **state)
+{
+    static const struct {
+        const char *host;
+        bool listed;
+    } CASES[] = {{"stock.shop.svc.cluster.local", true},
+                 {"dns.kube-system.svc.cluster.local", false},
+                 {"pay.example.com", false}}; // no port for HTTP, gRPC or TLS
+    (void)state;
+    registry_world world = open_world();
+    for (size_t i = 0; i < IST_COUNT(CASES); i++) {
+        const ist_mesh_service *service = ist_mesh_view_service(world.view, ist_strv_from(CASES[i].host));
+        assert_int_equal(ist_registry_is_listed(ist_mesh_view_policy(world.view), service), CASES[i].listed);
+    }
     close_world(&world);
 }
 
@@ -239,6 +282,7 @@ int main(void)
         cmocka_unit_test(names_have_the_canonical_one_first),
         cmocka_unit_test(names_are_found_in_every_form),
         cmocka_unit_test(names_too_long_are_nobody),
+        cmocka_unit_test(lists_leave_out_what_the_policy_says),
         cmocka_unit_test(instances_have_the_slots_of_the_selection),
         cmocka_unit_test(lack_of_memory_is_said),
     };

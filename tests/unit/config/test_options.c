@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { NAME, LOUD, MODE, WAIT, SIZE, LISTEN, SERVERS, LABELS, HEADER, ROUTE };
+enum { NAME, LOUD, MODE, WAIT, SIZE, LISTEN, SERVERS, LABELS, HEADER, ROUTE, PLACES, BASES, PAGE };
 
 static const ist_option ROWS[] = {
     [NAME] = {"name", "OLD_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME", "One", "a name"},
@@ -20,6 +20,9 @@ static const ist_option ROWS[] = {
     [LABELS] = {"labels", NULL, IST_OPTION_LABELS, NULL, NULL, "K=V", "Two", "labels"},
     [HEADER] = {"header", NULL, IST_OPTION_PAIRS, NULL, NULL, "K=V", "Two", "a header"},
     [ROUTE] = {"route", NULL, IST_OPTION_ROUTES, NULL, NULL, "DOMAIN=ADDR", "Two", "a route"},
+    [PLACES] = {"places", NULL, IST_OPTION_NAMES, "a,b-1", NULL, "NAME[,...]", "Two", "namespaces"},
+    [BASES] = {"bases", NULL, IST_OPTION_PATHS, NULL, NULL, "PATH[,...]", "Two", "paths"},
+    [PAGE] = {"page", NULL, IST_OPTION_URL_PATH, "/", NULL, "PATH", "Two", "a page"},
 };
 static const ist_option_short SHORTS[] = {{'n', NAME}, {'l', LOUD}, {'H', HEADER}};
 static const ist_option_table TABLE = {.rows = ROWS,
@@ -390,9 +393,61 @@ static void routes_that_are_wrong_are_named(void **state)
     }
 }
 
+static void names_and_paths_have_their_forms(void **state)
+{
+    static const struct {
+        size_t row;
+        const char *value;
+        bool fine;
+    } CASES[] = {
+        {PLACES, "", true},           {PLACES, "a", true},           {PLACES, "istio-system, b2", true},
+        {PLACES, "a,", false},        {PLACES, "A", false},          {PLACES, "a.b", false},
+        {PLACES, "-a", false},        {PLACES, "a_b", false},        {PLACES, "off, a b", false},
+        {BASES, "", true},            {BASES, "/discovery/v2", true}, {BASES, "/a_b.c~1/,/", true},
+        {BASES, "discovery", false},  {BASES, "/a,b", false},        {BASES, "/{id}", false},
+        {BASES, "/a?b", false},       {BASES, "/a%20b", false},      {BASES, "/a b", false},
+        {PAGE, "/", true},            {PAGE, "/i?x=1;y", true},      {PAGE, "/%7Eme", true},
+        {PAGE, "", false},            {PAGE, "info", false},         {PAGE, "/a b", false},
+        {PAGE, "/a#b", false},        {PAGE, "/a\"b", false},        {PAGE, "/a<b", false},
+        {PAGE, "/a&b", false},        {PAGE, "/a,/b", false},        {PAGE, "/a\nb", false},
+    };
+    (void)state;
+    ist_options *options = make();
+    for (size_t i = 0; i < IST_COUNT(CASES); i++) {
+        ist_err err = IST_ERR_NULL;
+        ist_status status =
+            ist_options_set(options, CASES[i].row, ist_strv_from(CASES[i].value), IST_ORIGIN_FLAG, &err);
+        if (status != (CASES[i].fine ? IST_OK : IST_EINVAL)) {
+            fail_msg("--%s \"%s\": %s", ROWS[CASES[i].row].name, CASES[i].value, err.text);
+        }
+        assert_true(CASES[i].fine || strstr(err.text, "must be ") != NULL);
+    }
+    ist_options_free(options);
+}
+
+static void a_list_of_names_is_bounded(void **state)
+{
+    enum { MOST = 64 };
+    (void)state;
+    ist_options *options = make();
+    ist_err err = IST_ERR_NULL;
+    ist_buf list = IST_BUF_INIT;
+    for (int i = 0; i < MOST; i++) {
+        ist_buf_append_str(&list, i == 0 ? "n" : ",n");
+    }
+    assert_int_equal(ist_options_set(options, PLACES, ist_buf_view(&list), IST_ORIGIN_FLAG, &err), IST_OK);
+    ist_buf_append_str(&list, ",n");
+    assert_int_equal(ist_options_set(options, PLACES, ist_buf_view(&list), IST_ORIGIN_FLAG, &err), IST_EINVAL);
+    assert_string_equal(err.text, "--places: more than 64");
+    ist_buf_done(&list);
+    ist_options_free(options);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_and_paths_have_their_forms),
+        cmocka_unit_test(a_list_of_names_is_bounded),
         cmocka_unit_test(options_defaults_are_parsed),
         cmocka_unit_test(args_forms_are_all_read),
         cmocka_unit_test(args_short_forms_are_read),

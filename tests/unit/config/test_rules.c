@@ -26,6 +26,10 @@ static const char WHOLE[] = "dns-answer: vip\n"
                             "    unmatched: strict\n"
                             "    empty-subset: service\n"
                             "    context: canary\n"
+                            "    eureka-home-path: /home\n"
+                            "    eureka-status-path: /status?full=1\n"
+                            "    eureka-health-path: /health\n"
+                            "    metadata: {team: 'blue team', tier: 1, none: , version: v9}\n"
                             "  orders: {unmatched: service, context: default, registry-address: auto}\n"
                             "names:\n"
                             "  Stock: stock.prod\n"
@@ -94,7 +98,28 @@ static void settings_of_services_are_places_in_the_options_choices(void **state)
     ist_test_strv_equal(rules->names[0].name, "order-service");
     ist_test_strv_equal(rules->names[0].host, "orders");
     ist_test_strv_equal(rules->names[1].name, "stock");
-    assert_int_equal(rules->names[1].line, 20);
+    assert_int_equal(rules->names[1].line, 24);
+    ist_options_free(options);
+}
+
+static void services_have_pages_and_metadata(void **state)
+{
+    static const char *const METADATA[][2] = {{"team", "blue team"}, {"tier", "1"}, {"none", ""}, {"version", "v9"}};
+    (void)state;
+    ist_options *options;
+    ist_err err;
+    assert_int_equal(read(WHOLE, sizeof(WHOLE) - 1, &options, &err), IST_OK);
+    const ist_config_service *orders = &ist_options_rules(options)->services[0];
+    const ist_config_service *reviews = &ist_options_rules(options)->services[1];
+    assert_int_equal(orders->home_path.n + orders->metadata_count, 0);
+    ist_test_strv_equal(reviews->home_path, "/home");
+    ist_test_strv_equal(reviews->status_path, "/status?full=1");
+    ist_test_strv_equal(reviews->health_path, "/health");
+    assert_int_equal(reviews->metadata_count, IST_COUNT(METADATA));
+    for (size_t i = 0; i < IST_COUNT(METADATA); i++) {
+        ist_test_strv_equal(reviews->metadata[i].key, METADATA[i][0]);
+        ist_test_strv_equal(reviews->metadata[i].value, METADATA[i][1]);
+    }
     ist_options_free(options);
 }
 
@@ -159,6 +184,27 @@ static void errors_name_line_key_and_what_is_accepted(void **state)
         {"services: {a: {primary-port: 0}}\n", "primary-port must be 1 to 65535, is \"0\""},
         {"services: {a: {primary-port: 65536}}\n", "primary-port must be"},
         {"services: {a: {contxt: b}}\n", "did you mean context?"},
+        {"services:\n  a:\n    metadata: {zone: z1}\n", "f.yaml:3: service a: metadata may not have \"zone\": clients balance"},
+        {"services: {a: {metadata: {weight: 1}}}\n", "metadata may not have \"weight\""},
+        {"services: {a: {metadata: {hint: x}}}\n", "metadata may not have \"hint\""},
+        {"services: {a: {metadata: {instanceId: x}}}\n", "metadata may not have \"instanceId\""},
+        {"services: {a: {metadata: {INSTANCEID: x}}}\n", "metadata may not have \"INSTANCEID\""},
+        {"services: {a: {metadata: {'@class': x}}}\n", "\"@class\" is no key of metadata"},
+        {"services: {a: {metadata: {'a b': x}}}\n", "\"a b\" is no key of metadata"},
+        {"services: {a: {metadata: {'': x}}}\n", "\"\" is no key of metadata"},
+        {"services:\n  a:\n    metadata:\n      x: 1\n      x: 2\n", "f.yaml:5: service a: metadata x stands here again"},
+        {"services: {a: {metadata: {x: [1, 2]}}}\n", "one value is accepted here"},
+        {"services: {a: {metadata: {x: {y: z}}}}\n", "the value must be a scalar"},
+        {"services: {a: {metadata: {x: \"a\\nb\"}}}\n", "the value of metadata x has control characters"},
+        {"services: {a: {metadata: x}}\n", "metadata must be a mapping"},
+        {"services:\n  a:\n    eureka-home-path: home\n", "f.yaml:3: service a: --eureka-home-path: must be a path"},
+        {"services: {a: {eureka-health-path: }}\n", "--eureka-health-path: must be a path"},
+        {"services: {a: {metdata: {}}}\n", "did you mean metadata?; there are dns-answer, registry-address, unmatched, "
+                                           "empty-subset, primary-port, context, eureka-home-path, eureka-status-path, "
+                                           "eureka-health-path, metadata"},
+        {"search_namespaces: [a]\n", "unknown key \"search_namespaces\"; did you mean search-namespaces?"},
+        {"search-namespaces: [a, B]\n", "f.yaml:1: --search-namespaces: must be names of a-z, 0-9 and '-', divided by "
+                                        "commas, is \"B\""},
         {"services: {a: {context: A.b}}\n", "context must be a name under contexts:"},
         {"contexts: {canary: }\nservices:\n  a: {context: canry}\n",
          "f.yaml:3: service a: no context \"canry\" under contexts:; did you mean canary?"},
@@ -206,6 +252,13 @@ static void limits_hold(void **state)
     ist_buf_append_str(&yaml, "]}}}\n");
     expect_error(yaml.data, yaml.length, "more than 64 header values");
     ist_buf_clear(&yaml);
+    ist_buf_append_str(&yaml, "services: {a: {metadata: {k: v");
+    for (unsigned i = 0; i < IST_CONFIG_METADATA_MAX; i++) {
+        ist_buf_printf(&yaml, ", k%u: v", i);
+    }
+    ist_buf_append_str(&yaml, "}}}\n");
+    expect_error(yaml.data, yaml.length, "service a: more than 64 pairs of metadata");
+    ist_buf_clear(&yaml);
     ist_buf_append_str(&yaml, "names:\n");
     for (unsigned i = 0; i <= IST_CONFIG_NAMES_MAX; i++) {
         ist_buf_printf(&yaml, "  n%u: h\n", i);
@@ -238,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_keys_are_read),
         cmocka_unit_test(settings_of_services_are_places_in_the_options_choices),
+        cmocka_unit_test(services_have_pages_and_metadata),
         cmocka_unit_test(nothing_is_nothing),
         cmocka_unit_test(errors_name_line_key_and_what_is_accepted),
         cmocka_unit_test(limits_hold),

@@ -11,13 +11,19 @@ static const ist_mesh_context CONTEXTS[] = {
     {.name = IST_STRV_INIT("canary"),
      .request = {.path = IST_STRV_INIT("/api"), .headers = CANARY_HEADERS, .header_count = 2}},
     {.name = IST_STRV_INIT("post"), .request = {.method = IST_STRV_INIT("POST")}}};
+static const ist_mesh_metadata METADATA[] = {{IST_STRV_INIT("team"), IST_STRV_INIT("blue")}};
+static const ist_strv SEARCH[] = {IST_STRV_INIT("shop"), IST_STRV_INIT("other")};
+static const ist_strv UNLISTED[] = {IST_STRV_INIT("istio-system")};
 static const ist_mesh_service_policy SERVICES[] = {
     {.host = IST_STRV_INIT("a"), .primary_port = 1, .unmatched = IST_MESH_UNMATCHED_STRICT},
     {.host = IST_STRV_INIT("c"),
      .context = IST_STRV_INIT("canary"),
      .dns = IST_MESH_ADDRESSES_VIP,
      .registry = IST_MESH_ADDRESSES_ENDPOINT,
-     .empty_subset = IST_MESH_EMPTY_SERVICE}};
+     .empty_subset = IST_MESH_EMPTY_SERVICE,
+     .pages = {.home = IST_STRV_INIT("/c")},
+     .metadata = METADATA,
+     .metadata_count = 1}};
 static const ist_mesh_app_name NAMES[] = {{IST_STRV_INIT("order-service"), IST_STRV_INIT("orders.x")},
                                           {IST_STRV_INIT("stock"), IST_STRV_INIT("stock.x")}};
 
@@ -30,7 +36,12 @@ static const ist_mesh_policy WRITTEN = {.namespace_ = IST_STRV_INIT("ns"),
                                         .names = NAMES,
                                         .service_count = 2,
                                         .context_count = 2,
-                                        .name_count = 2};
+                                        .name_count = 2,
+                                        .search = SEARCH,
+                                        .search_count = 2,
+                                        .unlisted = UNLISTED,
+                                        .unlisted_count = 1,
+                                        .pages = {.home = IST_STRV_INIT("/"), .health = IST_STRV_INIT("/health")}};
 
 static ist_status copy_policy(void *ctx)
 {
@@ -48,6 +59,13 @@ static ist_status copy_policy(void *ctx)
     assert_int_equal(canary->request.header_count, 2);
     assert_ptr_not_equal(canary->request.headers, CANARY_HEADERS);
     ist_test_strv_equal(canary->request.headers[1].value, "anna");
+    const ist_mesh_service_policy *c = ist_mesh_policy_service(copy, IST_STRV("c"));
+    assert_int_equal(c->metadata_count, 1);
+    assert_ptr_not_equal(c->metadata, METADATA);
+    ist_test_strv_equal(c->metadata[0].value, "blue");
+    assert_ptr_not_equal(copy->search, SEARCH);
+    ist_test_strv_equal(copy->search[1], "other");
+    ist_test_strv_equal(ist_mesh_policy_pages(copy, IST_STRV("c")).home, "/c");
     ist_mesh_policy_ref(copy);
     ist_mesh_policy_unref(copy);
     ist_mesh_policy_unref(copy);
@@ -79,6 +97,26 @@ static void rules_of_a_host_are_its_own_then_those_for_all(void **state)
     assert_int_equal(ist_mesh_policy_rules(&WRITTEN, IST_STRV("b")).primary_port, 0);
     ist_mesh_policy silent = {.service_count = 0};
     assert_int_equal(ist_mesh_policy_rules(&silent, IST_STRV("a")).empty_subset, IST_MESH_EMPTY_REDISTRIBUTE);
+}
+
+static void pages_of_a_host_are_its_own_then_those_for_all(void **state)
+{
+    (void)state;
+    ist_mesh_pages own = ist_mesh_policy_pages(&WRITTEN, IST_STRV("c"));
+    ist_test_strv_equal(own.home, "/c");
+    ist_test_strv_equal(own.health, "/health");
+    assert_int_equal(own.status.n, 0);
+    ist_test_strv_equal(ist_mesh_policy_pages(&WRITTEN, IST_STRV("a")).home, "/");
+    assert_null(ist_mesh_policy_service(&WRITTEN, IST_STRV("b")));
+}
+
+static void namespaces_are_searched_or_left_out(void **state)
+{
+    (void)state;
+    assert_true(ist_mesh_policy_searches(&WRITTEN, IST_STRV("other")));
+    assert_false(ist_mesh_policy_searches(&WRITTEN, IST_STRV("ns"))); // the pod's own goes before
+    assert_true(ist_mesh_policy_unlists(&WRITTEN, IST_STRV("istio-system")));
+    assert_false(ist_mesh_policy_unlists(&WRITTEN, IST_STRV("kube-system")));
 }
 
 static void default_always_is_a_context(void **state)
@@ -131,6 +169,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(policy_is_copied_deeply),
         cmocka_unit_test(rules_of_a_host_are_its_own_then_those_for_all),
+        cmocka_unit_test(pages_of_a_host_are_its_own_then_those_for_all),
+        cmocka_unit_test(namespaces_are_searched_or_left_out),
         cmocka_unit_test(default_always_is_a_context),
         cmocka_unit_test(names_of_applications_lead_to_hosts),
         cmocka_unit_test(a_question_goes_before_its_context),

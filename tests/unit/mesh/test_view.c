@@ -117,6 +117,35 @@ static void hosts_resolve_without_regard_to_case(void **state)
     world_close(&w);
 }
 
+// The pod's own namespace, then those of the policy in order; only names without a dot.
+static void bare_names_are_looked_for_in_further_namespaces(void **state)
+{
+    static const ist_strv SEARCH[] = {IST_STRV_INIT("nobody"), IST_STRV_INIT("other"), IST_STRV_INIT("last")};
+    static const ist_mesh_app_name NAMES[] = {{IST_STRV_INIT("see"), IST_STRV_INIT("c")}};
+    static const ist_mesh_policy POLICY = {.namespace_ = IST_STRV_INIT("ns"),
+                                           .search = SEARCH,
+                                           .search_count = IST_COUNT(SEARCH),
+                                           .names = NAMES,
+                                           .name_count = IST_COUNT(NAMES)};
+    static const char *const ROWS[][2] = {{"a", "a.ns.svc.cluster.local"},   {"c", "c.other.svc.cluster.local"},
+                                          {"C.", "c.other.svc.cluster.local"}, {"d", "d.last.svc.cluster.local"},
+                                          {"see", "c.other.svc.cluster.local"}, {"d.svc", ""},
+                                          {"e", ""}};
+    (void)state;
+    world w;
+    open_names(&w);
+    put(&w, "c.last.svc.cluster.local");
+    put(&w, "d.last.svc.cluster.local");
+    MUST(ist_mesh_builder_set_policy(w.builder, &POLICY));
+    MUST(world_commit(&w));
+    for (size_t i = 0; i < IST_COUNT(ROWS); i++) {
+        const ist_mesh_service *service = ist_mesh_view_resolve_host(world_view(&w), ist_strv_from(ROWS[i][0]));
+        ist_test_strv_equal(service != NULL ? service->host : IST_STRV_NULL, ROWS[i][1]);
+    }
+    assert_null(ist_mesh_view_name(world_view(&w), IST_STRV("c"), NULL)); // DNS has the pod's search path, and no other
+    world_close(&w);
+}
+
 static void services_can_be_walked_and_sorted(void **state)
 {
     (void)state;
@@ -227,6 +256,7 @@ int main(void)
         cmocka_unit_test(batch_finds_exact_names_only),
         cmocka_unit_test(names_in_between_exist),
         cmocka_unit_test(hosts_resolve_without_regard_to_case),
+        cmocka_unit_test(bare_names_are_looked_for_in_further_namespaces),
         cmocka_unit_test(services_can_be_walked_and_sorted),
         cmocka_unit_test(views_tell_what_has_changed_between_them),
     };

@@ -8,11 +8,13 @@
 static const char WHOLE[] =
     "unmatched: strict\n"
     "registry-address: vip\n"
+    "search-namespaces: [shop, prod]\n"
+    "eureka-health-path: /health\n"
     "contexts:\n"
     "  canary: {path: /api, headers: {x: [a, b]}}\n"
     "services:\n"
     "  reviews: {dns-answer: endpoint, unmatched: service, empty-subset: strict, context: canary}\n"
-    "  orders.prod: {registry-address: auto, primary-port: 81}\n"
+    "  orders.prod: {registry-address: auto, primary-port: 81, eureka-home-path: /home, metadata: {team: blue}}\n"
     "  a.prod.svc: {dns-answer: vip}\n"
     "  b.prod.svc.cluster.test: {}\n"
     "  '*.example.com': {}\n"
@@ -70,6 +72,38 @@ static void everything_reaches_the_policy(void **state)
     ist_mesh_policy_unref(policy);
 }
 
+static void what_registries_say_reaches_the_policy(void **state)
+{
+    (void)state;
+    ist_options *options;
+    policy_draft made;
+    ist_err err;
+    assert_int_equal(draft(WHOLE, &options, &made, &err), IST_OK);
+    const ist_mesh_policy *policy = ist_mesh_policy_copy(&made.policy);
+    policy_draft_done(&made);
+    ist_options_free(options);
+    assert_non_null(policy);
+    assert_int_equal(policy->search_count, 2);
+    ist_test_strv_equal(policy->search[0], "shop");
+    ist_test_strv_equal(policy->search[1], "prod");
+    assert_true(ist_mesh_policy_unlists(policy, IST_STRV("istio-system")));
+    assert_true(ist_mesh_policy_unlists(policy, IST_STRV("kube-system")));
+    assert_false(ist_mesh_policy_unlists(policy, IST_STRV("prod")));
+    static const char *const HOSTS[] = {"orders.prod", "orders.prod.svc.cluster.test"};
+    for (size_t i = 0; i < IST_COUNT(HOSTS); i++) {
+        const ist_mesh_service_policy *own = ist_mesh_policy_service(policy, ist_strv_from(HOSTS[i]));
+        assert_non_null(own);
+        assert_int_equal(own->metadata_count, 1);
+        ist_test_strv_equal(own->metadata[0].key, "team");
+        ist_test_strv_equal(own->metadata[0].value, "blue");
+        ist_mesh_pages pages = ist_mesh_policy_pages(policy, ist_strv_from(HOSTS[i]));
+        ist_test_strv_equal(pages.home, "/home");
+        ist_test_strv_equal(pages.status, "/actuator/info");
+        ist_test_strv_equal(pages.health, "/health");
+    }
+    ist_mesh_policy_unref(policy);
+}
+
 static void what_cannot_be_followed_is_named(void **state)
 {
     (void)state;
@@ -122,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everything_reaches_the_policy),
+        cmocka_unit_test(what_registries_say_reaches_the_policy),
         cmocka_unit_test(what_cannot_be_followed_is_named),
         cmocka_unit_test(each_failing_allocation_is_told),
     };

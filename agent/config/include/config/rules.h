@@ -13,6 +13,7 @@
 #define IST_CONFIG_HEADERS_MAX 64 // values, of one context
 #define IST_CONFIG_SERVICES_MAX 10000
 #define IST_CONFIG_NAMES_MAX 10000
+#define IST_CONFIG_METADATA_MAX 64 // of one service
 
 typedef struct ist_config_header {
     ist_strv name; // a token in lower case
@@ -31,6 +32,12 @@ typedef struct ist_config_context {
     uint32_t header_count;
 } ist_config_context;
 
+// What registries say of a service's instances beside what the mesh knows.
+typedef struct ist_config_metadata {
+    ist_strv key;
+    ist_strv value;
+} ist_config_metadata;
+
 // A choice is 1 + its place in the `choices` of the option of that name; 0 = not given.
 typedef struct ist_config_service {
     ist_strv host; // as written, in lower case: a host or one of its short forms
@@ -41,6 +48,11 @@ typedef struct ist_config_service {
     uint8_t unmatched;
     uint8_t empty_subset;
     uint16_t primary_port; // 0 = not given
+    ist_strv home_path;    // of the pages that Eureka names; empty = not given
+    ist_strv status_path;
+    ist_strv health_path;
+    const ist_config_metadata *metadata; // in the file's order; no key twice
+    uint32_t metadata_count;
 } ist_config_service;
 
 typedef struct ist_config_name {

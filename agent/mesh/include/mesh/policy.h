@@ -42,6 +42,19 @@ typedef struct ist_mesh_context {
 
 #define IST_MESH_CONTEXT_DEFAULT IST_STRV("default")
 
+// Paths of the pages that registry doors name for an instance ("/actuator/info"); empty = what the policy says for all.
+typedef struct ist_mesh_pages {
+    ist_strv home;
+    ist_strv status;
+    ist_strv health;
+} ist_mesh_pages;
+
+// Metadata that registry doors add to the instances of a service.
+typedef struct ist_mesh_metadata {
+    ist_strv key;
+    ist_strv value;
+} ist_mesh_metadata;
+
 typedef struct ist_mesh_service_policy {
     ist_strv host;
     ist_strv context; // of questions about it that name none; empty = "default"
@@ -50,6 +63,9 @@ typedef struct ist_mesh_service_policy {
     ist_mesh_unmatched unmatched;
     ist_mesh_empty_subset empty_subset;
     uint16_t primary_port; // 0 = by rule
+    ist_mesh_pages pages;
+    const ist_mesh_metadata *metadata;
+    uint32_t metadata_count;
 } ist_mesh_service_policy;
 
 // An application's name for a service: order-service -> orders.prod.svc.cluster.local.
@@ -73,9 +89,14 @@ typedef struct ist_mesh_policy {
     const ist_mesh_service_policy *services; // sorted by host
     const ist_mesh_context *contexts;        // sorted by name; may hold "default"
     const ist_mesh_app_name *names;          // sorted by name
+    const ist_strv *search;   // namespaces where a bare name is looked for behind the pod's own, in order
+    const ist_strv *unlisted; // namespaces whose Services registry doors do not list
     uint32_t service_count;
     uint32_t context_count;
     uint32_t name_count;
+    uint32_t search_count;
+    uint32_t unlisted_count;
+    ist_mesh_pages pages;
 } ist_mesh_policy;
 
 // Deep copy in one block, refs = 1. NULL on ENOMEM. Release with ist_mesh_policy_unref.
@@ -87,6 +108,15 @@ void ist_mesh_policy_unref(const ist_mesh_policy *policy); // only what ist_mesh
 const ist_mesh_context *ist_mesh_policy_context(const ist_mesh_policy *policy, ist_strv name) IST_NONNULL;
 // The host that an application's name (lower case) stands for; empty = none.
 ist_strv ist_mesh_policy_host_of_name(const ist_mesh_policy *policy, ist_strv name) IST_NONNULL;
+
+// The settings of one host of its own; NULL = none.
+const ist_mesh_service_policy *ist_mesh_policy_service(const ist_mesh_policy *policy, ist_strv host) IST_NONNULL;
+// The paths of its pages: its own, else those for all.
+ist_mesh_pages ist_mesh_policy_pages(const ist_mesh_policy *policy, ist_strv host) IST_NONNULL;
+// Is the namespace one of those in which bare names are looked for behind the pod's own?
+bool ist_mesh_policy_searches(const ist_mesh_policy *policy, ist_strv namespace_) IST_NONNULL;
+// Do registry doors leave out the Services of this namespace?
+bool ist_mesh_policy_unlists(const ist_mesh_policy *policy, ist_strv namespace_) IST_NONNULL;
 
 // What holds for one host: its own settings, else those for all. Nothing in it is INHERIT.
 typedef struct ist_mesh_rules {

@@ -34,8 +34,8 @@ const ist_mesh_service *ist_mesh_view_service(const ist_mesh_view *view, ist_str
 
 // The service that a name leads to: any form that DNS or a registry door accepts: an application's name of the
 // configuration, which goes before all others; host, "name", "name.namespace", "name.namespace.svc" (own namespace for
-// bare names), alias, a name under a wildcard host (closest encloser). Upper case and one trailing dot are accepted.
-// NULL = none.
+// bare names, then those that the policy searches), alias, a name under a wildcard host (closest encloser). Upper case and
+// one trailing dot are accepted. NULL = none.
 const ist_mesh_service *ist_mesh_view_resolve_host(const ist_mesh_view *view, ist_strv name) IST_NONNULL;
 // The service that owns this virtual IP; NULL = none.
 const ist_mesh_service *ist_mesh_view_vip(const ist_mesh_view *view, const ist_mesh_addr *addr) IST_NONNULL;

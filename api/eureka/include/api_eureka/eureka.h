@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The Eureka door: the view as Netflix's registry protocol, version 2, under /eureka and /eureka/v2, in JSON and XML, so that
-// Ribbon, Spring Cloud LoadBalancer and the clients of other languages follow the mesh unmodified. The application's own
-// registration is kept and listed back.
+// The Eureka door: the view as Netflix's registry protocol, version 2, under /eureka, /eureka/v2 and what else the
+// configuration says, in JSON and XML, so that Ribbon, Spring Cloud LoadBalancer and the clients of other languages follow the
+// mesh unmodified. The application's own registration is kept and listed back.
 //
 // Owner: whoever made it, until the listener that uses its routes is gone. Threads: made and freed while nobody asks; the
 // handlers run on the HTTP thread, which is the only one that sees registrations and lists.
@@ -33,6 +33,8 @@ typedef struct ist_api_eureka_args {
     ist_api_eureka_profile profile;
     void (*on_registered)(void *ctx); // a registration has come, gone or changed its status; NULL = nobody cares
     void *ctx;
+    const ist_strv *bases; // paths that it is served under besides /eureka and /eureka/v2; copied
+    size_t base_count;
 } ist_api_eureka_args;
 
 // NULL on ENOMEM. Costs next to nothing until somebody asks.

@@ -26,12 +26,14 @@ typedef struct ist_registry_target {
 // False: nobody answers to this name. Any case, one trailing dot.
 bool ist_registry_find(const ist_mesh_view *view, ist_strv name, ist_registry_target *ret_target) IST_NONNULL;
 
-// The names of one service: names[0] is the canonical one, then those of the configuration (`configured` of them), then the
-// other forms. All in lower case, none twice, every one leads back to the service.
+// The names of one service: names[0] is the canonical one, then those of the configuration (`configured` of them: those under
+// names:, and the bare name of a namespace that is searched), then the other forms. All in lower case, none twice, every one
+// leads back to the service.
 typedef struct ist_registry_names {
     const ist_strv *names;
     uint32_t count;
     uint32_t configured;
+    bool named; // some of them stand under names:
 } ist_registry_names;
 
 // Which services the names of the configuration lead to, once for a view.
@@ -48,8 +50,8 @@ ist_status ist_registry_namer_init(ist_registry_namer *namer, const ist_mesh_vie
 ist_status ist_registry_names_of(const ist_registry_namer *namer, const ist_mesh_service *service, ist_arena *arena,
                                  ist_registry_names *ret_names) IST_NONNULL IST_MUSTCHECK;
 
-// Do lists show it? Services with a port for HTTP, gRPC or TLS, outside the namespaces of the system; look-ups by name
-// answer all others too.
-bool ist_registry_is_listed(const ist_mesh_service *service) IST_NONNULL;
+// Do lists show it? Services with a port for HTTP, gRPC or TLS, outside the namespaces that the policy leaves out; look-ups by
+// name answer all others too.
+bool ist_registry_is_listed(const ist_mesh_policy *policy, const ist_mesh_service *service) IST_NONNULL;
 // Is this port one that clients of a registry can call?
 bool ist_registry_port_is_listed(const ist_mesh_port *port) IST_NONNULL;
