@@ -93,6 +93,52 @@ static bool find_whole(const ist_mesh_view *view, ist_strv name, ist_registry_ta
     return port != NULL;
 }
 
+// Cuts "HEAD--TAIL" at its last "--" that ends at or before *end, and moves *end in front of the next one. False: there is none.
+static bool cut_last(ist_strv text, size_t *end, ist_strv *ret_head, ist_strv *ret_tail)
+{
+    for (size_t at = *end; at >= DERIVED.n; at--) {
+        if (ist_strv_ends_with(ist_strv_first(text, at), DERIVED)) {
+            *ret_head = ist_strv_first(text, at - DERIVED.n);
+            *ret_tail = ist_strv_skip(text, at);
+            *end = at - 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+// NAME.REST--PARTS, as lists show it. A service's own name may have "--" too: the longest one that exists is taken.
+static bool find_parts_behind(const ist_mesh_view *view, ist_strv name, ist_registry_target *target)
+{
+    ist_strv head;
+    ist_strv parts;
+    for (size_t end = name.n; cut_last(name, &end, &head, &parts);) {
+        if (parts.n != 0 && find_whole(view, head, target) && read_parts(view, parts, target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// NAME--PARTS.REST, as DNS has it.
+static bool find_parts_inside(const ist_mesh_view *view, ist_strv name, ist_registry_target *target)
+{
+    char host[IST_MESH_HOST_MAX];
+    ist_strv label = ist_strv_first(name, ist_strv_find(name, '.'));
+    ist_strv rest = ist_strv_skip(name, label.n);
+    ist_strv head;
+    ist_strv parts;
+    for (size_t end = label.n; rest.n != 0 && cut_last(label, &end, &head, &parts);) {
+        memcpy(host, head.p, head.n);
+        memcpy(host + head.n, rest.p, rest.n);
+        if (parts.n != 0 && find_whole(view, ist_strv_make(host, head.n + rest.n), target) &&
+            read_parts(view, parts, target)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool ist_registry_find(const ist_mesh_view *view, ist_strv name, ist_registry_target *ret_target)
 {
     char buffer[IST_MESH_HOST_MAX];
@@ -102,13 +148,8 @@ bool ist_registry_find(const ist_mesh_view *view, ist_strv name, ist_registry_ta
     ist_strv_lower(name, buffer);
     name = ist_strv_make(buffer, name.n);
     ist_registry_target target;
-    bool found = find_whole(view, name, &target);
-    // A service's own name may have "--" too: the longest one that exists is taken.
-    for (size_t at = name.n; !found && at >= DERIVED.n; at--) {
-        ist_strv parts = ist_strv_skip(name, at);
-        found = ist_strv_ends_with(ist_strv_first(name, at), DERIVED) && parts.n != 0 &&
-                find_whole(view, ist_strv_first(name, at - DERIVED.n), &target) && read_parts(view, parts, &target);
-    }
+    bool found = find_whole(view, name, &target) || find_parts_behind(view, name, &target) ||
+                 find_parts_inside(view, name, &target);
     if (found) {
         *ret_target = target;
     }

@@ -270,6 +270,8 @@ static void names_that_lists_do_not_show_are_found(void **state)
         const char *text;
     } CASES[] = {
         {"/eureka/vips/reviews--v2", "REVIEWS--V2: 10.0.2.1:reviews:8080 reviews--v2"},
+        {"/eureka/vips/reviews.prod--v2", "REVIEWS.PROD--V2: 10.0.2.1:reviews:8080 reviews.prod--v2"},
+        {"/eureka/vips/Reviews--V2.prod", "REVIEWS--V2.PROD: 10.0.2.1:reviews:8080 reviews--v2.prod"},
         {"/eureka/vips/RATINGS.prod", "RATINGS.PROD: 10.0.3.1:ratings:8080 ratings.prod"},
         {"/eureka/v2/vips/reviews--p9090--x", ""},
         {"/eureka/vips/nobody", ""},
@@ -307,6 +309,10 @@ static void what_does_not_exist_is_404_without_a_body(void **state)
     root = eureka_get(&world, "/eureka/apps/reviews--v2", JSON_CLIENT);
     assert_string_equal(json_string_value(json_object_get(json_object_get(root, "application"), "name")),
                         "REVIEWS--V2");
+    json_decref(root);
+    root = eureka_get(&world, "/eureka/apps/REVIEWS--V2.PROD", JSON_CLIENT);
+    assert_string_equal(json_string_value(json_object_get(json_object_get(root, "application"), "name")),
+                        "REVIEWS--V2.PROD");
     json_decref(root);
     eureka_world_close(&world);
 }

@@ -5,7 +5,8 @@
 //
 // The view decides what a plain name means (ist_mesh_view_resolve_host); here only the forms are made, and what the view does
 // not lead back to the same service is left out. Derived names have "--": NAME--SUBSET, NAME--CONTEXT, NAME--pPORT, in this
-// order when combined; a subset goes before a context of the same name.
+// order when combined; a subset goes before a context of the same name. NAME is any of a service's names; where it has dots,
+// lists show NAME.NAMESPACE--SUBSET, and NAME--SUBSET.NAMESPACE, as DNS spells it, is found too.
 //
 // Memory: results lie in the caller's arena or are borrowed from the view. Threads: any that holds the view.
 #pragma once
