@@ -892,7 +892,8 @@ static void several_listeners_share_a_server(void **state)
 // Whatever fails, the next request is served.
 static void out_of_memory_costs_one_request(void **state)
 {
-    static const char *const REQUESTS[] = {GET("/hello/x"), GET("/shared"), GET("/nothing"), GET("/wait?ms=1"), GET("/stream?last=1"),
+    static const char *const REQUESTS[] = {GET("/hello/x"), GET("/shared"), GET("/nothing"), GET("/wait?ms=1"),
+                                           GET("/stream?last=1"),
                                            "POST /echo HTTP/1.1\r\n" HOST "Content-Length: 3\r\n\r\nabc"};
     (void)state;
     make_shared_body();
