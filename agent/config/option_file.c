@@ -3,12 +3,10 @@
 // The YAML file: one mapping of option names, and of the nested keys, which rules_file.c reads.
 #include "options_priv.h"
 #include "rules_priv.h"
+#include "text_file_priv.h"
 
 #include "base/alloc.h"
 #include "base/buf.h"
-
-#include <errno.h>
-#include <stdio.h>
 
 #define FILE_MAX_BYTES ((size_t)8 << 20)
 
@@ -131,26 +129,11 @@ ist_status ist_options_read_yaml(ist_options *options, const char *name, ist_str
 
 ist_status ist_options_read_file(ist_options *options, const char *path, ist_err *err)
 {
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return ist_err_errno(err, errno, "cannot read the configuration file %s", path);
-    }
-    ist_status status = IST_OK;
     ist_buf text = IST_BUF_INIT;
-    text.max_bytes = FILE_MAX_BYTES;
-    char chunk[4096];
-    size_t got;
-    while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
-        ist_buf_append(&text, chunk, got);
-    }
-    if (ferror(file)) {
-        status = ist_err_errno(err, errno, "cannot read the configuration file %s", path);
-    } else if (ist_buf_status(&text) != IST_OK) {
-        status = ist_err_set(err, ist_buf_status(&text), "%s: larger than %zu bytes", path, FILE_MAX_BYTES);
-    } else {
+    ist_status status = ist_text_file_read(path, "the configuration file", FILE_MAX_BYTES, &text, err);
+    if (status == IST_OK) {
         status = ist_options_read_yaml(options, path, ist_buf_view(&text), err);
     }
     ist_buf_done(&text);
-    (void)fclose(file); // opened for reading: nothing to lose
     return status;
 }

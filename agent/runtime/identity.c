@@ -2,100 +2,40 @@
 #include "identity_priv.h"
 
 #include "base/arena.h"
-#include "base/buf.h"
-#include "base/vec.h"
+#include "config/pod_info.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <unistd.h>
 
-#define LABELS_MAX 1000
-#define LABEL_FILE_MAX_BYTES ((size_t)256 << 10)
-
-typedef struct label_list {
-    ist_xds_label *items;
-    size_t count;
-    size_t capacity;
-} label_list;
-
-// "key=value" or, as the downward API writes it, key="value" with C-like escapes of quotes and backslashes.
-static ist_status add_label(label_list *labels, ist_strv text, ist_arena *arena)
+static ist_status read_label_pairs(identity *self, const ist_options *options, ist_pod_info *ret_pairs, ist_err *err)
 {
-    ist_strv value = text;
-    ist_strv key = ist_strv_trim(ist_strv_cut(&value, '=', NULL));
-    value = ist_strv_trim(value);
-    if (key.n == 0) {
-        return IST_OK;
-    }
-    char *copy = ist_arena_alloc(arena, value.n + 1);
-    if (copy == NULL) {
-        return IST_ENOMEM;
-    }
-    bool quoted = value.n >= 2 && value.p[0] == '"' && value.p[value.n - 1] == '"';
-    ist_strv inner = quoted ? ist_strv_first(ist_strv_skip(value, 1), value.n - 2) : value;
-    size_t length = 0;
-    for (size_t i = 0; i < inner.n; i++) {
-        bool escape = quoted && inner.p[i] == '\\' && i + 1 < inner.n;
-        copy[length++] = inner.p[escape ? ++i : i];
-    }
-    ist_xds_label label = {.key = ist_arena_strv(arena, key), .value = ist_strv_make(copy, length)};
-    return label.key.p == NULL ? IST_ENOMEM : IST_VEC_PUSH(labels, label, LABELS_MAX);
-}
-
-static ist_status add_labels(label_list *labels, ist_strv text, char separator, ist_arena *arena)
-{
-    for (bool more = text.n != 0; more;) {
-        ist_status status = add_label(labels, ist_strv_trim(ist_strv_cut(&text, separator, &more)), arena);
-        if (status != IST_OK) {
-            return status;
-        }
-    }
-    return IST_OK;
-}
-
-static ist_status add_label_file(label_list *labels, const char *path, ist_arena *arena, ist_err *err)
-{
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return ist_err_errno(err, errno, "--labels: cannot read %s", path);
-    }
-    ist_buf text;
-    ist_buf_init(&text, LABEL_FILE_MAX_BYTES);
-    char chunk[1024];
-    size_t got;
-    while ((got = fread(chunk, 1, sizeof(chunk), file)) > 0) {
-        ist_buf_append(&text, chunk, got);
-    }
+    ist_strv text = ist_options_text(options, IST_OPT_LABELS);
+    bool in_file = ist_strv_starts_with(text, IST_STRV("@"));
     ist_status status =
-        ferror(file) ? ist_err_errno(err, errno, "--labels: cannot read %s", path) : ist_buf_status(&text);
-    if (status == IST_OK) {
-        status = add_labels(labels, ist_buf_view(&text), '\n', arena);
+        in_file ? ist_pod_info_read(ist_options_string(options, IST_OPT_LABELS) + 1, self->arena, ret_pairs, err)
+                : ist_pod_info_parse(text, ',', self->arena, ret_pairs, err);
+    if (status != IST_OK) {
+        ist_err_prefix(err, "--labels");
     }
-    ist_buf_done(&text);
-    (void)fclose(file); // opened for reading
     return status;
 }
 
 static ist_status read_labels(identity *self, const ist_options *options, ist_err *err)
 {
-    label_list labels = {0};
-    ist_strv text = ist_options_text(options, IST_OPT_LABELS);
-    ist_status status = ist_strv_starts_with(text, IST_STRV("@"))
-                            ? add_label_file(&labels, ist_options_string(options, IST_OPT_LABELS) + 1, self->arena, err)
-                            : add_labels(&labels, text, ',', self->arena);
-    ist_xds_label *copy = IST_ARENA_ARRAY(self->arena, labels.count + 1, ist_xds_label);
-    if (status == IST_OK && copy == NULL) {
-        status = IST_ENOMEM;
+    ist_pod_info pairs;
+    ist_status status = read_label_pairs(self, options, &pairs, err);
+    if (status != IST_OK) {
+        return status;
     }
-    for (size_t i = 0; status == IST_OK && i < labels.count; i++) {
-        copy[i] = labels.items[i];
+    ist_xds_label *labels = IST_ARENA_ARRAY(self->arena, (size_t)pairs.count + 1, ist_xds_label);
+    if (labels == NULL) {
+        return IST_ENOMEM;
     }
-    if (status == IST_OK) {
-        self->node.labels = copy;
-        self->node.label_count = (uint32_t)labels.count;
+    for (uint32_t i = 0; i < pairs.count; i++) {
+        labels[i] = (ist_xds_label){.key = pairs.pairs[i].key, .value = pairs.pairs[i].value};
     }
-    IST_VEC_DONE(&labels);
-    return status;
+    self->node.labels = labels;
+    self->node.label_count = pairs.count;
+    return IST_OK;
 }
 
 static ist_strv copy_option(identity *self, const ist_options *options, ist_agent_option option)
