@@ -6,51 +6,15 @@ import pathlib
 import re
 import sys
 
-import demos
 import eureka_support
 import harness
+import plain
 import pytest
 from eureka_support import mesh, near
+from plain import PICKS
 
 SHARES = {"10.1.0.1": 80, "10.1.0.2": 15, "10.1.0.3": 5}  # what the rules say, in per cent
 OTHERS = {"10.1.0.1": 10, "10.1.0.2": 20, "10.1.0.3": 70}
-PICKS = 10000
-
-
-class EurekaApplication(harness.Process):
-    """Netflix's client 1.10.18 and Ribbon 2.3.0; asked by lines."""
-
-    def __init__(self, port, **properties):
-        settings = {
-            "eureka.serviceUrl.default": f"http://127.0.0.1:{port}/eureka/", "eureka.region": "default",
-            "eureka.shouldUseDns": "false", "eureka.client.refresh.interval": "1", "eureka.name": "orders",
-            "eureka.vipAddress": "orders", "eureka.port": "7070", "eureka.lease.renewalInterval": "1",
-            "eureka.appinfo.initial.replicate.time": "0", "eureka.appinfo.replicate.interval": "1", **properties,
-        }  # fmt: skip
-        words = [f"-D{name}={value}" for name, value in settings.items()]
-        super().__init__(["java", *demos.JVM, *words, "-jar", str(demos.jars() / "eureka-client.jar")])
-        self.wait_line(self.stdout, "^started$", demos.START_S)
-        self.answered = 0
-
-    def ask(self, *words):
-        self.child.stdin.write(" ".join(map(str, words)) + "\n")
-        self.child.stdin.flush()
-        self.answered += 1
-
-        def answers():
-            found = [line for line in self.stdout if line.startswith("answer")]
-            return found if len(found) >= self.answered else None
-
-        return harness.wait_for(answers, f"an answer to {words} (log:\n{self.log()})")[self.answered - 1][len("answer ") :]
-
-    def counts(self, *words):
-        """Address -> picks."""
-        pairs = (pair.split("=") for pair in self.ask(*words, PICKS).strip("{}").split(", "))
-        return {place.split(":")[0]: int(count) for place, count in pairs}
-
-    def list(self):
-        """Lines APP/ID/STATUS/VIPS."""
-        return set(self.ask("list").split())
 
 
 @pytest.fixture
@@ -62,8 +26,8 @@ def world(tmp_path):
 
 @pytest.fixture
 def application(world):
-    application = EurekaApplication(world.port)
-    yield application
+    application = plain.Client("eureka-client", world.url)
+    yield application.wait_started()
     application.stop()
 
 
@@ -85,8 +49,7 @@ def test_application_finds_itself_and_leaves(world, application):
     assert harness.wait_for(lambda: application.ask("remote") == "UP", "its remote status")
     application.ask("status", "OUT_OF_SERVICE")
     harness.wait_for(lambda: application.ask("remote") == "OUT_OF_SERVICE", "its remote status")
-    application.child.stdin.close()  # upon which it takes its leave
-    assert application.child.wait(30) == 0
+    assert application.leave() == 0
     assert world.registrations() == 0
 
 
