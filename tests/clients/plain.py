@@ -6,9 +6,10 @@ import harness
 
 PICKS = 10000
 # Their XStream looks into packages that modules close.
-OPENED = [f"--add-opens=java.base/{package}=ALL-UNNAMED" for package in ("java.lang", "java.lang.reflect", "java.text", "java.util")]
-OPENED += [f"--add-opens=java.desktop/java.awt{package}=ALL-UNNAMED" for package in ("", ".font")]
-JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *OPENED)
+CLOSED = ("base/java.lang", "base/java.lang.reflect", "base/java.text", "base/java.util", "desktop/java.awt",
+          "desktop/java.awt.font")
+JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+       *(f"--add-opens=java.{package}=ALL-UNNAMED" for package in CLOSED))
 MAINS = {"eureka-client": "EurekaApplication", "eureka-client-1.7": "OldApplication", "eureka-client-2.0": "NewApplication"}
 
 

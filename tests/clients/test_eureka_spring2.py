@@ -3,7 +3,9 @@
 Feign, find the mesh through Eureka's client, over Jersey 1 and over RestTemplate."""
 
 import collections
+import contextlib
 import json
+import threading
 
 import demos
 import eureka_support
@@ -121,12 +123,35 @@ def test_changes_arrive_by_deltas_alone(stage, callers):
     assert stage.mesh.fulls() == before
 
 
+@contextlib.contextmanager
+def list_sizes(caller):
+    """How long its list of `reviews` is, looked at all the time."""
+    sizes, ended = set(), threading.Event()
+
+    def look():
+        while not ended.wait(0.02):
+            sizes.add(len(caller.json("/instances", name="reviews")))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield sizes
+    finally:
+        ended.set()
+        thread.join(60)
+
+
 def test_restarted_agent_is_registered_with_again(stage, callers):
     running = [caller.wait_started() for caller in callers.values()]
-    stage.mesh.restart()
-    for caller in running:
-        harness.wait_for(lambda c=caller: stage.mesh.ask(f"apps/{c.name}").status == 200, f"{caller.name}'s registration")
-        assert caller.json("/instances", name="reviews"), "the list was empty in between"
+    with contextlib.ExitStack() as stack:
+        sizes = [stack.enter_context(list_sizes(caller)) for caller in running]
+        stage.mesh.restart()
+        for caller in running:
+            harness.wait_for(lambda c=caller: stage.mesh.ask(f"apps/{c.name}").status == 200, f"{caller.name} registered")
+            before = len(caller.wire.matching("GET", "/eureka/apps/delta"))
+            harness.wait_for(
+                lambda c=caller, n=before: len(c.wire.matching("GET", "/eureka/apps/delta")) >= n + 2, "a delta of the new agent")
+    assert sizes == [{20}] * len(running)
     for caller in running:
         counts = by_address(caller.calls("template", "reviews"), stage.echo.port)
         assert near(counts, SHARES), (caller.name, counts)
