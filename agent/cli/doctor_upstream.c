@@ -6,17 +6,20 @@
 #include "dns_wire/present.h"
 #include "dns_wire/types.h"
 
+#include <stdio.h>
+
 #define PROBE "isthmus-doctor.invalid" // RFC 6761: nobody has it, and every name server may say so at once
 
 typedef struct upstream {
     const ist_dns_address *address;
-    const char *text;
+    const char *text; // the address, and the domain of a route
+    ist_strv probe;   // a name that it must know of, existing or not
     ist_strv why;
 } upstream;
 
 static doctor_question probe(const upstream *up)
 {
-    return (doctor_question){.server = up->address, .name = IST_STRV(PROBE), .type = IST_DNS_TYPE_A};
+    return (doctor_question){.server = up->address, .name = up->probe, .type = IST_DNS_TYPE_A};
 }
 
 static bool asks_itself(const doctor_addresses *door, const ist_dns_address *address)
@@ -81,8 +84,8 @@ static void judge(doctor *self, const upstream *up, const doctor_answer *answer)
                    up->text);
     } else {
         doctor_add(self, DOCTOR_WARN, "upstream",
-                   "%s answers %s in %.1f ms; it must resolve any name: look at its own upstreams and its log", up->text, rcode,
-                   answer->ms);
+                   "%s answers %s in %.1f ms; it must resolve what it is asked for: look at its own upstreams and its log",
+                   up->text, rcode, answer->ms);
     }
 }
 
@@ -110,8 +113,40 @@ static bool check_upstream(doctor *self, const doctor_addresses *door, const ups
                    up->text);
         return true;
     }
-    doctor_add(self, DOCTOR_WARN, "upstream", "%s: %s; is it the cluster's DNS, and is there a way to it?", up->text, err.text);
+    doctor_add(self, DOCTOR_WARN, "upstream", "%s: %s; is it a name server, and is there a way to it?", up->text, err.text);
     return false;
+}
+
+// Those of one domain.
+static void check_route(doctor *self, const doctor_addresses *door, const char *domain, const doctor_addresses *upstreams,
+                        ist_strv why)
+{
+    char name[IST_DNS_NAME_MAX + 1];
+    bool fits = snprintf(name, sizeof(name), "isthmus-doctor.%s", domain) < (int)sizeof(name);
+    size_t answered = 0;
+    for (size_t i = 0; i < upstreams->count; i++) {
+        char address[IST_DNS_ADDRESS_TEXT_SIZE];
+        char text[IST_DNS_ADDRESS_TEXT_SIZE + sizeof(" (for )") + IST_DNS_NAME_MAX];
+        (void)snprintf(text, sizeof(text), "%s (for %s)", ist_dns_address_format(&upstreams->items[i], address), domain);
+        upstream up = {
+            .address = &upstreams->items[i], .text = text, .probe = ist_strv_from(fits ? name : domain), .why = why};
+        answered += check_upstream(self, door, &up) ? 1 : 0;
+    }
+    if (answered == 0) {
+        doctor_add(self, DOCTOR_FAIL, "upstream",
+                   "of those for %s none answers, so %s and names below it fail; look at --dns-route", domain, domain);
+    }
+}
+
+static void check_routes(doctor *self, const doctor_addresses *door, ist_strv why)
+{
+    const char *domain;
+    json_t *list;
+    json_object_foreach(json_object_get(self->status, "upstream_routes"), domain, list)
+    {
+        doctor_addresses upstreams = doctor_read_addresses(list);
+        check_route(self, door, domain, &upstreams, why);
+    }
 }
 
 void doctor_check_upstreams(doctor *self, const doctor_addresses *door, ist_strv why)
@@ -122,6 +157,7 @@ void doctor_check_upstreams(doctor *self, const doctor_addresses *door, ist_strv
         char text[IST_DNS_ADDRESS_TEXT_SIZE];
         upstream up = {.address = &upstreams.items[i],
                        .text = ist_dns_address_format(&upstreams.items[i], text),
+                       .probe = IST_STRV(PROBE),
                        .why = why};
         answered += check_upstream(self, door, &up) ? 1 : 0;
     }
@@ -132,4 +168,5 @@ void doctor_check_upstreams(doctor *self, const doctor_addresses *door, ist_strv
         doctor_add(self, DOCTOR_FAIL, "upstream",
                    "none answers, so names outside the mesh fail; name the cluster's DNS with --dns-upstream");
     }
+    check_routes(self, door, why);
 }

@@ -267,6 +267,23 @@ def test_upstream_that_is_silent(agent, upstream, alone):
     assert time.monotonic() - start < harness.DEADLINE_S
 
 
+def test_upstreams_of_routes(start_agent, bookinfo, upstream, alone, deaf):
+    """Each is asked a name of its domain."""
+    asked = WholeUpstream()
+    try:
+        routed = ("--dns-route", f"corp.example={asked.address}")
+        agent = start_agent("--source", f"dir:{bookinfo}", *routed, upstream=upstream.address)
+        found = doctor(agent.ports["admin"], alone, 0)["upstream"]
+        assert [result for result, _ in found] == [OK, OK] and "(for corp.example) answers" in found[1][1]
+        names = {name for name, _ in asked.asked if not name.startswith("_why.")}  # that looks for a loop
+        assert names == {"isthmus-doctor.corp.example."}
+    finally:
+        asked.stop()
+    with retold(agent, upstream_routes={"corp.example": [f"127.0.0.1:{deaf}"]}) as port:
+        found = doctor(port, alone, 4)["upstream"]
+    assert [result for result, _ in found] == [OK, WARN, FAIL] and "names below it fail; look at --dns-route" in found[2][1]
+
+
 def test_upstream_that_loops(agent, alone):
     itself = f"127.0.0.1:{agent.ports['dns']}"
     with retold(agent, upstreams=[itself, "127.0.0.53:53"]) as port:
