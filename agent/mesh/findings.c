@@ -14,6 +14,7 @@ enum {
     DNS = 1 << IST_MESH_DOOR_DNS,
     REST = 1 << IST_MESH_DOOR_REST,
     ALL = DNS | REST,
+    NONE = 0, // a matter of registries alone
 };
 
 typedef struct code_row {
@@ -96,6 +97,12 @@ static const code_row ROWS[] = {
     [IST_MESH_FINDING_MTLS] = {"mtls",
                                "endpoints that speak mTLS; plain calls are refused where the mesh demands it (STRICT)",
                                ALL},
+    [IST_MESH_FINDING_WITHHELD] = {"withheld",
+                                   "endpoints that speak mTLS, in a pod with Envoy: a call to their address would go "
+                                   "past its rules in plain text. "
+                                   "Registries leave them out of the names of subsets and contexts; the service itself "
+                                   "is there by its virtual IP",
+                                   NONE},
     [IST_MESH_FINDING_TLS_ORIGINATION] = {"tls-origination",
                                           "a proxy would speak TLS for the client, who must do it now", ALL},
     [IST_MESH_FINDING_GATEWAYS] = {"gateways",
@@ -349,6 +356,15 @@ static void find_in_balancer(finder *f, const ist_mesh_cluster *cluster)
     }
 }
 
+// Of subsets and contexts, which only have endpoints.
+static bool are_withheld(const finder *f)
+{
+    const ist_mesh_port *port = f->about.port;
+    ist_mesh_rules rules = ist_mesh_policy_rules(f->policy, f->about.service->host);
+    bool derived = port->destination_count > 1 || (port->virtual_host != NULL && f->policy->context_count != 0);
+    return f->policy->proxy == IST_MESH_PROXY_ENVOY && rules.registry != IST_MESH_ADDRESSES_ENDPOINT && derived;
+}
+
 static void find_in_endpoints(finder *f, const ist_mesh_endpoints *endpoints)
 {
     uint32_t gateways = 0;
@@ -365,6 +381,9 @@ static void find_in_endpoints(finder *f, const ist_mesh_endpoints *endpoints)
     if (mtls != 0) {
         ist_buf_printf(detail(f), "%u of %u endpoints", mtls, endpoints->count);
         tell_detail(f, IST_MESH_FINDING_MTLS);
+        if (are_withheld(f)) {
+            tell_detail(f, IST_MESH_FINDING_WITHHELD);
+        }
     }
 }
 

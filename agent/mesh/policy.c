@@ -275,6 +275,12 @@ ist_mesh_rules ist_mesh_policy_rules(const ist_mesh_policy *policy, ist_strv hos
     return rules;
 }
 
+const char *ist_mesh_proxy_name(ist_mesh_proxy proxy)
+{
+    static const char *const NAMES[_IST_MESH_PROXY_MAX] = {"none", "envoy", "ambient"};
+    return proxy < _IST_MESH_PROXY_MAX ? NAMES[proxy] : "?";
+}
+
 const char *ist_mesh_unmatched_name(ist_mesh_unmatched unmatched)
 {
     return unmatched == IST_MESH_UNMATCHED_STRICT ? "strict" : "service";

@@ -6,6 +6,7 @@
 #include "doors_priv.h"
 #include "handover_priv.h"
 #include "identity_priv.h"
+#include "mesh_proxy_priv.h"
 #include "policy_priv.h"
 #include "process_metrics_priv.h"
 #include "resolve_bridge_priv.h"
@@ -49,6 +50,7 @@ typedef struct agent {
     worker dns;
     worker http;
     resolve_bridge *bridge;
+    mesh_proxy_watch proxy; // on the writer's loop
     source *source;
     doors *doors;
     handover handover;
@@ -240,10 +242,22 @@ static void record_reload(agent *self, bool success)
     }
 }
 
+// Writer thread: which addresses registries give depends on it, and so does the policy.
+static void on_proxy_changed(void *ctx)
+{
+    const agent *self = ctx;
+    IST_NOTICE(IST_LOG_CONFIG, "the pod's annotations have changed: mesh proxy %s",
+               ist_mesh_proxy_name(self->proxy.known));
+    (void)kill(getpid(), SIGHUP); // the main thread reads the configuration again, and makes a policy of it
+}
+
 static ist_status init_hub(agent *self, ist_err *err)
 {
     policy_draft draft;
     ist_resolve resolve = resolve_bridge_interface(self->bridge);
+    self->proxy.changed = on_proxy_changed;
+    self->proxy.ctx = self;
+    mesh_proxy_follow(&self->proxy, self->writer.loop, self->options);
     self->store = ist_mesh_store_new();
     if (self->store == NULL) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
@@ -463,7 +477,8 @@ static bool changes_at_run_time(size_t option)
         IST_OPT_DNS_QUERY_LOG,      IST_OPT_REGISTRY_ADDRESS,    IST_OPT_UNMATCHED,
         IST_OPT_EMPTY_SUBSET,       IST_OPT_MAX_SLOTS,           IST_OPT_LOG_LEVEL,
         IST_OPT_SEARCH_NAMESPACES,  IST_OPT_UNLISTED_NAMESPACES, IST_OPT_EUREKA_HOME_PATH,
-        IST_OPT_EUREKA_STATUS_PATH, IST_OPT_EUREKA_HEALTH_PATH};
+        IST_OPT_EUREKA_STATUS_PATH, IST_OPT_EUREKA_HEALTH_PATH,
+        IST_OPT_MESH_PROXY,         IST_OPT_ANNOTATIONS_FILE};
     for (size_t i = 0; i < IST_COUNT(LIVE); i++) {
         if (LIVE[i] == option) {
             return true;
@@ -486,6 +501,7 @@ static void report_differences(const ist_options *before, const ist_options *aft
 
 typedef struct policy_change {
     agent *agent;
+    const ist_options *options; // that the policy was made from
     const ist_mesh_policy *policy;
     ist_status status;
 } policy_change;
@@ -495,6 +511,7 @@ static void apply_policy(void *ctx)
     policy_change *change = ctx;
     change->status = ist_mesh_builder_set_policy(change->agent->builder, change->policy);
     if (change->status == IST_OK) {
+        mesh_proxy_follow(&change->agent->proxy, change->agent->writer.loop, change->options);
         source_policy_changed(change->agent->source);
     }
 }
@@ -535,7 +552,7 @@ static ist_status apply(agent *self, const ist_options *fresh, ist_err *err)
     report_differences(before, fresh);
     apply_dns_mode(self, before, fresh);
     apply_query_log(self, before, fresh);
-    policy_change change = {.agent = self, .policy = &draft.policy};
+    policy_change change = {.agent = self, .options = fresh, .policy = &draft.policy};
     worker_call(&self->writer, apply_policy, &change);
     policy_draft_done(&draft);
     return change.status == IST_OK ? ist_log_apply_spec(ist_options_text(fresh, IST_OPT_LOG_LEVEL), err)
@@ -747,6 +764,7 @@ static void stop(agent *self)
     worker_stop(&self->dns);
     worker_stop(&self->writer);
     ist_takeover_server_free(self->control);
+    mesh_proxy_stop(&self->proxy);
     doors_free(self->doors);
     source_free(self->source);
     ist_mesh_builder_free(self->builder);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "policy_priv.h"
 
+#include "mesh_proxy_priv.h"
+
 #include <stdlib.h>
 
 // A short form is a row of its own beside the text as written, which may be a host of two labels (example.com).
@@ -235,7 +237,12 @@ ist_status policy_draft_init(policy_draft *draft, const ist_options *options, co
 {
     *draft = (policy_draft){.arena = ist_arena_new(0, ARENA_MAX_BYTES), .policy = policy_for_all(options, who)};
     drafting self = {.arena = draft->arena, .rules = ist_options_rules(options), .who = who, .err = err};
-    ist_status status = draft->arena != NULL ? draft_contexts(&self, &draft->policy) : IST_ENOMEM;
+    ist_buf why = IST_BUF_INIT;
+    ist_status status = draft->arena != NULL ? mesh_proxy_find(options, &draft->policy.proxy, &why, err) : IST_ENOMEM;
+    ist_buf_done(&why);
+    if (status == IST_OK) {
+        status = draft_contexts(&self, &draft->policy);
+    }
     if (status == IST_OK) {
         status = draft_names(&self, &draft->policy);
     }

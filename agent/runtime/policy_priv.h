@@ -15,6 +15,7 @@ typedef struct policy_draft {
     ist_mesh_policy policy;
 } policy_draft;
 
-// IST_EINVAL with FILE:LINE where a rule cannot be followed. On failure there is nothing to give back.
+// IST_EINVAL with FILE:LINE where a rule cannot be followed; IST_EIO and others: the annotations cannot be read.
+// On failure there is nothing to give back.
 ist_status policy_draft_init(policy_draft *draft, const ist_options *options, const identity *who, ist_err *err);
 void policy_draft_done(policy_draft *draft);

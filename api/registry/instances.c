@@ -15,15 +15,37 @@ static const ist_mesh_addr *routable_vip(const ist_mesh_service *service)
     return NULL;
 }
 
-// One instance in the place of the endpoints? A subset or a context can only be reached by its endpoints.
-static bool wants_stand_in(const ist_mesh_view *view, const ist_registry_target *target)
+static bool has_envoy(const ist_mesh_view *view)
 {
-    ist_mesh_rules rules = ist_mesh_policy_rules(ist_mesh_view_policy(view), target->service->host);
-    if (target->has_subset || target->context != NULL || target->service->kind == IST_MESH_HEADLESS) {
+    return ist_mesh_view_policy(view)->proxy == IST_MESH_PROXY_ENVOY;
+}
+
+// A subset or a context can only be reached by its endpoints.
+static bool is_derived(const ist_registry_target *target)
+{
+    return target->has_subset || target->context != NULL;
+}
+
+// One instance in the place of the endpoints? What the configuration says of the service goes first. Envoy in this pod knows a
+// service by its virtual IP; a call to a pod's address it would send past the mesh's rules.
+static bool wants_stand_in(const ist_mesh_view *view, const ist_mesh_rules *rules, const ist_registry_target *target)
+{
+    if (is_derived(target) || target->service->kind == IST_MESH_HEADLESS) {
         return false;
     }
-    return rules.registry == IST_MESH_ADDRESSES_VIP ||
-           (rules.registry == IST_MESH_ADDRESSES_AUTO && target->port->protocol == IST_MESH_TLS);
+    if (rules->registry != IST_MESH_ADDRESSES_AUTO) {
+        return rules->registry == IST_MESH_ADDRESSES_VIP;
+    }
+    return has_envoy(view) || target->port->protocol == IST_MESH_TLS;
+}
+
+// Envoy in this pod would send a call to this address in plain text, which the other side may refuse.
+static bool is_withheld(const ist_mesh_view *view, const ist_mesh_rules *rules, const ist_registry_target *target,
+                        const ist_mesh_pick *pick)
+{
+    uint8_t flags = pick->destination->endpoints->items[pick->index].flags;
+    return has_envoy(view) && rules->registry != IST_MESH_ADDRESSES_ENDPOINT && is_derived(target) &&
+           (flags & IST_MESH_ENDPOINT_MTLS) != 0;
 }
 
 static ist_strv addr_text(const ist_mesh_addr *addr, ist_arena *arena)
@@ -99,6 +121,23 @@ static uint32_t merge(ist_registry_instance *items, uint32_t count)
     return kept;
 }
 
+// Gateways of other networks count for Envoy, which can speak to them.
+static bool has_gateway(const ist_mesh_selection *selection)
+{
+    for (uint32_t t = 0; t < selection->target_count; t++) {
+        const ist_mesh_destination *destination = selection->targets[t].destination;
+        uint32_t count = destination != NULL && selection->targets[t].asked > 0 ? destination->endpoints->count : 0;
+        for (uint32_t i = 0; i < count; i++) {
+            const ist_mesh_endpoint *endpoint = &destination->endpoints->items[i];
+            bool serves = endpoint->health == IST_MESH_HEALTHY || endpoint->health == IST_MESH_UNKNOWN;
+            if (serves && (endpoint->flags & IST_MESH_ENDPOINT_GATEWAY) != 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 ist_status ist_registry_instances_of(const ist_mesh_view *view, const ist_registry_target *target, ist_arena *arena,
                                      ist_registry_instances *ret_instances)
 {
@@ -112,17 +151,21 @@ ist_status ist_registry_instances_of(const ist_mesh_view *view, const ist_regist
     if (status != IST_OK) {
         return status;
     }
-    if (selection.pick_count != 0 && wants_stand_in(view, target)) {
+    bool reachable = selection.pick_count != 0 || (has_envoy(view) && has_gateway(&selection));
+    if (reachable && wants_stand_in(view, &selection.rules, target)) {
         return make_stand_in(target, arena, ret_instances);
     }
     ist_registry_instance *items = IST_ARENA_ARRAY(arena, (size_t)selection.pick_count + 1, ist_registry_instance);
     bool fits = items != NULL;
+    uint32_t count = 0;
     for (uint32_t i = 0; i < selection.pick_count && fits; i++) {
-        fits = make_instance(target, &selection.picks[i], arena, &items[i]);
+        if (!is_withheld(view, &selection.rules, target, &selection.picks[i])) {
+            fits = make_instance(target, &selection.picks[i], arena, &items[count++]);
+        }
     }
     if (!fits) {
         return IST_ENOMEM;
     }
-    *ret_instances = (ist_registry_instances){.items = items, .count = merge(items, selection.pick_count)};
+    *ret_instances = (ist_registry_instances){.items = items, .count = merge(items, count)};
     return IST_OK;
 }

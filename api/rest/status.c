@@ -35,6 +35,7 @@ void rest_status(void *ctx, const ist_api_request *request, ist_api_response *re
     ist_json_strv(&json, "ready_reason", ist_buf_view(&why));
     if (request->view != NULL) {
         write_counts(&json, ist_mesh_view_counts(request->view));
+        ist_json_string(&json, "mesh_proxy", ist_mesh_proxy_name(ist_mesh_view_policy(request->view)->proxy));
     }
     rest->status->write_status(rest->status->ctx, &json);
     ist_json_end_object(&json);

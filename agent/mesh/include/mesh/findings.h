@@ -42,6 +42,7 @@ typedef enum ist_mesh_finding_code {
     IST_MESH_FINDING_SHADOWED_CONTEXT,   // a subset has the name of a context, and wins
     // Security and networks.
     IST_MESH_FINDING_MTLS,               // endpoints that speak mTLS: plain calls fail where it is STRICT
+    IST_MESH_FINDING_WITHHELD,           // in a pod with Envoy: mTLS endpoints that registries leave out of subsets
     IST_MESH_FINDING_TLS_ORIGINATION,    // the proxy would speak TLS for the client
     IST_MESH_FINDING_GATEWAYS,           // endpoints of other networks, which a plain client cannot use (named difference)
     _IST_MESH_FINDING_MAX

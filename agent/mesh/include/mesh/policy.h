@@ -33,6 +33,16 @@ typedef enum ist_mesh_addresses {
     IST_MESH_ADDRESSES_VIP
 } ist_mesh_addresses;
 
+// What of Istio sees this pod's own calls. Envoy in the pod takes them by their virtual IP; a call to a pod's address it sends on
+// as it is, in plain text, past the mesh's rules. Ambient takes both.
+typedef enum ist_mesh_proxy {
+    IST_MESH_PROXY_NONE = 0,
+    IST_MESH_PROXY_ENVOY,
+    IST_MESH_PROXY_AMBIENT,
+    _IST_MESH_PROXY_MAX
+} ist_mesh_proxy;
+const char *ist_mesh_proxy_name(ist_mesh_proxy proxy) IST_RETURNS_NONNULL; // "envoy"
+
 // A route context: attributes under a name, for questions that cannot carry them (DNS, registries). It stands alone:
 // what it does not give has the built-in value, not that of "default".
 typedef struct ist_mesh_context {
@@ -84,6 +94,7 @@ typedef struct ist_mesh_policy {
     ist_mesh_empty_subset empty_subset;
     ist_mesh_addresses dns;
     ist_mesh_addresses registry;
+    ist_mesh_proxy proxy;
     bool hide_empty_services; // a ClusterIP whose service has nobody behind it is not answered: the name does not exist
     uint32_t max_slots;                      // 0 = 1000
     const ist_mesh_service_policy *services; // sorted by host
