@@ -243,6 +243,7 @@ static ist_api_eureka *new_eureka(doors *self)
         .base_count = count,
         .clock = ist_clock_system(),
         .metrics = self->args.metrics,
+        .store = self->args.store,
         .profile = (ist_api_eureka_profile)ist_options_choice(self->args.options, IST_OPT_EUREKA_PROFILE),
         .on_registered = self->args.on_registered,
         .ctx = self->args.ctx};

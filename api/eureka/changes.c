@@ -44,7 +44,9 @@ static bool same_app(const eureka_app *a, const eureka_app *b)
     return true;
 }
 
-ist_status changes_keep(eureka_app *before, eureka_app **fresh_ref)
+// Where *fresh_ref says the same as `before`, `before` takes its place, so that its text and its times go on; else the instances
+// that are what they were do.
+static ist_status keep(eureka_app *before, eureka_app **fresh_ref)
 {
     eureka_app *fresh = *fresh_ref;
     if (same_app(before, fresh)) {
@@ -68,6 +70,18 @@ ist_status changes_keep(eureka_app *before, eureka_app **fresh_ref)
     eureka_app_unref(fresh);
     *fresh_ref = next;
     return IST_OK;
+}
+
+ist_status changes_keep_all(const eureka_apps *known, eureka_apps *fresh)
+{
+    ist_status status = IST_OK;
+    for (size_t i = 0; i < fresh->count && status == IST_OK; i++) {
+        eureka_app *before = eureka_apps_find(known, fresh->items[i]->name, NULL);
+        if (before != NULL && before != fresh->items[i]) {
+            status = keep(before, &fresh->items[i]);
+        }
+    }
+    return status;
 }
 
 // --- Recording ------------------------------------------------------------------------------------------------------
@@ -172,60 +186,91 @@ static int compare_entries(const void *a, const void *b)
     return order != 0 ? order : ist_strv_compare(x->instance->id, y->instance->id);
 }
 
-static size_t count_instances(const eureka_apps *apps)
-{
-    size_t count = 0;
-    for (size_t i = 0; apps != NULL && i < apps->count; i++) {
-        count += apps->items[i]->count;
-    }
-    return count;
-}
+typedef struct delta_writer {
+    const eureka_apps *whole; // may be NULL
+    ist_arena *scratch;
+    body_sink *sink;
+    const entry *entries; // sorted
+    size_t count;
+    ist_buf text; // of one application
+} delta_writer;
 
-// What is to be told, sorted. With the whole list, of the changes only what has gone.
-static entry *list_entries(const ist_map *changes, const eureka_apps *whole, ist_arena *scratch, size_t *ret_count)
+// What has changed, sorted. With the whole list, only what has gone.
+static bool list_entries(delta_writer *w, const ist_map *changes)
 {
-    size_t count = 0;
     size_t it = 0;
     ist_strv key;
     void *value = NULL;
-    entry *entries = IST_ARENA_ARRAY(scratch, count_instances(whole) + ist_map_count(changes) + 1, entry);
+    entry *entries = IST_ARENA_ARRAY(w->scratch, ist_map_count(changes) + 1, entry);
     while (entries != NULL && ist_map_next(changes, &it, &key, &value)) {
         const list_change *change = value;
-        if (change->gone || whole == NULL) {
-            entries[count++] = (entry){change->instance, change->gone};
+        if (change->gone || w->whole == NULL) {
+            entries[w->count++] = (entry){change->instance, change->gone};
         }
     }
-    for (size_t i = 0; entries != NULL && whole != NULL && i < whole->count; i++) {
-        for (uint32_t k = 0; k < whole->items[i]->count; k++) {
-            entries[count++] = (entry){whole->items[i]->instances[k], false};
-        }
+    if (w->count > 1) {
+        qsort(entries, w->count, sizeof(*entries), compare_entries);
     }
-    if (count > 1) {
-        qsort(entries, count, sizeof(*entries), compare_entries);
-    }
-    *ret_count = count;
-    return entries;
+    w->entries = entries;
+    return entries != NULL;
 }
 
-void changes_write(const ist_map *changes, const eureka_apps *whole, eureka_format format, eureka_detail detail,
-                   ist_arena *scratch, ist_buf *out)
+// `app` (may be NULL) and the entries from `first` to `end`, which have its name. An entry of what is there again is left out.
+static void write_part(delta_writer *w, const eureka_app *app, size_t first, size_t end)
 {
-    size_t count = 0;
-    entry *entries = list_entries(changes, whole, scratch, &count);
-    eureka_instance **instances = IST_ARENA_ARRAY(scratch, count + 1, eureka_instance *);
-    if (entries == NULL || instances == NULL) {
-        out->status = IST_ENOMEM;
+    size_t room = (app != NULL ? app->count : 0) + (end - first);
+    eureka_instance **instances = IST_ARENA_ARRAY(w->scratch, room, eureka_instance *);
+    eureka_app_part part = {.name = w->entries[first].instance->app, .instances = instances};
+    if (instances == NULL) {
+        w->sink->status = IST_ENOMEM;
         return;
     }
-    size_t end;
-    for (size_t at = 0; at < count; at = end) {
-        eureka_app_part part = {.name = entries[at].instance->app, .instances = instances + at};
-        for (end = at; end < count && ist_strv_equal(entries[end].instance->app, part.name); end++) {
-            instances[end] = entries[end].instance;
-            part.count++;
-            part.deleted_from += entries[end].gone ? 0 : 1;
-        }
-        eureka_write_separator(out, format, at == 0);
-        eureka_write_app_part(out, format, detail, &part);
+    for (; app != NULL && part.count < app->count; part.count++) {
+        instances[part.count] = app->instances[part.count];
     }
+    part.deleted_from = part.count;
+    for (size_t i = first; i < end; i++) {
+        const entry *each = &w->entries[i];
+        if (app == NULL || eureka_app_find(app, each->instance->id) == NULL) {
+            instances[part.count++] = each->instance;
+            part.deleted_from += each->gone ? 0 : 1;
+        }
+    }
+    ist_buf_clear(&w->text);
+    eureka_write_app_part(&w->text, w->sink->format, w->sink->detail, &part);
+    body_sink_app(w->sink, part.name, &w->text);
+}
+
+// Applications and entries, both sorted by name, side by side.
+static void write_all(delta_writer *w)
+{
+    size_t at = 0;
+    size_t app_count = w->whole != NULL ? w->whole->count : 0;
+    for (size_t a = 0; a < app_count || at < w->count;) {
+        eureka_app *app = a < app_count ? w->whole->items[a] : NULL;
+        ist_strv name = at < w->count ? w->entries[at].instance->app : IST_STRV_NULL;
+        int order = at == w->count ? -1 : app == NULL ? 1 : ist_strv_compare(app->name, name);
+        size_t end = at;
+        while (order >= 0 && end < w->count && ist_strv_equal(w->entries[end].instance->app, name)) {
+            end++;
+        }
+        if (order < 0) {
+            body_sink_app(w->sink, app->name, eureka_app_text(app, w->sink->format, w->sink->detail));
+        } else {
+            write_part(w, order == 0 ? app : NULL, at, end);
+        }
+        a += order <= 0 ? 1 : 0;
+        at = end;
+    }
+}
+
+void changes_write(const ist_map *changes, const eureka_apps *whole, ist_arena *scratch, body_sink *sink)
+{
+    delta_writer w = {.whole = whole, .scratch = scratch, .sink = sink, .text = IST_BUF_INIT};
+    if (list_entries(&w, changes)) {
+        write_all(&w);
+    } else {
+        sink->status = IST_ENOMEM;
+    }
+    ist_buf_done(&w.text);
 }

@@ -3,16 +3,16 @@
 // What has changed between two states of a list: compared, kept for a while, written as a delta. Threads: the HTTP thread.
 #pragma once
 
-#include "write_priv.h"
+#include "body_sink_priv.h"
 
 #include "base/arena.h"
 #include "base/map.h"
 
 ist_map *changes_new(void); // NULL on ENOMEM
 
-// Where *fresh_ref says the same as `before`, `before` (with a reference) takes its place; else the instances that are what they
-// were do. IST_ENOMEM: it is what it was.
-ist_status changes_keep(eureka_app *before, eureka_app **fresh_ref);
+// Each application of `fresh` that says what the one of its name in `known` (sorted) says becomes that one; of the others the
+// instances that are what they were do. IST_ENOMEM: some may not have.
+ist_status changes_keep_all(const eureka_apps *known, eureka_apps *fresh);
 
 // Records what is other in `fresh` (both sorted); *changed says whether anything is. IST_ENOMEM: some may be missing.
 ist_status changes_record(ist_map *changes, const eureka_apps *before, const eureka_apps *fresh, int64_t now_ms,
@@ -20,6 +20,5 @@ ist_status changes_record(ist_map *changes, const eureka_apps *before, const eur
 // Forgets what was recorded before `since_ms`.
 void changes_prune(ist_map *changes, int64_t since_ms);
 // The applications of a delta: what is recorded, and all of `whole` where it is given. In each, what has gone comes last: a
-// client that does not know the application yet takes the first entry for the whole of it.
-void changes_write(const ist_map *changes, const eureka_apps *whole, eureka_format format, eureka_detail detail,
-                   ist_arena *scratch, ist_buf *out);
+// client that does not know the application yet takes the first entry for the whole of it. Errors stick to the sink.
+void changes_write(const ist_map *changes, const eureka_apps *whole, ist_arena *scratch, body_sink *sink);

@@ -66,6 +66,31 @@ static bool copy_bases(ist_api_eureka *eureka, const ist_api_eureka_args *args)
     return fits;
 }
 
+#define VIEW_KEEP_MS 60000 // twice what clients wait between two questions
+
+static void drop_unused(ist_api_eureka *eureka, int64_t now_ms)
+{
+    for (eureka_layout i = 0; i < _EUREKA_LAYOUT_MAX; i++) {
+        if (eureka->lists[i] != NULL && now_ms - eureka->lists[i]->asked_ms > DELTA_KEEP_MS) {
+            eureka_list_free(eureka->lists[i]);
+            eureka->lists[i] = NULL;
+        }
+    }
+}
+
+// A view has come: who has not asked for a while must not keep an old one alive.
+static void on_view(void *ctx)
+{
+    ist_api_eureka *eureka = ctx;
+    int64_t now_ms = ist_clock_now_ms(eureka->clock);
+    drop_unused(eureka, now_ms);
+    for (eureka_layout i = 0; i < _EUREKA_LAYOUT_MAX; i++) {
+        if (eureka->lists[i] != NULL && now_ms - eureka->lists[i]->asked_ms > VIEW_KEEP_MS) {
+            mesh_parts_let_go(&eureka->lists[i]->mesh);
+        }
+    }
+}
+
 ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args)
 {
     ist_api_eureka *eureka = IST_NEW(ist_api_eureka);
@@ -74,6 +99,7 @@ ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args)
         return NULL;
     }
     eureka->clock = args->clock;
+    eureka->store = args->store;
     eureka->profile = args->profile;
     eureka->on_registered = args->on_registered;
     eureka->ctx = args->ctx;
@@ -103,7 +129,8 @@ ist_api_routes ist_api_eureka_routes(ist_api_eureka *eureka)
                             .count = IST_COUNT(ROUTES),
                             .ctx = eureka,
                             .bases = eureka->bases,
-                            .lenient = true};
+                            .lenient = true,
+                            .on_view = on_view};
 }
 
 // --- What a client wants --------------------------------------------------------------------------------------------
@@ -221,16 +248,6 @@ void eureka_finish(const eureka_wish *wish, ist_api_response *response)
     }
 }
 
-static void drop_unused(ist_api_eureka *eureka, int64_t now_ms)
-{
-    for (eureka_layout i = 0; i < _EUREKA_LAYOUT_MAX; i++) {
-        if (eureka->lists[i] != NULL && now_ms - eureka->lists[i]->asked_ms > DELTA_KEEP_MS) {
-            eureka_list_free(eureka->lists[i]);
-            eureka->lists[i] = NULL;
-        }
-    }
-}
-
 #define FIRST_VIEW_MS 5000 // clients give up after 8 s, and look again after 30 s only
 
 // A client that got an empty list would run without endpoints until it asks again.
@@ -255,7 +272,7 @@ eureka_list *eureka_find_list(ist_api_eureka *eureka, const ist_api_request *req
     list_times times = eureka_begin(eureka);
     drop_unused(eureka, times.now_ms);
     if (eureka->lists[layout] == NULL) {
-        eureka->lists[layout] = eureka_list_new(layout, times.now_ms);
+        eureka->lists[layout] = eureka_list_new(layout, eureka->store, times.now_ms);
     }
     eureka_list *list = eureka->lists[layout];
     int64_t before = eureka->next_version;

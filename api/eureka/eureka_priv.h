@@ -9,6 +9,7 @@
 
 struct ist_api_eureka {
     const ist_clock *clock;
+    ist_mesh_store *store;
     ist_api_eureka_profile profile;
     const char **bases;                     // terminated by NULL
     ist_arena *texts;                       // of the bases

@@ -3,57 +3,30 @@
 
 #include "changes_priv.h"
 
-#include "api_core/gzip.h"
 #include "base/alloc.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
-#define NAMES_MAX_BYTES ((size_t)64 << 20)
+#define PRUNE_EVERY_MS 10000
 
-// What a service of the view gave when it was looked at last.
-typedef struct list_part {
-    uint64_t service_revision;
-    uint64_t plan_hash;
-    uint64_t seen; // in the view of this revision
-    bool crosses;
-    eureka_apps apps;
-} list_part;
-
-static void part_free(void *value)
-{
-    list_part *part = value;
-    eureka_apps_done(&part->apps);
-    ist_free(part);
-}
-
-eureka_list *eureka_list_new(eureka_layout layout, int64_t now_ms)
+eureka_list *eureka_list_new(eureka_layout layout, ist_mesh_store *store, int64_t now_ms)
 {
     eureka_list *list = IST_NEW(eureka_list);
     if (list == NULL) {
         return NULL;
     }
-    *list = (eureka_list){.layout = layout,
-                          .parts = ist_map_new(part_free),
-                          .changes = changes_new(),
-                          .names_arena = ist_arena_new(0, NAMES_MAX_BYTES),
+    *list = (eureka_list){.changes = changes_new(),
+                          .touched = ist_map_new(NULL),
                           .whole_until_ms = now_ms + DELTA_KEEP_MS,
-                          .asked_ms = now_ms};
-    for (size_t i = 0; i < sizeof(list->bodies) / sizeof(ist_buf); i++) {
-        ((ist_buf *)list->bodies)[i] = IST_BUF_INIT;
-    }
-    if (list->parts == NULL || list->changes == NULL || list->names_arena == NULL) {
+                          .asked_ms = now_ms,
+                          .pruned_ms = now_ms};
+    ist_status status = mesh_parts_init(&list->mesh, layout, store);
+    if (status != IST_OK || list->changes == NULL || list->touched == NULL) {
         eureka_list_free(list);
         return NULL;
     }
     return list;
-}
-
-static void drop_bodies(eureka_list *list, eureka_extent extent)
-{
-    ist_buf *bodies = (ist_buf *)list->bodies[extent];
-    for (size_t i = 0; i < sizeof(list->bodies[extent]) / sizeof(ist_buf); i++) {
-        ist_buf_done(&bodies[i]);
-    }
 }
 
 void eureka_list_free(eureka_list *list)
@@ -61,144 +34,19 @@ void eureka_list_free(eureka_list *list)
     if (list == NULL) {
         return;
     }
-    drop_bodies(list, EUREKA_ALL);
-    drop_bodies(list, EUREKA_DELTA);
-    ist_map_free(list->parts);
+    eureka_list_drop_bodies(list, EUREKA_ALL);
+    eureka_list_drop_bodies(list, EUREKA_DELTA);
+    for (size_t i = 0; i < sizeof(list->packers) / sizeof(ist_api_packer *); i++) {
+        ist_api_packer_free(((ist_api_packer **)list->packers)[i]);
+    }
+    mesh_parts_done(&list->mesh);
     ist_map_free(list->changes);
-    ist_arena_free(list->names_arena);
+    ist_map_free(list->touched);
     eureka_apps_done(&list->apps);
     ist_free(list);
 }
 
-// --- What the services give -----------------------------------------------------------------------------------------
-
-// An application as it was before goes on, so that its text and its times do.
-static ist_status keep_old(const eureka_apps *old, eureka_apps *fresh)
-{
-    ist_status status = IST_OK;
-    for (size_t i = 0; i < fresh->count && status == IST_OK; i++) {
-        eureka_app *before = eureka_apps_find(old, fresh->items[i]->name, NULL);
-        if (before != NULL && before != fresh->items[i]) {
-            status = changes_keep(before, &fresh->items[i]);
-        }
-    }
-    return status;
-}
-
-static ist_status make_part(eureka_list *list, const mesh_source *source, const mesh_plan *plan, list_part *part,
-                            ist_arena *scratch)
-{
-    eureka_apps fresh = {0};
-    ist_status status = mesh_apps_of(source, plan, scratch, &fresh);
-    eureka_apps_sort(&fresh);
-    status = status == IST_OK ? keep_old(&list->apps, &fresh) : status;
-    if (status != IST_OK) {
-        eureka_apps_done(&fresh);
-        return status;
-    }
-    eureka_apps_done(&part->apps);
-    part->apps = fresh;
-    part->plan_hash = plan->hash;
-    return IST_OK;
-}
-
-static list_part *find_part(eureka_list *list, ist_strv host)
-{
-    list_part *part = ist_map_find(list->parts, host);
-    if (part == NULL) {
-        part = IST_NEW(list_part);
-        if (part != NULL && ist_map_put(list->parts, host, part) != IST_OK) {
-            part_free(part);
-            part = NULL;
-        }
-    }
-    return part;
-}
-
-static ist_status look_at(eureka_list *list, const mesh_source *source, const ist_mesh_service *service,
-                          ist_arena *scratch)
-{
-    mesh_plan plan;
-    ist_arena_clear(scratch);
-    ist_status status = mesh_plan_of(source, service, scratch, &plan);
-    if (status != IST_OK) {
-        return status == IST_ENOTFOUND ? IST_OK : status;
-    }
-    list_part *part = find_part(list, service->host);
-    if (part == NULL) {
-        return IST_ENOMEM;
-    }
-    part->seen = ist_mesh_view_revision(source->view);
-    if (part->service_revision == service->revision && part->plan_hash == plan.hash && !part->crosses) {
-        return IST_OK;
-    }
-    status = make_part(list, source, &plan, part, scratch);
-    if (status == IST_OK) {
-        part->service_revision = service->revision;
-        part->crosses = mesh_crosses(service);
-    }
-    return status;
-}
-
-static ist_status look_at_all(eureka_list *list, const ist_mesh_view *view, int64_t wall_ms, ist_arena *scratch)
-{
-    ist_registry_namer namer;
-    mesh_source source = {.view = view, .namer = &namer, .layout = list->layout, .now_ms = wall_ms};
-    ist_arena_clear(list->names_arena);
-    ist_status status = ist_registry_namer_init(&namer, view, list->names_arena);
-    ist_pmap_it it = ist_mesh_view_services(view);
-    const ist_mesh_service *service = NULL;
-    while (status == IST_OK && (service = ist_mesh_view_next_service(&it)) != NULL) {
-        status = look_at(list, &source, service, scratch);
-    }
-    return status;
-}
-
-static void forget_unseen(eureka_list *list, uint64_t revision)
-{
-    size_t it = 0;
-    ist_strv host;
-    void *value = NULL;
-    while (ist_map_next(list->parts, &it, &host, &value)) {
-        const list_part *part = value;
-        if (part->seen != revision) {
-            (void)ist_map_remove(list->parts, host); // it was there
-        }
-    }
-}
-
-// Where two services come to the same name, the first application stands.
-static void drop_twins(eureka_apps *apps)
-{
-    size_t kept = 0;
-    for (size_t i = 0; i < apps->count; i++) {
-        if (kept != 0 && ist_strv_equal(apps->items[kept - 1]->name, apps->items[i]->name)) {
-            eureka_app_unref(apps->items[i]);
-        } else {
-            apps->items[kept++] = apps->items[i];
-        }
-    }
-    apps->count = kept;
-}
-
-static ist_status gather(eureka_list *list, eureka_apps *fresh)
-{
-    size_t it = 0;
-    ist_strv host;
-    void *value = NULL;
-    ist_status status = IST_OK;
-    while (status == IST_OK && ist_map_next(list->parts, &it, &host, &value)) {
-        const list_part *part = value;
-        for (size_t i = 0; i < part->apps.count && status == IST_OK; i++) {
-            status = eureka_apps_add_take(fresh, eureka_app_ref(part->apps.items[i]));
-        }
-    }
-    eureka_apps_sort(fresh);
-    drop_twins(fresh);
-    return status;
-}
-
-// --- The list -------------------------------------------------------------------------------------------------------
+// --- Counts ---------------------------------------------------------------------------------------------------------
 
 void eureka_hash_code(const size_t counts[_EUREKA_STATUS_MAX], char text[HASH_CODE_SIZE])
 {
@@ -212,133 +60,249 @@ void eureka_hash_code(const size_t counts[_EUREKA_STATUS_MAX], char text[HASH_CO
     }
 }
 
-static void account(eureka_list *list)
+// Counts the instances of an application (NULL: none) in, or out.
+static void account(eureka_list *list, const eureka_app *app, bool in)
 {
-    size_t counts[_EUREKA_STATUS_MAX] = {0};
-    list->instance_count = 0;
-    for (size_t i = 0; i < list->apps.count; i++) {
-        const eureka_app *app = list->apps.items[i];
-        list->instance_count += app->count;
-        for (uint32_t k = 0; k < app->count; k++) {
-            counts[app->instances[k]->status]++;
-        }
+    for (uint32_t i = 0; app != NULL && i < app->count; i++) {
+        list->counts[app->instances[i]->status] += in ? 1 : SIZE_MAX; // adding that takes one away
+        list->instance_count += in ? 1 : SIZE_MAX;
     }
-    eureka_hash_code(counts, list->hash_code);
 }
 
-// Takes over what was made. Where a change cannot be kept for want of memory, the delta holds everything for a while.
-static void adopt(eureka_list *list, eureka_apps *fresh, const list_times *times, int64_t *next_version)
+// --- Taking over ----------------------------------------------------------------------------------------------------
+
+typedef struct refresh {
+    eureka_list *list;
+    const own_registrations *own;
+    const ist_mesh_view *view;
+    const list_times *times;
+    ist_arena *scratch;
+    int64_t *next_version;
+} refresh;
+
+// Writes down what is other. Where a change cannot be kept for want of memory, the delta holds everything for a while.
+static bool note_changes(const refresh *r, const eureka_apps *before, const eureka_apps *fresh)
 {
+    eureka_list *list = r->list;
     bool changed = !list->made;
-    if (list->made && changes_record(list->changes, &list->apps, fresh, times->now_ms, &changed) != IST_OK) {
-        list->whole_until_ms = times->now_ms + DELTA_KEEP_MS;
+    if (list->made && changes_record(list->changes, before, fresh, r->times->now_ms, &changed) != IST_OK) {
+        list->whole_until_ms = r->times->now_ms + DELTA_KEEP_MS;
         changed = true;
     }
-    eureka_apps_done(&list->apps);
-    list->apps = *fresh;
-    list->made = true;
-    if (!changed) {
-        return;
-    }
-    list->version = (*next_version)++;
-    account(list);
-    drop_bodies(list, EUREKA_ALL);
-    drop_bodies(list, EUREKA_DELTA);
+    return changed;
 }
 
-static ist_status make(eureka_list *list, const ist_mesh_view *view, const own_registrations *own,
-                       const list_times *times, ist_arena *scratch, eureka_apps *fresh)
+static void begin_version(const refresh *r)
+{
+    eureka_list *list = r->list;
+    list->version = (*r->next_version)++;
+    eureka_hash_code(list->counts, list->hash_code);
+    eureka_list_drop_bodies(list, EUREKA_ALL);
+    eureka_list_drop_bodies(list, EUREKA_DELTA);
+}
+
+static ist_status touch(eureka_list *list, ist_strv name)
+{
+    return ist_map_find(list->touched, name) != NULL ? IST_OK : ist_map_put(list->touched, name, list);
+}
+
+// Which applications will the registrations take part in?
+static ist_status note_touched(const refresh *r, const eureka_apps *apps)
 {
     ist_status status = IST_OK;
-    if (list->view_revision != ist_mesh_view_revision(view)) {
-        status = look_at_all(list, view, times->wall_ms, scratch);
-        if (status != IST_OK) {
-            return status;
-        }
-        forget_unseen(list, ist_mesh_view_revision(view));
-        list->view_revision = ist_mesh_view_revision(view);
+    for (uint32_t i = 0; i < r->own->count && status == IST_OK; i++) {
+        status = touch(r->list, r->own->items[i].instance->app);
     }
-    status = gather(list, fresh);
-    status = status == IST_OK ? own_merge(own, view, list->layout, scratch, fresh) : status;
-    return status == IST_OK ? keep_old(&list->apps, fresh) : status;
+    for (size_t i = 0; r->own->count != 0 && i < apps->count && status == IST_OK; i++) {
+        status = own_has_place(r->own, apps->items[i]) ? touch(r->list, apps->items[i]->name) : IST_OK;
+    }
+    return status;
+}
+
+// --- All of it ------------------------------------------------------------------------------------------------------
+
+static ist_status merge(const refresh *r, eureka_apps *apps)
+{
+    ist_status status = note_touched(r, apps);
+    status = status == IST_OK ? own_merge(r->own, r->view, r->list->mesh.layout, r->scratch, apps) : status;
+    return status == IST_OK ? changes_keep_all(&r->list->apps, apps) : status;
+}
+
+static void adopt_all(const refresh *r, eureka_apps *fresh)
+{
+    eureka_list *list = r->list;
+    bool changed = note_changes(r, &list->apps, fresh);
+    eureka_apps_done(&list->apps);
+    list->apps = *fresh;
+    for (size_t i = 0; i < _EUREKA_STATUS_MAX; i++) {
+        list->counts[i] = 0;
+    }
+    list->instance_count = 0;
+    for (size_t i = 0; i < list->apps.count; i++) {
+        account(list, list->apps.items[i], true);
+    }
+    list->made = true;
+    if (changed) {
+        begin_version(r);
+    }
+}
+
+static ist_status make_all(const refresh *r)
+{
+    eureka_apps fresh = {0};
+    ist_map_clear(r->list->touched);
+    ist_status status = eureka_apps_add_all(&fresh, &r->list->mesh.apps);
+    status = status == IST_OK ? merge(r, &fresh) : status;
+    if (status != IST_OK) {
+        eureka_apps_done(&fresh);
+        return status;
+    }
+    adopt_all(r, &fresh);
+    return IST_OK;
+}
+
+// --- What has changed -----------------------------------------------------------------------------------------------
+
+typedef struct name_list {
+    ist_strv *items;
+    size_t count;
+    size_t capacity;
+} name_list;
+
+static int compare_names(const void *a, const void *b)
+{
+    const ist_strv *x = a;
+    const ist_strv *y = b;
+    return ist_strv_compare(*x, *y);
+}
+
+static void sort_names(name_list *names)
+{
+    size_t kept = 0;
+    if (names->count > 1) {
+        qsort(names->items, names->count, sizeof(*names->items), compare_names);
+    }
+    for (size_t i = 0; i < names->count; i++) {
+        if (kept == 0 || !ist_strv_equal(names->items[kept - 1], names->items[i])) {
+            names->items[kept++] = names->items[i];
+        }
+    }
+    names->count = kept;
+}
+
+// The names of applications that may be other than they were.
+static ist_status list_names(const eureka_list *list, const eureka_apps *replaced, name_list *names)
+{
+    size_t it = 0;
+    ist_strv name;
+    ist_status status = IST_OK;
+    for (size_t i = 0; i < replaced->count && status == IST_OK; i++) {
+        status = IST_VEC_PUSH(names, replaced->items[i]->name, SIZE_MAX / 2);
+    }
+    while (status == IST_OK && ist_map_next(list->touched, &it, &name, NULL)) {
+        status = IST_VEC_PUSH(names, name, SIZE_MAX / 2);
+    }
+    sort_names(names);
+    return status;
+}
+
+static ist_status pick(const eureka_apps *apps, const name_list *names, eureka_apps *ret_picked)
+{
+    ist_status status = IST_OK;
+    for (size_t i = 0; i < names->count && status == IST_OK; i++) {
+        eureka_app *app = eureka_apps_find(apps, names->items[i], NULL);
+        status = app != NULL ? eureka_apps_add_take(ret_picked, eureka_app_ref(app)) : IST_OK;
+    }
+    return status;
+}
+
+// Puts the application (NULL: none) in the place of that of its name; there is room.
+static void put_app(eureka_list *list, ist_strv name, eureka_app *app)
+{
+    size_t place = 0;
+    eureka_app *before = eureka_apps_find(&list->apps, name, &place);
+    account(list, before, false);
+    account(list, app, true);
+    if (before != NULL && app != NULL) {
+        eureka_apps_replace_take(&list->apps, place, eureka_app_ref(app));
+    } else if (before != NULL) {
+        eureka_apps_remove(&list->apps, place);
+    } else if (app != NULL) {
+        (void)eureka_apps_insert_take(&list->apps, place, eureka_app_ref(app)); // cannot fail: there is room
+    }
+}
+
+static void adopt_changed(const refresh *r, const name_list *names, const eureka_apps *before, const eureka_apps *fresh)
+{
+    bool changed = note_changes(r, before, fresh);
+    for (size_t i = 0; i < names->count; i++) {
+        put_app(r->list, names->items[i], eureka_apps_find(fresh, names->items[i], NULL));
+    }
+    if (changed) {
+        begin_version(r);
+    }
+}
+
+static ist_status make_changed(const refresh *r, const eureka_apps *replaced)
+{
+    eureka_list *list = r->list;
+    eureka_apps before = {0};
+    eureka_apps fresh = {0};
+    name_list names = {0};
+    ist_status status = list_names(list, replaced, &names);
+    status = status == IST_OK ? pick(&list->apps, &names, &before) : status;
+    status = status == IST_OK ? pick(&list->mesh.apps, &names, &fresh) : status;
+    status = status == IST_OK ? merge(r, &fresh) : status;
+    status = status == IST_OK ? eureka_apps_reserve(&list->apps, fresh.count) : status;
+    if (status == IST_OK) {
+        adopt_changed(r, &names, &before, &fresh);
+    }
+    IST_VEC_DONE(&names);
+    eureka_apps_done(&before);
+    eureka_apps_done(&fresh);
+    return status;
+}
+
+static void prune(eureka_list *list, int64_t now_ms)
+{
+    if (now_ms - list->pruned_ms >= PRUNE_EVERY_MS) {
+        changes_prune(list->changes, now_ms - DELTA_KEEP_MS);
+        list->pruned_ms = now_ms;
+    }
+}
+
+static ist_status bring_up(const refresh *r)
+{
+    eureka_list *list = r->list;
+    bool all = !list->made || list->own_version != r->own->version;
+    mesh_replaced replaced;
+    list->own_version = r->own->version - 1; // not up to date until all has been done
+    ist_status status = mesh_parts_refresh(&list->mesh, &list->apps, r->view, r->times->wall_ms, r->scratch, &replaced);
+    if (status != IST_OK) {
+        return status;
+    }
+    if (all || replaced.all) {
+        status = make_all(r);
+    } else if (replaced.apps.count != 0) {
+        status = make_changed(r, &replaced.apps);
+    }
+    mesh_replaced_done(&replaced);
+    if (status == IST_OK) {
+        list->own_version = r->own->version;
+    }
+    return status;
 }
 
 ist_status eureka_list_refresh(eureka_list *list, const ist_mesh_view *view, const own_registrations *own,
                                const list_times *times, ist_arena *scratch, int64_t *next_version)
 {
-    eureka_apps fresh = {0};
+    const refresh r = {
+        .list = list, .own = own, .view = view, .times = times, .scratch = scratch, .next_version = next_version};
     if (times->now_ms - list->asked_ms > DELTA_KEEP_MS) {
         list->whole_until_ms = times->now_ms + DELTA_KEEP_MS;
     }
     list->asked_ms = times->now_ms;
-    if (list->made && list->view_revision == ist_mesh_view_revision(view) && list->own_version == own->version) {
-        return IST_OK;
-    }
-    list->own_version = own->version - 1; // not up to date until all has been done
-    ist_status status = make(list, view, own, times, scratch, &fresh);
-    if (status != IST_OK) {
-        eureka_apps_done(&fresh);
-        return status;
-    }
-    adopt(list, &fresh, times, next_version);
-    list->own_version = own->version;
-    changes_prune(list->changes, times->now_ms - DELTA_KEEP_MS);
-    return IST_OK;
-}
-
-// --- Bodies ---------------------------------------------------------------------------------------------------------
-
-static void write_all(eureka_list *list, const list_form *form, ist_buf *out)
-{
-    for (size_t i = 0; i < list->apps.count; i++) {
-        const ist_buf *text = eureka_app_text(list->apps.items[i], form->format, form->detail);
-        if (ist_buf_status(text) != IST_OK) {
-            out->status = ist_buf_status(text);
-            return;
-        }
-        eureka_write_separator(out, form->format, i == 0);
-        ist_buf_append_strv(out, ist_buf_view(text));
-    }
-}
-
-static void write_plain(eureka_list *list, const list_form *form, ist_buf *out, ist_arena *scratch)
-{
-    eureka_write_begin(out, form->format, list->version, list->hash_code);
-    if (form->extent == EUREKA_ALL) {
-        write_all(list, form, out);
-    } else {
-        ist_arena_clear(scratch);
-        changes_write(list->changes, list->delta_was_whole ? &list->apps : NULL, form->format, form->detail, scratch,
-                      out);
-    }
-    eureka_write_end(out, form->format);
-}
-
-const ist_buf *eureka_list_body(eureka_list *list, const list_form *form, int64_t now_ms, ist_arena *scratch)
-{
-    bool whole = now_ms < list->whole_until_ms;
-    if (form->extent == EUREKA_DELTA && whole != list->delta_was_whole) {
-        list->delta_was_whole = whole;
-        drop_bodies(list, EUREKA_DELTA);
-    }
-    ist_buf *body = &list->bodies[form->extent][form->format][form->detail][form->packed ? 1 : 0];
-    if (body->length != 0) {
-        return body;
-    }
-    if (form->packed) {
-        list_form plain = *form;
-        plain.packed = false;
-        const ist_buf *source = eureka_list_body(list, &plain, now_ms, scratch);
-        if (source == NULL || ist_api_gzip(ist_buf_view(source), body) != IST_OK) {
-            ist_buf_done(body);
-            return NULL;
-        }
-    } else {
-        write_plain(list, form, body, scratch);
-    }
-    if (ist_buf_status(body) != IST_OK) {
-        ist_buf_done(body);
-        return NULL;
-    }
-    return body;
+    ist_status status = bring_up(&r);
+    prune(list, times->now_ms);
+    return status;
 }

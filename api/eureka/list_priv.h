@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The list of one layout: all applications of the view with the registrations among them, brought up to date when somebody
-// asks, its version, its hash code, what has changed of late, and the finished bodies. Cost follows change: a service that is
-// what it was keeps its applications and their text.
+// asks, its version, its hash code, what has changed of late, and the finished bodies. Cost follows change: of a service that is
+// what it was nothing is touched.
 //
 // The delta (docs/eureka.md): every change of the last DELTA_KEEP_MS once, in its latest state. A request does not say what
 // its client knows; so after a start, and after a gap in which nobody asked, for as long it holds everything: then nobody can
@@ -11,8 +11,11 @@
 #pragma once
 
 #include "own_priv.h"
+#include "parts_priv.h"
 #include "write_priv.h"
 
+#include "api_core/body.h"
+#include "api_core/pack.h"
 #include "base/map.h"
 
 #define DELTA_KEEP_MS ((int64_t)10 * 60 * 1000)
@@ -21,25 +24,26 @@
 typedef enum eureka_extent { EUREKA_ALL = 0, EUREKA_DELTA, _EUREKA_EXTENT_MAX } eureka_extent;
 
 typedef struct eureka_list {
-    eureka_layout layout;
-    ist_map *parts;         // host -> list_part: what a service gave
-    ist_map *changes;       // "APP id" -> list_change
-    ist_arena *names_arena; // of the namer
-    eureka_apps apps;       // sorted by name, registrations included
-    uint64_t view_revision; // that `apps` is made from; 0 = none
-    uint64_t own_version;
+    mesh_parts mesh;      // what it is made from, beside the registrations
+    ist_map *changes;     // "APP id" -> list_change
+    ist_map *touched;     // applications that the registrations have something to do with; name -> name
+    eureka_apps apps;     // sorted by name, registrations included
+    uint64_t own_version; // of the registrations in it
     bool made;
     int64_t version;
+    size_t counts[_EUREKA_STATUS_MAX]; // of the instances
     char hash_code[HASH_CODE_SIZE];
     size_t instance_count;
     int64_t whole_until_ms; // until then the delta holds everything (monotonic)
     int64_t asked_ms;       // when somebody asked last
+    int64_t pruned_ms;      // when changes were forgotten last
     bool delta_was_whole;   // when its bodies were made
-    ist_buf bodies[_EUREKA_EXTENT_MAX][_EUREKA_FORMAT_MAX][_EUREKA_DETAIL_MAX][2]; // [1] packed
+    ist_api_body *bodies[_EUREKA_EXTENT_MAX][_EUREKA_FORMAT_MAX][_EUREKA_DETAIL_MAX][2]; // [1] packed
+    ist_api_packer *packers[_EUREKA_FORMAT_MAX][_EUREKA_DETAIL_MAX];
 } eureka_list;
 
-// NULL on ENOMEM.
-eureka_list *eureka_list_new(eureka_layout layout, int64_t now_ms);
+// NULL on ENOMEM. Views are released in the store.
+eureka_list *eureka_list_new(eureka_layout layout, ist_mesh_store *store, int64_t now_ms);
 void eureka_list_free(eureka_list *list); // NULL is fine
 
 typedef struct list_times {
@@ -57,8 +61,9 @@ typedef struct list_form {
     eureka_detail detail;
     bool packed;
 } list_form;
-// The body in that form, made on first demand of a version; NULL on ENOMEM.
-const ist_buf *eureka_list_body(eureka_list *list, const list_form *form, int64_t now_ms, ist_arena *scratch);
+// The body in that form, made on first demand of a version; the list's, until its next version. NULL on ENOMEM.
+ist_api_body *eureka_list_body(eureka_list *list, const list_form *form, int64_t now_ms, ist_arena *scratch);
+void eureka_list_drop_bodies(eureka_list *list, eureka_extent extent);
 
 // "DOWN_1_UP_2_" of these counts by status.
 void eureka_hash_code(const size_t counts[_EUREKA_STATUS_MAX], char text[HASH_CODE_SIZE]);

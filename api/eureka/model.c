@@ -228,6 +228,30 @@ ist_status eureka_apps_add_take(eureka_apps *apps, eureka_app *app)
     return status;
 }
 
+ist_status eureka_apps_add_all(eureka_apps *apps, const eureka_apps *more)
+{
+    ist_status status = IST_OK;
+    for (size_t i = 0; i < more->count && status == IST_OK; i++) {
+        status = eureka_apps_add_take(apps, eureka_app_ref(more->items[i]));
+    }
+    return status;
+}
+
+ist_status eureka_apps_reserve(eureka_apps *apps, size_t more)
+{
+    if (more <= apps->capacity - apps->count) {
+        return IST_OK;
+    }
+    size_t capacity = apps->count + more + apps->count / 2;
+    eureka_app **items = ist_realloc_array(apps->items, capacity, sizeof(*items));
+    if (items == NULL) {
+        return IST_ENOMEM;
+    }
+    apps->items = items;
+    apps->capacity = capacity;
+    return IST_OK;
+}
+
 static int compare_names(const void *a, const void *b)
 {
     const eureka_app *const *x = a;
@@ -268,4 +292,17 @@ ist_status eureka_apps_insert_take(eureka_apps *apps, size_t place, eureka_app *
         apps->items[place] = app;
     }
     return status;
+}
+
+void eureka_apps_replace_take(eureka_apps *apps, size_t place, eureka_app *app)
+{
+    eureka_app_unref(apps->items[place]);
+    apps->items[place] = app;
+}
+
+void eureka_apps_remove(eureka_apps *apps, size_t place)
+{
+    eureka_app_unref(apps->items[place]);
+    memmove(apps->items + place, apps->items + place + 1, (apps->count - place - 1) * sizeof(*apps->items));
+    apps->count--;
 }

@@ -99,7 +99,11 @@ typedef struct eureka_apps {
 void eureka_apps_done(eureka_apps *apps);
 // Takes the caller's reference, also where it fails.
 ist_status eureka_apps_add_take(eureka_apps *apps, eureka_app *app);
-void eureka_apps_sort(eureka_apps *apps); // by name
+ist_status eureka_apps_add_all(eureka_apps *apps, const eureka_apps *more); // with references; IST_ENOMEM: some of them
+ist_status eureka_apps_reserve(eureka_apps *apps, size_t more); // so many can be added or inserted then without failing
+void eureka_apps_sort(eureka_apps *apps);                       // by name
 // By name, of a sorted list; NULL = none. *ret_place (may be NULL): where it is or would be.
 eureka_app *eureka_apps_find(const eureka_apps *apps, ist_strv name, size_t *ret_place);
 ist_status eureka_apps_insert_take(eureka_apps *apps, size_t place, eureka_app *app);
+void eureka_apps_replace_take(eureka_apps *apps, size_t place, eureka_app *app);
+void eureka_apps_remove(eureka_apps *apps, size_t place);

@@ -239,6 +239,16 @@ static ist_status merge_one(merger *m)
     return status == IST_OK && !is_hidden(m) ? insert_copies(m) : status;
 }
 
+bool own_has_place(const own_registrations *own, const eureka_app *app)
+{
+    for (uint32_t i = 0; i < own->count; i++) {
+        if (has_place(app, own->items[i].instance)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Applications of which nothing is left.
 static void drop_empty(eureka_apps *apps)
 {

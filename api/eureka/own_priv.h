@@ -51,3 +51,5 @@ ist_status own_merge(const own_registrations *own, const ist_mesh_view *view, eu
 
 // How often does the comma list `vips` have `name`? ASCII case does not matter.
 uint32_t own_count_name(ist_strv vips, ist_strv name);
+// Has the application an instance in the place of a registration?
+bool own_has_place(const own_registrations *own, const eureka_app *app);

@@ -12,12 +12,12 @@ static void send_list(ist_api_eureka *eureka, const ist_api_request *request, eu
     if (list == NULL) {
         return;
     }
-    const ist_buf *body = eureka_list_body(list, &form, ist_clock_now_ms(eureka->clock), request->arena);
+    ist_api_body *body = eureka_list_body(list, &form, ist_clock_now_ms(eureka->clock), request->arena);
     if (body == NULL) {
         eureka_answer_empty(response, 503);
         return;
     }
-    ist_buf_append_strv(&response->body, ist_buf_view(body));
+    response->shared = ist_api_body_hold(body);
     response->content_encoding = wish.packed ? "gzip" : NULL;
     wish.packed = false; // it is already
     eureka_finish(&wish, response);
@@ -78,7 +78,7 @@ static ist_status find_app(ist_api_eureka *eureka, const ist_api_request *reques
         *ret_app = eureka_app_ref(listed);
         return IST_OK;
     }
-    ist_status status = find_by_name(eureka, request, list->layout, name, &found);
+    ist_status status = find_by_name(eureka, request, list->mesh.layout, name, &found);
     eureka_app *app = status == IST_OK ? eureka_apps_find(&found, wanted, NULL) : NULL;
     *ret_app = app != NULL ? eureka_app_ref(app) : NULL;
     eureka_apps_done(&found);
@@ -187,7 +187,7 @@ static void write_matching(vip_search *search, const eureka_app *app)
     if (matching == NULL) {
         search->apps.status = IST_ENOMEM;
     } else if (part.count != 0) {
-        eureka_write_separator(&search->apps, search->wish.format, search->apps.length == 0);
+        ist_buf_append_strv(&search->apps, eureka_separator(search->wish.format, search->apps.length == 0));
         eureka_write_app_part(&search->apps, search->wish.format, search->wish.detail, &part);
     }
 }

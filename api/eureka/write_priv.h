@@ -25,5 +25,5 @@ void eureka_write_app_part(ist_buf *out, eureka_format format, eureka_detail det
 
 // The frame around the applications.
 void eureka_write_begin(ist_buf *out, eureka_format format, int64_t version, const char *hash_code);
-void eureka_write_separator(ist_buf *out, eureka_format format, bool first); // before each application
+ist_strv eureka_separator(eureka_format format, bool first); // before each application
 void eureka_write_end(ist_buf *out, eureka_format format);

@@ -75,7 +75,8 @@ static uint32_t ask(const asking *a, ist_api_method method, const char *path)
     }
     route->handle(set->ctx, &request, &response);
     uint32_t status = response.status != 0 ? response.status : 200;
-    ist_strv body = ist_buf_view(&response.body);
+    ist_strv body = response.shared != NULL ? ist_strv_make(response.shared->bytes, response.shared->length)
+                                            : ist_buf_view(&response.body);
     bool json = strcmp(a->accept, "json") == 0;
     if (method == IST_API_GET && status == 200 &&
         (!ist_strv_valid_utf8(body) || !ist_strv_starts_with(body, json ? IST_STRV("{") : IST_STRV("<")) ||
@@ -83,6 +84,7 @@ static uint32_t ask(const asking *a, ist_api_method method, const char *path)
         abort();
     }
     ist_buf_done(&response.body);
+    ist_api_body_release(response.shared);
     ist_arena_free(arena);
     return status;
 }
@@ -91,7 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     empty_mesh mesh = open_mesh();
     ist_api_eureka *eureka =
-        ist_api_eureka_new(&(ist_api_eureka_args){.clock = ist_clock_system(), .metrics = mesh.metrics});
+        ist_api_eureka_new(&(ist_api_eureka_args){.clock = ist_clock_system(), .metrics = mesh.metrics, .store = mesh.store});
     const ist_mesh_view *view = ist_mesh_store_acquire(mesh.store);
     if (eureka == NULL || view == NULL) {
         abort();

@@ -6,12 +6,16 @@ import http.client
 import json
 import signal
 import socket
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
 import yaml
 
 import harness
+
+sys.path.append(str(harness.ROOT / "tests/bench"))
+import meshes  # noqa: E402
 
 JSON = {"Accept": "application/json"}
 JAVA = {**JSON, "User-Agent": "Java-EurekaClient/v1.10.17"}
@@ -263,3 +267,32 @@ def test_before_the_first_view_nothing_is_answered(start_agent, tmp_path):
                         "--eureka-listen", "127.0.0.1:0", wait="listening")  # fmt: skip
     status, _, content = Eureka(agent).ask("GET", "/eureka/apps", JAVA)
     assert (status, content) == (503, b"")
+
+
+# --- Sizes ----------------------------------------------------------------------------------------------------------
+
+LIST_BYTES, PACKED_BYTES = 4_700_000, 141_000  # 1,000 services of 5 instances
+
+
+def assert_small(agent):
+    """The whole list as a Java client asks for it, plain and packed."""
+    eureka = Eureka(agent)
+    _, _, packed = eureka.ask("GET", "/eureka/apps/", {**JAVA, "Accept-Encoding": "gzip"})
+    _, _, plain = eureka.ask("GET", "/eureka/apps/", {**JAVA, "Accept-Encoding": "identity"})
+    assert gzip.decompress(packed) == plain
+    assert sum(len(app["instance"]) for app in json.loads(plain)["applications"]["application"]) == 5000
+    assert len(plain) <= LIST_BYTES and len(packed) <= PACKED_BYTES, (len(plain), len(packed))
+
+
+def test_large_list_is_small(start_agent, tmp_path):
+    meshes.write_directory(tmp_path, 1000, 5)
+    agent = start_agent("--source", f"dir:{tmp_path}", "--pod-namespace", "ns-0", "--eureka-listen", "127.0.0.1:0")
+    assert_small(agent)
+
+
+@pytest.mark.istiod
+def test_large_list_with_what_istiod_knows_of_pods_is_small(start_agent, start_istiod):
+    """Workload and namespace of every pod are in its metadata, and addresses are further apart."""
+    istiod = start_istiod("--synthetic", "1000x5", "--synthetic-pods")
+    agent = start_agent(*istiod.plaintext_options(), "--pod-namespace", "ns-0", "--eureka-listen", "127.0.0.1:0")
+    assert_small(agent)

@@ -25,6 +25,7 @@ void eureka_world_open(eureka_world *world, ist_api_eureka_profile profile)
     static const ist_strv BASES[] = {IST_STRV_INIT("/discovery/v2")};
     world->eureka = ist_api_eureka_new(&(ist_api_eureka_args){.clock = &world->clock,
                                                               .metrics = world->metrics,
+                                                              .store = world->mesh.store,
                                                               .profile = profile,
                                                               .bases = BASES,
                                                               .base_count = IST_COUNT(BASES)});
@@ -85,6 +86,11 @@ eureka_answer eureka_ask(eureka_world *world, const char *request_line, const ch
     }
     ist_mesh_store_release(world->mesh.store, view);
     ist_arena_free(arena);
+    if (response.shared != NULL) {
+        assert_int_equal(response.body.length, 0);
+        ist_buf_append(&response.body, response.shared->bytes, response.shared->length);
+        ist_api_body_release(response.shared);
+    }
     return (eureka_answer){.status = response.status != 0 ? response.status : 200,
                            .bare = response.bare,
                            .wait = response.wait,

@@ -263,7 +263,8 @@ static void client_that_comes_back_ends_with_the_truth(void **state)
         world.now_ms += 11 * MINUTE_MS;
         if (ist_prng_below(&prng, 2) == 0) { // the agent starts anew
             ist_api_eureka_free(world.eureka);
-            world.eureka = ist_api_eureka_new(&(ist_api_eureka_args){.clock = &world.clock, .metrics = world.metrics});
+            world.eureka = ist_api_eureka_new(
+                &(ist_api_eureka_args){.clock = &world.clock, .metrics = world.metrics, .store = world.mesh.store});
             assert_non_null(world.eureka);
         }
     }
@@ -300,12 +301,152 @@ static void version_grows_with_what_the_list_says_and_only_then(void **state)
     eureka_world_close(&world);
 }
 
+// --- What is mended -------------------------------------------------------------------------------------------------
+
+#define FORMS 3
+static const char *const FORM_HEADERS[FORMS] = {JSON_CLIENT, "accept: application/xml",
+                                                "accept: application/json\nuser-agent: Steeltoe/4.2.0"};
+
+// Times are those of the change, which a door that starts now does not know; versions are each door's own.
+static void hide_times(char *text)
+{
+    static const char *const BEHIND[] = {"Timestamp\":\"", "Timestamp\":", "Timestamp>", "versions__delta\":\"",
+                                         "versions__delta>"};
+    for (size_t i = 0; i < IST_COUNT(BEHIND); i++) {
+        for (char *at = text; (at = strstr(at, BEHIND[i])) != NULL;) {
+            for (at += strlen(BEHIND[i]); *at >= '0' && *at <= '9'; at++) {
+                *at = '0';
+            }
+        }
+    }
+}
+
+static char *read_form(eureka_world *world, size_t form)
+{
+    eureka_answer answer = eureka_ask(world, "GET /eureka/apps", FORM_HEADERS[form], NULL);
+    assert_int_equal(answer.status, 200);
+    char *text = ist_strndup(answer.body.data, answer.body.length);
+    assert_non_null(text);
+    ist_buf_done(&answer.body);
+    hide_times(text);
+    return text;
+}
+
+// The door that has lived through it all, and one that starts now and gets the same registration, must say the same.
+static void assert_as_made_anew(eureka_world *world, const char *place)
+{
+    ist_api_eureka *lived = world->eureka;
+    for (size_t form = 0; form < FORMS; form++) {
+        char *mended = read_form(world, form);
+        world->eureka = ist_api_eureka_new(
+            &(ist_api_eureka_args){.clock = &world->clock, .metrics = world->metrics, .store = world->mesh.store});
+        assert_non_null(world->eureka);
+        if (place != NULL) {
+            assert_int_equal(eureka_register(world, "S0", "own", place, "s0"), 204);
+        }
+        char *fresh = read_form(world, form);
+        if (strcmp(mended, fresh) != 0) {
+            fail_msg("mended %s\nmade anew %s", mended, fresh);
+        }
+        ist_free(mended);
+        ist_free(fresh);
+        ist_api_eureka_free(world->eureka);
+        world->eureka = lived;
+    }
+}
+
+static void change_names(eureka_world *world, ist_prng *prng)
+{
+    char host[64];
+    char cluster[96];
+    uint8_t n = (uint8_t)(HOSTS + ist_prng_below(prng, 3));
+    (void)snprintf(host, sizeof(host), "s%u.prod.svc.cluster.local", n);
+    (void)snprintf(cluster, sizeof(cluster), "outbound|80||%s", host);
+    if (ist_prng_below(prng, 2) == 0) {
+        mesh_world_cluster(&world->mesh, cluster, (uint8_t)(60 + n), 1 + (uint32_t)ist_prng_below(prng, 3));
+        mesh_world_route(&world->mesh, host);
+    } else {
+        ist_mesh_builder_remove_cluster(world->mesh.builder, ist_strv_from(cluster));
+    }
+    (void)mesh_world_publish(&world->mesh);
+}
+
+static void tell_of_view(eureka_world *world)
+{
+    ist_api_routes routes = ist_api_eureka_routes(world->eureka);
+    routes.on_view(routes.ctx);
+    ist_mesh_store_reap(world->mesh.store);
+}
+
+// The list is mended where something has changed; that must come to what making it anew comes to, whatever happens in between:
+// services that come and go, registrations, old views that are let go.
+static void mended_list_is_what_it_would_be_made_anew(void **state)
+{
+    static const char *const PLACES[] = {NULL, "10.0.20.1:8080", "10.9.9.9:1", "10.0.24.2:8080"};
+    eureka_world world;
+    ist_prng prng = {.state = 77};
+    const char *place = NULL;
+    (void)state;
+    open_services(&world);
+    for (int step = 0; step < 400; step++) {
+        world.now_ms += (int64_t)ist_prng_below(&prng, 2 * MINUTE_MS);
+        switch (ist_prng_below(&prng, 8)) {
+        case 0:
+            place = PLACES[ist_prng_below(&prng, IST_COUNT(PLACES))];
+            (void)eureka_ask_bare(&world, "DELETE /eureka/apps/S0/own", NULL);
+            break;
+        case 1:
+            change_names(&world, &prng);
+            break;
+        case 2:
+            tell_of_view(&world);
+            break;
+        default:
+            change_mesh(&world, &prng);
+            break;
+        }
+        if (place != NULL) { // again and again, before its lease ends
+            assert_int_equal(eureka_register(&world, "S0", "own", place, "s0"), 204);
+        }
+        assert_as_made_anew(&world, place);
+    }
+    eureka_world_close(&world);
+}
+
+static void count_death(void *ctx)
+{
+    unsigned *deaths = ctx;
+    ++*deaths;
+}
+
+// An old view lives no longer than somebody asks.
+static void view_is_let_go_when_nobody_asks(void **state)
+{
+    eureka_world world;
+    unsigned deaths = 0;
+    ist_prng prng = {.state = 3};
+    (void)state;
+    open_services(&world);
+    ist_mesh_store_on_dead(world.mesh.store, count_death, &deaths);
+    (void)version_of(&world, "/eureka/apps");
+    change_mesh(&world, &prng);
+    tell_of_view(&world);
+    assert_int_equal(deaths, 0); // the list has still to compare it with the new one
+    world.now_ms += 2 * MINUTE_MS;
+    tell_of_view(&world);
+    assert_int_equal(deaths, 1);
+    (void)version_of(&world, "/eureka/apps");
+    eureka_world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clients_that_ask_follow_by_deltas_alone),
         cmocka_unit_test(client_that_comes_back_ends_with_the_truth),
         cmocka_unit_test(version_grows_with_what_the_list_says_and_only_then),
+        cmocka_unit_test(mended_list_is_what_it_would_be_made_anew),
+        cmocka_unit_test(view_is_let_go_when_nobody_asks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -105,13 +105,12 @@ static void layout_is_decided_by_the_client(void **state)
 // An unknown field makes Spring's decoder fail: these and no others.
 static void instance_has_exactly_the_fields_that_decoders_know(void **state)
 {
-    static const char *const FULL = "instanceId hostName app ipAddr status overriddenstatus port securePort countryId "
-                                    "dataCenterInfo metadata homePageUrl "
-                                    "statusPageUrl healthCheckUrl vipAddress isCoordinatingDiscoveryServer "
-                                    "lastUpdatedTimestamp lastDirtyTimestamp actionType ";
-    static const char *const COMPACT =
-        "instanceId hostName app ipAddr status port securePort dataCenterInfo vipAddress "
-        "lastUpdatedTimestamp actionType ";
+    static const char *const FULL = "dataCenterInfo ipAddr countryId status hostName securePort "
+                                    "isCoordinatingDiscoveryServer actionType healthCheckUrl homePageUrl "
+                                    "lastDirtyTimestamp overriddenstatus vipAddress instanceId metadata port "
+                                    "lastUpdatedTimestamp app statusPageUrl ";
+    static const char *const COMPACT = "dataCenterInfo ipAddr status hostName securePort actionType vipAddress "
+                                       "instanceId port lastUpdatedTimestamp app ";
     static const char *const HEADERS[] = {JSON_CLIENT, JSON_CLIENT "\nx-eureka-accept: compact"};
     eureka_world world;
     (void)state;

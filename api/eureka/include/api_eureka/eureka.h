@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/metric.h"
 #include "base/status.h"
+#include "mesh/store.h"
 
 typedef struct ist_api_eureka ist_api_eureka;
 
@@ -30,6 +31,7 @@ typedef enum ist_api_eureka_profile {
 typedef struct ist_api_eureka_args {
     const ist_clock *clock; // borrowed
     ist_metrics *metrics;   // borrowed
+    ist_mesh_store *store;  // borrowed: where the views of the requests come from
     ist_api_eureka_profile profile;
     void (*on_registered)(void *ctx); // a registration has come, gone or changed its status; NULL = nobody cares
     void *ctx;
