@@ -66,6 +66,11 @@ def mesh(shares, port=8080, more_port=8081):
     ]
 
 
+def metric(agent, series):
+    found = re.search(rf"^{re.escape(series)} (\d+)", agent.http("/metrics").body, re.MULTILINE)
+    return int(found[1])
+
+
 class Mesh:
     """A directory that the agent follows, and the agent with its Eureka door."""
 
@@ -106,8 +111,7 @@ class Mesh:
         return self.metric("isthmus_eureka_registrations")
 
     def metric(self, series):
-        found = re.search(rf"^{re.escape(series)} (\d+)", self.agent.http("/metrics").body, re.MULTILINE)
-        return int(found[1])
+        return metric(self.agent, series)
 
     def ask(self, path, **headers):
         """What the door answers, in JSON where no `Accept` says otherwise."""
@@ -122,7 +126,7 @@ class Wire(harness.Relay):
     def __init__(self, port):
         self.lock, self.flows = threading.Lock(), {}  # what each socket has sent; answers look like no request
         super().__init__(f"127.0.0.1:{port}", 65536)
-        self.url = f"http://{self.address}/eureka/"
+        self.url, self.port = f"http://{self.address}/eureka/", int(self.address.rpartition(":")[2])
 
     def seen(self, source, data):
         with self.lock:
