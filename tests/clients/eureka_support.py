@@ -74,13 +74,13 @@ def metric(agent, series):
 class Mesh:
     """A directory that the agent follows, and the agent with its Eureka door."""
 
-    def __init__(self, folder, things=None, config=None):
+    def __init__(self, folder, things=None, config=None, options=()):
         self.folder = folder / "mesh"
         self.folder.mkdir()
-        self.options = ()
+        self.options = options
         if config:
             (folder / "isthmus.yaml").write_text(yaml.safe_dump(config))
-            self.options = ("--config", str(folder / "isthmus.yaml"))
+            self.options = (*options, "--config", str(folder / "isthmus.yaml"))
         self.put("mesh", *(things or mesh(SHARES)))
         self.agent = None
         self.start("127.0.0.1:0")
@@ -121,7 +121,7 @@ class Mesh:
 class Wire(harness.Relay):
     """Between clients and the door: keeps the requests that have passed."""
 
-    HEAD = re.compile(rb"^(GET|PUT|POST|DELETE) (\S+) HTTP/1\.[01]\r\n((?:[^\r\n]+\r\n)*)\r\n", re.MULTILINE)
+    HEAD = re.compile(rb"(GET|PUT|POST|DELETE) (\S+) HTTP/1\.[01]\r\n((?:[^\r\n]+\r\n)*)\r\n")  # after a body, too
 
     def __init__(self, port):
         self.lock, self.flows = threading.Lock(), {}  # what each socket has sent; answers look like no request
@@ -149,11 +149,12 @@ class Wire(harness.Relay):
 
 
 class Stage:
-    """Everything that a caller needs: two echo servers, the mesh that leads to them, and the wire to the door."""
+    """Everything that a caller needs: two echo servers, the mesh that leads to them, and the wire to the door. `options` of
+    the agent, and more keys of its file."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, options=(), **config):
         self.echo, self.more_echo = envoy_proxy.Echo(), envoy_proxy.Echo()
-        self.mesh = Mesh(folder, self.things(SHARES), {"contexts": CONTEXTS, "names": NAMES})
+        self.mesh = Mesh(folder, self.things(SHARES), {"contexts": CONTEXTS, "names": NAMES, **config}, options)
         self.wire = Wire(self.mesh.port)
 
     def things(self, shares):

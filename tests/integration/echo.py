@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One small HTTP/1.1 server on every address of 127.0.0.0/8 at once, that says at which one it was called.
+"""One small HTTP/1.1 server on every address of 127.0.0.0/8 at once, that says at which one it was called; over TLS where
+it is given a certificate and its key.
 
 Prints its port as the first line and ends with its standard input.
 """
 
 import asyncio
 import socket
+import ssl
 import sys
 
 
@@ -33,12 +35,18 @@ def listen():
     return listener
 
 
-async def serve():
+def encryption(certificate, key):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def serve(*files):
     loop = asyncio.get_running_loop()
     listener = listen()
-    await loop.create_server(Call, sock=listener)
+    await loop.create_server(Call, sock=listener, ssl=encryption(*files) if files else None)
     print(listener.getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
 
 
-asyncio.run(serve())
+asyncio.run(serve(*sys.argv[1:]))

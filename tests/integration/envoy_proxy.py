@@ -51,10 +51,10 @@ def ended_on_failure(process):
 
 
 class Echo(harness.Process):
-    """The upstream of every endpoint."""
+    """The upstream of every endpoint; `files`: certificate and key, for TLS."""
 
-    def __init__(self):
-        super().__init__([sys.executable, str(pathlib.Path(__file__).with_name("echo.py"))])
+    def __init__(self, *files):
+        super().__init__([sys.executable, str(pathlib.Path(__file__).with_name("echo.py")), *map(str, files)])
         with ended_on_failure(self):
             self.port = int(self.wait_line(self.stdout, r"^\d+$").group(0))
 
