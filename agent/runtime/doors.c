@@ -198,6 +198,7 @@ static void list_routes(doors *self, const http_door *door, ist_http_listener_ar
 {
     if (door == &self->https[EUREKA]) {
         args->sets[args->set_count++] = ist_api_eureka_routes(self->eureka);
+        args->sets[args->set_count++] = ist_api_eureka_page_routes(self->eureka);
         return;
     }
     args->sets[args->set_count++] = ist_api_admin_public_routes(&self->admin);

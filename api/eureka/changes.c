@@ -274,3 +274,32 @@ void changes_write(const ist_map *changes, const eureka_apps *whole, ist_arena *
     }
     ist_buf_done(&w.text);
 }
+
+// --- For people -----------------------------------------------------------------------------------------------------
+
+static int compare_ages(const void *a, const void *b)
+{
+    const list_change *x = *(const list_change *const *)a;
+    const list_change *y = *(const list_change *const *)b;
+    int order = (y->at_ms > x->at_ms) - (y->at_ms < x->at_ms);
+    order = order != 0 ? order : ist_strv_compare(x->instance->app, y->instance->app);
+    return order != 0 ? order : ist_strv_compare(x->instance->id, y->instance->id);
+}
+
+void changes_each_newest(const ist_map *changes, size_t max, ist_arena *scratch, changes_fn fn, void *ctx)
+{
+    const list_change **all = IST_ARENA_ARRAY(scratch, ist_map_count(changes) + 1, const list_change *);
+    size_t count = 0;
+    size_t it = 0;
+    ist_strv key;
+    void *value = NULL;
+    while (all != NULL && ist_map_next(changes, &it, &key, &value)) {
+        all[count++] = value;
+    }
+    if (count != 0) {
+        qsort(all, count, sizeof(*all), compare_ages);
+    }
+    for (size_t i = 0; i < count && i < max; i++) {
+        fn(ctx, all[i]->instance, all[i]->gone, all[i]->at_ms);
+    }
+}

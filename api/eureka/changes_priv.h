@@ -19,6 +19,9 @@ ist_status changes_record(ist_map *changes, const eureka_apps *before, const eur
                           bool *changed);
 // Forgets what was recorded before `since_ms`.
 void changes_prune(ist_map *changes, int64_t since_ms);
+// What is recorded, the newest first, at most `max`. Nothing where the arena is full.
+typedef void (*changes_fn)(void *ctx, const eureka_instance *instance, bool gone, int64_t at_ms);
+void changes_each_newest(const ist_map *changes, size_t max, ist_arena *scratch, changes_fn fn, void *ctx);
 // The applications of a delta: what is recorded, and all of `whole` where it is given. In each, what has gone comes last: a
 // client that does not know the application yet takes the first entry for the whole of it. Errors stick to the sink.
 void changes_write(const ist_map *changes, const eureka_apps *whole, ist_arena *scratch, body_sink *sink);

@@ -21,6 +21,14 @@ static const ist_api_route ROUTES[] = {
     {IST_API_PUT, "/asg/{name}/status", "asg", eureka_put_asg},
     {IST_API_POST, "/peerreplication/batch", "batch", eureka_post_batch},
     {IST_API_GET, "/serverinfo/statusoverrides", "overrides", eureka_get_overrides},
+    {IST_API_GET, "/status", "status", eureka_get_status},
+};
+
+static const ist_api_route PAGES[] = {
+    {IST_API_GET, "/", "page", eureka_get_page},
+    {IST_API_GET, "/lastn", "page", eureka_get_changes_page},
+    {IST_API_GET, "/page.css", "page", eureka_get_style},
+    {IST_API_GET, "/serverinfo/statusoverrides", "overrides", eureka_get_overrides},
 };
 
 static const char *const BASES[] = {"/eureka", "/eureka/v2"};
@@ -100,6 +108,7 @@ ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args)
     }
     eureka->clock = args->clock;
     eureka->store = args->store;
+    eureka->started_ms = ist_clock_now_ms(args->clock);
     eureka->profile = args->profile;
     eureka->on_registered = args->on_registered;
     eureka->ctx = args->ctx;
@@ -131,6 +140,11 @@ ist_api_routes ist_api_eureka_routes(ist_api_eureka *eureka)
                             .bases = eureka->bases,
                             .lenient = true,
                             .on_view = on_view};
+}
+
+ist_api_routes ist_api_eureka_page_routes(ist_api_eureka *eureka)
+{
+    return (ist_api_routes){.api = "eureka", .rows = PAGES, .count = IST_COUNT(PAGES), .ctx = eureka, .lenient = true};
 }
 
 // --- What a client wants --------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ struct ist_api_eureka {
     void (*on_registered)(void *ctx);
     void *ctx;
     int64_t next_version;
+    int64_t started_ms; // monotonic
     ist_metric *registrations;
     ist_metric *instances;
     ist_metric *versions; // changes of the lists
@@ -66,3 +67,8 @@ void eureka_put_metadata(void *ctx, const ist_api_request *request, ist_api_resp
 void eureka_put_asg(void *ctx, const ist_api_request *request, ist_api_response *response);
 void eureka_post_batch(void *ctx, const ist_api_request *request, ist_api_response *response);
 void eureka_get_overrides(void *ctx, const ist_api_request *request, ist_api_response *response);
+void eureka_get_status(void *ctx, const ist_api_request *request, ist_api_response *response);
+// Pages for people.
+void eureka_get_page(void *ctx, const ist_api_request *request, ist_api_response *response);
+void eureka_get_changes_page(void *ctx, const ist_api_request *request, ist_api_response *response);
+void eureka_get_style(void *ctx, const ist_api_request *request, ist_api_response *response);

@@ -7,6 +7,11 @@
 
 #include "api_core/json.h"
 
+#include <stdio.h>
+
+#define DEFAULT_PORT 8761
+#define DEFAULT_SECURE_PORT 443
+
 static void answer_status(ist_status status, uint32_t good, ist_api_response *response)
 {
     eureka_answer_empty(response, status == IST_OK ? good : 503);
@@ -207,5 +212,48 @@ void eureka_get_overrides(void *ctx, const ist_api_request *request, ist_api_res
             ist_json_pair(&json, own->instance->id, ist_strv_from(eureka_status_name(own->override)));
         }
     }
+    ist_json_end_object(&json);
+}
+
+// This door as an instance, as the reference shows itself.
+static eureka_instance self_of(const ist_api_eureka *eureka, const ist_api_request *request)
+{
+    ist_strv identity = request->view != NULL ? ist_mesh_view_policy(request->view)->identity : IST_STRV_NULL;
+    int64_t since_ms = ist_clock_wall_ms(eureka->clock) - ist_clock_now_ms(eureka->clock) + eureka->started_ms;
+    return (eureka_instance){.id = identity.n != 0 ? identity : IST_STRV("isthmus"),
+                             .host_name = IST_STRV("127.0.0.1"),
+                             .app = IST_STRV("ISTHMUS"),
+                             .ip = IST_STRV("127.0.0.1"),
+                             .vips = IST_STRV("isthmus"),
+                             .status = EUREKA_UP,
+                             .overridden = EUREKA_UNKNOWN,
+                             .port = DEFAULT_PORT,
+                             .port_enabled = true,
+                             .secure_port = DEFAULT_SECURE_PORT,
+                             .updated_ms = since_ms,
+                             .dirty_ms = since_ms};
+}
+
+// The data of the reference's status page, as far as they mean something here: it has neither replicas nor peers.
+void eureka_get_status(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    const ist_api_eureka *eureka = ctx;
+    eureka_instance self = self_of(eureka, request);
+    int64_t minutes = (ist_clock_now_ms(eureka->clock) - eureka->started_ms) / 60000;
+    char uptime[32];
+    (void)snprintf(uptime, sizeof(uptime), "%02lld:%02lld", (long long)minutes / 60, (long long)minutes % 60); // fits
+    ist_json json = ist_json_over(&response->body);
+    ist_json_begin_object(&json, NULL);
+    ist_json_begin_object(&json, "generalStats");
+    ist_json_string(&json, "environment", "isthmus");
+    ist_json_string(&json, "server-uptime", uptime);
+    ist_json_end_object(&json);
+    ist_json_begin_object(&json, "applicationStats");
+    ist_json_string(&json, "registered-replicas", "");
+    ist_json_string(&json, "available-replicas", "");
+    ist_json_string(&json, "unavailable-replicas", "");
+    ist_json_end_object(&json);
+    eureka_write_json_member(&json, "instanceInfo", &self);
+    ist_json_bool(&json, "healthy", request->view != NULL);
     ist_json_end_object(&json);
 }

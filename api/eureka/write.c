@@ -328,6 +328,11 @@ void eureka_write_instance_body(ist_buf *out, eureka_format format, eureka_detai
     ist_json_end_object(&json);
 }
 
+void eureka_write_json_member(ist_json *json, const char *key, const eureka_instance *instance)
+{
+    json_instance(json, key, EUREKA_FULL, instance, ADDED);
+}
+
 void eureka_write_app_part(ist_buf *out, eureka_format format, eureka_detail detail, const eureka_app_part *part)
 {
     (format == EUREKA_XML ? xml_part : json_part)(out, detail, part);

@@ -6,9 +6,13 @@
 
 #include "model_priv.h"
 
+#include "api_core/json.h"
+
 // The root object of one instance, of one application.
 void eureka_write_instance_body(ist_buf *out, eureka_format format, eureka_detail detail,
                                 const eureka_instance *instance);
+// The instance as a member of an object of ours.
+void eureka_write_json_member(ist_json *json, const char *key, const eureka_instance *instance);
 void eureka_write_app_body(ist_buf *out, eureka_format format, eureka_detail detail, eureka_app *app);
 
 // The rendered application, kept in it; its status says whether it is whole.

@@ -160,6 +160,11 @@ static void add_common_headers(const http_exchange *exchange, const ist_api_resp
     (void)MHD_add_response_header(out, "X-Isthmus-Revision", revision);
     (void)MHD_add_response_header(out, "X-Isthmus-Stale", exchange->request.stale ? "true" : "false");
     (void)MHD_add_response_header(out, "Cache-Control", "no-store");
+    if (response->security_policy != NULL) {
+        (void)MHD_add_response_header(out, "Content-Security-Policy", response->security_policy);
+        (void)MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
+        (void)MHD_add_response_header(out, "Referrer-Policy", "no-referrer");
+    }
     if (response->allow != NULL) {
         (void)MHD_add_response_header(out, "Allow", response->allow);
     }

@@ -66,6 +66,7 @@ bool ist_api_header(const ist_api_request *request, const char *name, ist_strv *
 typedef struct ist_api_response {
     uint32_t status;              // HTTP status; 0 is taken as 200
     const char *content_type;     // constant; NULL = application/json
+    const char *security_policy;  // constant: Content-Security-Policy of a page for people; NULL = it is none
     const char *content_encoding; // constant: what the body is packed with ("gzip"); NULL = nothing
     ist_buf body;
     ist_api_body *shared; // a hold of the body that is sent in the place of `body`; NULL = none

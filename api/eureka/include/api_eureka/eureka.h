@@ -44,5 +44,7 @@ ist_api_eureka *ist_api_eureka_new(const ist_api_eureka_args *args) IST_NONNULL 
 void ist_api_eureka_free(ist_api_eureka *eureka);
 // The routes, with `eureka` (borrowed) as their context.
 ist_api_routes ist_api_eureka_routes(ist_api_eureka *eureka) IST_NONNULL;
+// The pages for people, at the root of the listener.
+ist_api_routes ist_api_eureka_page_routes(ist_api_eureka *eureka) IST_NONNULL;
 // The registrations, for readiness. What has expired by now has ended, asked or not.
 ist_registry_registrar ist_api_eureka_registrar(ist_api_eureka *eureka) IST_NONNULL;
