@@ -271,7 +271,8 @@ build_istiod() {
 }
 
 build_demos() {
-  bash tests/support/install.sh java && bash tests/support/install.sh resolvers && bash tests/clients/java/build.sh
+  bash tests/support/install.sh java && bash tests/support/install.sh resolvers && bash tests/clients/go/build.sh &&
+    bash tests/clients/node/build.sh && bash tests/clients/java/build.sh
 }
 
 start_build() { # start_build NAME: build_NAME prints the folder as its last line

@@ -19,6 +19,8 @@ def pod_network(tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip("needs root, to make a pod's network and resolv.conf")
     demos.jars()  # built while there is still a way to the registries
+    demos.go_clients()
+    demos.node_clients()
     harness.go_program("istiod-harness")
     demos.enter_pod_network(tmp_path_factory.mktemp("etc"))
 

@@ -39,6 +39,16 @@ def jars():
     return harness.built("tests/clients/java/build.sh", "ISTHMUS_DEMOS_DIR")
 
 
+def go_clients():
+    """The Eureka clients of Go."""
+    return harness.built("tests/clients/go/build.sh", "ISTHMUS_EUREKA_GO_DIR") / "eureka-clients"
+
+
+def node_clients():
+    """The folder with the Eureka clients of Node."""
+    return harness.built("tests/clients/node/build.sh", "ISTHMUS_EUREKA_NODE_DIR")
+
+
 def enter_pod_network(folder):
     """Moves this process, and so all that it starts from now on, into a network and a mount namespace of its own, where
     the addresses of all pods of the demos are local and the name server of /etc/resolv.conf is 127.0.0.1."""

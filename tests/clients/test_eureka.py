@@ -1,11 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Unmodified Eureka clients as real processes: they register, follow the mesh by deltas, and choose by its rules."""
 
-import json
-import pathlib
-import re
-import sys
-
 import eureka_support
 import harness
 import plain
@@ -30,10 +25,6 @@ def application(world):
     application = plain.Client("eureka-client", world.url)
     yield application.wait_started()
     application.stop()
-
-
-def percents(counts):
-    return {address: 100 * count / PICKS for address, count in counts.items()}
 
 
 def test_ribbon_and_the_client_itself_choose_by_the_rules(world, application):
@@ -72,20 +63,3 @@ def test_restarted_agent_is_registered_with_again(world, application):
     )
     assert near(application.counts("choose", "reviews"), SHARES)
     assert "none" not in application.counts("choose", "reviews")
-
-
-def test_python_client_chooses_by_the_rules_and_leaves(world):
-    """It reads XML, and chooses among the instances of an application by their ids."""
-    script = pathlib.Path(__file__).parent / "python/eureka_application.py"
-    url = f"http://127.0.0.1:{world.port}/eureka/"
-    application = harness.Process([sys.executable, str(script), url, "reviews", str(PICKS)])
-    counts = {}
-    for place, count in json.loads(application.wait_line(application.stdout, r"^\{.*").group(0)).items():
-        counts[re.search(r"//([\d.]+):8080/", place)[1]] = count
-    assert percents(counts) == {address: pytest.approx(share, abs=2) for address, share in SHARES.items()}  # random
-    assert world.registrations() == 1
-    application.child.stdin.write("\n")
-    application.child.stdin.flush()
-    assert application.child.wait(30) == 0, application.log()
-    assert world.registrations() == 0
-    application.stop()

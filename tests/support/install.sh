@@ -7,7 +7,7 @@
 #   install.sh test     that, and what the tests need
 #   install.sh venv     makes the Python environment of the tests; prints its bin folder as the last line
 #   install.sh java     what builds and runs the Java applications of tests/clients
-#   install.sh resolvers  the other resolver libraries of tests/clients
+#   install.sh resolvers  the other resolver libraries of tests/clients, Node and npm
 #   install.sh go       prints the folder of a go command that can build tests/istiod (installs it if there is none)
 #   install.sh peers    the DNS servers that tests/bench compares with; none of them is started
 #
@@ -113,6 +113,7 @@ peers() {
 # Any Node will do, also one that is not Debian's.
 resolver_tools() {
   command -v node >/dev/null || RESOLVERS+=(nodejs)
+  command -v npm >/dev/null || RESOLVERS+=(npm)
   packages "${RESOLVERS[@]}"
 }
 

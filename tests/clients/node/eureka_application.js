@@ -10,7 +10,6 @@ const readline = require('readline');
 
 const [packageName, port, mode] = process.argv.slice(2);
 const { Eureka } = require(packageName);
-// eslint-disable-next-line no-console
 const logger = { warn: console.error, info: console.error, debug: () => {}, error: console.error };
 
 const client = new Eureka({
