@@ -4,7 +4,6 @@
 #include "base/alloc.h"
 #include "zlib_priv.h"
 
-#define LEVEL 6
 #define WINDOW_BITS_GZIP (15 + 16) // the largest window, and gzip's frame in the place of zlib's
 #define MEMORY_LEVEL 8             // zlib's default
 #define PIECE_BYTES ((size_t)64 << 10)
@@ -57,6 +56,12 @@ void zlib_free(voidpf ctx, voidpf p)
     ist_free(p);
 }
 
+void zlib_tune(z_stream *stream)
+{
+    enum { GOOD = 8, LAZY = 258, NICE = 258, CHAIN = 128 }; // 258 is deflate's longest match
+    (void)deflateTune(stream, GOOD, LAZY, NICE, CHAIN);     // fails for a broken stream only
+}
+
 // Packs until the end; false: no room.
 static bool pack(z_stream *stream, ist_buf *out)
 {
@@ -80,9 +85,10 @@ ist_status ist_api_gzip(ist_strv plain, ist_buf *out)
         return IST_ELIMIT;
     }
     z_stream stream = {.zalloc = zlib_alloc, .zfree = zlib_free};
-    if (deflateInit2(&stream, LEVEL, Z_DEFLATED, WINDOW_BITS_GZIP, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
+    if (deflateInit2(&stream, ZLIB_LEVEL, Z_DEFLATED, WINDOW_BITS_GZIP, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) {
         return IST_ENOMEM;
     }
+    zlib_tune(&stream);
     stream.next_in = (const Bytef *)plain.p;
     stream.avail_in = (uInt)plain.n;
     bool whole = pack(&stream, out);

@@ -11,7 +11,6 @@
 
 #include <string.h>
 
-#define LEVEL 9
 #define WINDOW_BITS_RAW (-15) // deflate without a frame, which is written here
 #define MEMORY_LEVEL 9
 #define PIECE_BYTES ((size_t)32 << 10)
@@ -87,13 +86,17 @@ static ist_status start_stream(ist_api_packer *packer)
 {
     if (!packer->streaming) {
         packer->stream = (z_stream){.zalloc = zlib_alloc, .zfree = zlib_free};
-        if (deflateInit2(&packer->stream, LEVEL, Z_DEFLATED, WINDOW_BITS_RAW, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) !=
+        if (deflateInit2(&packer->stream, ZLIB_LEVEL, Z_DEFLATED, WINDOW_BITS_RAW, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) !=
             Z_OK) {
             return IST_ENOMEM;
         }
         packer->streaming = true;
     }
-    return deflateReset(&packer->stream) == Z_OK ? IST_OK : IST_EINTERNAL;
+    if (deflateReset(&packer->stream) != Z_OK) {
+        return IST_EINTERNAL;
+    }
+    zlib_tune(&packer->stream);
+    return IST_OK;
 }
 
 // Packs up to a byte boundary.
@@ -197,7 +200,7 @@ static void forget_unused(ist_api_packer *packer)
 
 void ist_api_packer_begin(ist_api_packer *packer, ist_buf *out)
 {
-    static const unsigned char HEAD[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 255}; // densest; no time, name or system
+    static const unsigned char HEAD[] = {0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}; // no time, name or system
     ist_buf_clear(&packer->text);
     packer->reach = 0;
     packer->out = out;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Packing (RFC 1952) of large bodies that change little from one to the next: lists made of records. The body is cut at the
-// starts of some records into chunks, which are packed as densely as zlib can and remembered; of the next body only what is
-// not the same as before is packed again. So the density costs its time once, and afterwards a change costs about one chunk.
+// starts of some records into chunks, which are packed and remembered; of the next body only what is not the same as before is
+// packed again. So a whole list is packed once, and afterwards a change costs about one chunk.
 //
 //   ist_api_packer_begin(packer, &out);
 //   ist_api_packer_frame(packer, head);      // what differs in every body
