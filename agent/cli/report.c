@@ -3,6 +3,9 @@
 
 enum { FINDING = CLI_OWN };
 
+#define SECONDS_PER_MINUTE 60
+#define SECONDS_PER_HOUR 3600
+
 static const ist_option ROWS[] = {
     CLI_COMMON_ROWS,
     [FINDING] = {"finding", NULL, IST_OPTION_TEXT, NULL, NULL, "NAME", "Flags", "only findings of this name"},
@@ -50,6 +53,80 @@ static void fill_source(const cli_session *session, const json_t *json, cli_tabl
     }
 }
 
+// "12 s", "3 min", "5 h".
+static void add_age(cli_table *table, double seconds)
+{
+    ist_buf text = IST_BUF_INIT;
+    if (seconds < SECONDS_PER_MINUTE) {
+        ist_buf_printf(&text, "%.0f s", seconds);
+    } else if (seconds < SECONDS_PER_HOUR) {
+        ist_buf_printf(&text, "%.0f min", seconds / SECONDS_PER_MINUTE);
+    } else {
+        ist_buf_printf(&text, "%.0f h", seconds / SECONDS_PER_HOUR);
+    }
+    cli_cell_take(table, &text);
+}
+
+static void add_times(cli_table *table, const json_t *seen)
+{
+    cli_table_number(table, cli_number(seen, "count"));
+    add_age(table, cli_real(seen, "first_seconds_ago"));
+    add_age(table, cli_real(seen, "last_seconds_ago"));
+}
+
+static void fill_clients(const cli_session *session, const json_t *registry, cli_table *table)
+{
+    static const char *const HEADERS[] = {"CLIENT", "PROFILE", "HONOURS SHARES", "REQUESTS", "SINCE", "LAST", NULL};
+    size_t i;
+    json_t *client;
+    (void)session;
+    cli_table_headers(table, HEADERS);
+    json_array_foreach(json_object_get(registry, "clients"), i, client)
+    {
+        bool honours = json_is_true(json_object_get(client, "honours_shares"));
+        cli_table_cell(table, cli_text(client, "client"));
+        cli_table_cell(table, cli_text(client, "profile"));
+        cli_table_styled(table, honours ? IST_STRV("yes") : IST_STRV("no"), honours ? CLI_GOOD : CLI_BAD);
+        add_times(table, client);
+    }
+}
+
+static void fill_unknown(const cli_session *session, const json_t *registry, cli_table *table)
+{
+    static const char *const HEADERS[] = {"NAME", "REQUESTS", "SINCE", "LAST", NULL};
+    size_t i;
+    json_t *name;
+    (void)session;
+    cli_table_headers(table, HEADERS);
+    json_array_foreach(json_object_get(registry, "unknown_names"), i, name)
+    {
+        cli_table_cell(table, cli_text(name, "name"));
+        add_times(table, name);
+    }
+}
+
+// What a registry door has seen; a part with nothing in it is left out.
+static void write_registry(cli_page *page, const json_t *registry, bool headers)
+{
+    static const struct {
+        const char *rows;
+        const char *before; // of the heading, the door's name
+        const char *behind;
+        void (*fill)(const cli_session *session, const json_t *registry, cli_table *table);
+    } PARTS[] = {{"clients", "Clients of ", "", fill_clients},
+                 {"unknown_names", "Names that clients of ", " asked for and nobody knows", fill_unknown}};
+    for (size_t i = 0; i < IST_COUNT(PARTS); i++) {
+        if (json_array_size(json_object_get(registry, PARTS[i].rows)) == 0) {
+            continue;
+        }
+        if (headers) {
+            cli_page_heading(page, "%s%.*s%s", PARTS[i].before, IST_STRV_ARG(cli_text(registry, "door")),
+                             PARTS[i].behind);
+        }
+        cli_page_table(page, registry, headers ? CLI_INDENT : 0, PARTS[i].fill);
+    }
+}
+
 // "5 findings in 2 services: 3 timeout, 2 mirror"
 static void write_summary(cli_page *page, const json_t *summary)
 {
@@ -72,6 +149,8 @@ static void write(cli_page *page, const json_t *json)
 {
     size_t findings = json_object_size(json_object_get(json_object_get(json, "summary"), "findings"));
     bool headers = !ist_options_flag(page->session->options, CLI_NO_HEADERS);
+    size_t i;
+    json_t *registry;
     if (findings != 0) {
         cli_page_table(page, json, 0, fill_services);
     }
@@ -83,6 +162,10 @@ static void write(cli_page *page, const json_t *json)
             cli_page_heading(page, "What the source could not use");
         }
         cli_page_table(page, json, headers ? CLI_INDENT : 0, fill_source);
+    }
+    json_array_foreach(json_object_get(json, "registries"), i, registry)
+    {
+        write_registry(page, registry, headers);
     }
 }
 
@@ -106,7 +189,8 @@ const cli_command *cli_report(void)
         .help = "what the mesh's rules say and a door cannot honour",
         .text = "Lists, service by service, what the mesh's rules say and a door cannot honour or does otherwise than "
                 "Envoy, and\n"
-                "what the source could not use. DOORS are those that it concerns. Exits with 0, whatever it finds.\n\n"
+                "what the source could not use; and what registries have seen: their clients, and names that nobody "
+                "knows. DOORS are those that it concerns. Exits with 0, whatever it finds.\n\n"
                 "Examples:\n"
                 "  isthmus report\n"
                 "  isthmus report reviews -o wide               # with what each finding means\n"

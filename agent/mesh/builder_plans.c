@@ -2,10 +2,10 @@
 //
 // Name plans: what DNS answers for a host in the default context (rules sections 6 and 8).
 #include "builder_priv.h"
-#include "shape_priv.h"
 
 #include "base/hash.h"
 #include "mesh/select.h"
+#include "mesh/shape.h"
 
 // --- VIP or endpoints -----------------------------------------------------------------------------------------------
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "mesh/findings.h"
 
-#include "shape_priv.h"
 #include "shares_priv.h"
 
 #include "base/buf.h"
+#include "mesh/shape.h"
 
 #include <string.h>
 
@@ -13,8 +13,9 @@
 enum {
     DNS = 1 << IST_MESH_DOOR_DNS,
     REST = 1 << IST_MESH_DOOR_REST,
-    ALL = DNS | REST,
-    NONE = 0, // a matter of registries alone
+    EUREKA = 1 << IST_MESH_DOOR_EUREKA,
+    LISTS = DNS | EUREKA, // they know no attributes, but contexts
+    ALL = DNS | REST | EUREKA,
 };
 
 typedef struct code_row {
@@ -28,12 +29,12 @@ static const code_row ROWS[] = {
         {"unmatched",
          "no route holds for a question without attributes; Envoy would answer 404, we answer as "
          "the policy \"unmatched\" says. Ask with attributes, or set a context",
-         DNS},
+         LISTS},
     [IST_MESH_FINDING_CONDITIONAL] =
         {"conditional-route",
-         "a route that a question without attributes never takes; DNS reaches it through a "
+         "a route that a question without attributes never takes; DNS and registries reach it through a "
          "context of the configuration, REST with attributes",
-         DNS},
+         LISTS},
     [IST_MESH_FINDING_UNKNOWABLE] =
         {"unknowable-match",
          "a route with conditions that a look-up cannot know (JWT claims, cookies, CONNECT); it "
@@ -47,7 +48,7 @@ static const code_row ROWS[] = {
         {"response",
          "a route that redirects or answers by itself; there is no endpoint to list. REST shows "
          "the response",
-         DNS},
+         LISTS},
     [IST_MESH_FINDING_ABSENT_DESTINATION] =
         {"absent-destination",
          "a route leads to a cluster that does not exist; Envoy would answer 503 for "
@@ -73,7 +74,7 @@ static const code_row ROWS[] = {
     [IST_MESH_FINDING_CONSISTENT_HASH] = {"consistent-hash",
                                           "consistent hashing; only /v1/resolve gives the endpoint of a request, lists "
                                           "show what to expect on average",
-                                          DNS},
+                                          LISTS},
     [IST_MESH_FINDING_PASSTHROUGH] = {"passthrough", "PASSTHROUGH: Envoy sends on to the address that the client chose",
                                       ALL},
     [IST_MESH_FINDING_HEADLESS_SPLIT] =
@@ -102,12 +103,35 @@ static const code_row ROWS[] = {
                                    "past its rules in plain text. "
                                    "Registries leave them out of the names of subsets and contexts; the service itself "
                                    "is there by its virtual IP",
-                                   NONE},
+                                   EUREKA},
     [IST_MESH_FINDING_TLS_ORIGINATION] = {"tls-origination",
                                           "a proxy would speak TLS for the client, who must do it now", ALL},
     [IST_MESH_FINDING_GATEWAYS] = {"gateways",
                                    "endpoints of other networks, behind gateways that want mTLS; they are left out",
                                    ALL},
+    [IST_MESH_FINDING_NOT_LISTED] = {"not-listed",
+                                     "registries do not list it; where it has endpoints, it is found by name, and "
+                                     "names: of the configuration lists it",
+                                     EUREKA},
+    [IST_MESH_FINDING_STAND_IN] = {"stand-in",
+                                   "registries list one instance that stands for the service, behind which rules do "
+                                   "not hold without a proxy: the "
+                                   "port speaks TLS, or the configuration wants it",
+                                   EUREKA},
+    [IST_MESH_FINDING_UNSTEERED_CLIENT] = {"unsteered-client",
+                                           "shares that differ, and a client that honours none: it drops equal "
+                                           "addresses, or is told each instance once. It "
+                                           "calls all endpoints evenly",
+                                           EUREKA},
+    [IST_MESH_FINDING_NAME_CONFLICT] =
+        {"name-conflict",
+         "a name that it would have leads to another service, which goes before it; ask for it by a longer name",
+         REST | EUREKA},
+    [IST_MESH_FINDING_NO_URI_HOST] = {"no-uri-host",
+                                      "a name that Java takes for no host of a URI: clients that put it into one fail. "
+                                      "names: of the configuration can "
+                                      "give it another one",
+                                      EUREKA},
 };
 _Static_assert(IST_COUNT(ROWS) == _IST_MESH_FINDING_MAX, "a finding has no row");
 
@@ -128,7 +152,7 @@ bool ist_mesh_finding_concerns(ist_mesh_finding_code code, ist_mesh_door door)
 
 const char *ist_mesh_door_name(ist_mesh_door door)
 {
-    static const char *const NAMES[_IST_MESH_DOOR_MAX] = {"dns", "rest"};
+    static const char *const NAMES[_IST_MESH_DOOR_MAX] = {"dns", "rest", "eureka"};
     return door < _IST_MESH_DOOR_MAX ? NAMES[door] : "?";
 }
 
@@ -589,14 +613,21 @@ static void count_one(void *ctx, const ist_mesh_finding *finding)
     by_code[finding->code]++;
 }
 
-static ist_status count_service(const ist_mesh_view *view, const ist_mesh_service *service, ist_arena *arena,
-                                ist_mesh_finding_counts *counts)
+static ist_status count_port(const ist_mesh_view *view, const ist_mesh_service *service, const ist_mesh_port *port,
+                             const ist_mesh_more_findings *more, ist_arena *arena, uint32_t *found)
+{
+    ist_status status = ist_mesh_port_findings(view, service, port, arena, count_one, found);
+    return status == IST_OK && more != NULL ? more->find(more->ctx, service, port, arena, count_one, found) : status;
+}
+
+static ist_status count_service(const ist_mesh_view *view, const ist_mesh_service *service,
+                                const ist_mesh_more_findings *more, ist_arena *arena, ist_mesh_finding_counts *counts)
 {
     uint32_t found[_IST_MESH_FINDING_MAX] = {0};
     uint32_t sum = 0;
     ist_status status = IST_OK;
     for (uint32_t i = 0; i < service->port_count && status == IST_OK; i++) {
-        status = ist_mesh_port_findings(view, service, &service->ports[i], arena, count_one, found);
+        status = count_port(view, service, &service->ports[i], more, arena, found);
     }
     for (size_t code = 0; code < _IST_MESH_FINDING_MAX; code++) {
         counts->by_code[code] += found[code];
@@ -606,14 +637,15 @@ static ist_status count_service(const ist_mesh_view *view, const ist_mesh_servic
     return status;
 }
 
-ist_status ist_mesh_count_findings(const ist_mesh_view *view, ist_arena *arena, ist_mesh_finding_counts *ret_counts)
+ist_status ist_mesh_count_findings(const ist_mesh_view *view, const ist_mesh_more_findings *more, ist_arena *arena,
+                                   ist_mesh_finding_counts *ret_counts)
 {
     ist_mesh_finding_counts counts = {.services = 0};
     ist_status status = IST_OK;
     const ist_mesh_service *service = NULL;
     ist_pmap_it it = ist_mesh_view_services(view);
     while (status == IST_OK && (service = ist_mesh_view_next_service(&it)) != NULL) {
-        status = service->kind != IST_MESH_ALIAS ? count_service(view, service, arena, &counts) : IST_OK;
+        status = service->kind != IST_MESH_ALIAS ? count_service(view, service, more, arena, &counts) : IST_OK;
     }
     if (status == IST_OK) {
         *ret_counts = counts;

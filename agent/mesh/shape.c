@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "shape_priv.h"
+#include "mesh/shape.h"
 
 #include "shares_priv.h"
 

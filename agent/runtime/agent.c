@@ -14,9 +14,9 @@
 #include "version.h"
 #include "worker_priv.h"
 
+#include "api_registry/findings.h"
 #include "base/log.h"
 #include "mesh/builder.h"
-#include "mesh/findings.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -131,6 +131,18 @@ static bool is_registered(agent *self, ist_buf *why)
         self->was_up = up;
     }
     return up;
+}
+
+static void write_registries(void *ctx, const ist_mesh_view *view, ist_json *json)
+{
+    const agent *self = ctx;
+    doors_write_registries(self->doors, view, json);
+}
+
+static void write_unsteered(void *ctx, ist_buf *out)
+{
+    const agent *self = ctx;
+    doors_write_unsteered(self->doors, out);
 }
 
 static bool is_ready(void *ctx, ist_buf *why)
@@ -329,6 +341,8 @@ static ist_status init_doors(agent *self, ist_err *err)
 {
     self->status = (ist_api_status_source){.write_status = write_status,
                                            .write_source_findings = write_source_findings,
+                                           .write_registries = write_registries,
+                                           .write_unsteered = write_unsteered,
                                            .ready = is_ready,
                                            .drain = start_drain,
                                            .refresh_metrics = refresh_metrics,
@@ -358,7 +372,7 @@ static void log_findings(const agent *self)
     ist_mesh_finding_counts counts;
     const ist_mesh_view *view = ist_mesh_store_acquire(self->store);
     ist_arena *arena = ist_arena_new(0, 0);
-    if (view != NULL && arena != NULL && ist_mesh_count_findings(view, arena, &counts) == IST_OK) {
+    if (view != NULL && arena != NULL && ist_registry_count_findings(view, IST_STRV_NULL, arena, &counts) == IST_OK) {
         ist_buf line = IST_BUF_INIT;
         for (ist_mesh_finding_code code = 0; code < _IST_MESH_FINDING_MAX; code++) {
             if (counts.by_code[code] != 0) {

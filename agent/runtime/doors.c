@@ -510,6 +510,20 @@ void doors_refresh_metrics(const doors *self)
     }
 }
 
+void doors_write_registries(const doors *self, const ist_mesh_view *view, ist_json *json)
+{
+    if (self->eureka != NULL) {
+        ist_api_eureka_write_seen(self->eureka, view, json);
+    }
+}
+
+void doors_write_unsteered(const doors *self, ist_buf *out)
+{
+    if (self->eureka != NULL) {
+        ist_api_eureka_write_unsteered(self->eureka, out);
+    }
+}
+
 // --- Showing --------------------------------------------------------------------------------------------------------
 
 static void append_http(const http_door *door, ist_buf *out)

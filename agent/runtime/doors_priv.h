@@ -50,6 +50,9 @@ void doors_leave(doors *doors, bool (*is_over)(void *ctx), void *ctx);
 void doors_list_sockets(const doors *doors, ist_sockets *out);
 // Is the application registered at a registry door, and up? *why gets one line of text either way. HTTP thread.
 bool doors_registered(const doors *doors, ist_buf *why);
+// What registry doors have seen (api_core/status_source.h). HTTP thread.
+void doors_write_registries(const doors *doors, const ist_mesh_view *view, ist_json *json);
+void doors_write_unsteered(const doors *doors, ist_buf *out);
 // Before metrics are rendered. HTTP thread.
 void doors_refresh_metrics(const doors *doors);
 // The threads have ended.

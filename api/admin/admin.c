@@ -3,6 +3,8 @@
 
 #include "admin_priv.h"
 
+#include "api_registry/findings.h"
+#include "base/hash.h"
 #include "base/log.h"
 
 static const char TEXT[] = "text/plain; charset=utf-8";
@@ -41,19 +43,27 @@ static void refresh_view_gauges(const ist_api_admin *admin, const ist_api_reques
     }
 }
 
-// Counting walks the view: once for each revision that somebody asks about.
+// Counting walks the view: once for each revision that somebody asks about, and again where other clients are seen.
 static void refresh_findings(ist_api_admin *admin, const ist_api_request *request)
 {
     ist_mesh_finding_counts counts;
-    uint64_t revision = request->view != NULL ? ist_mesh_view_revision(request->view) : 0;
-    if (revision == admin->findings_revision ||
-        ist_mesh_count_findings(request->view, request->arena, &counts) != IST_OK) {
-        return; // no memory: the old numbers stay, the next scrape tries again
+    ist_buf unsteered = IST_BUF_INIT;
+    if (request->view == NULL) {
+        return;
     }
-    admin->findings_revision = revision;
-    for (size_t i = 0; i < _IST_MESH_FINDING_MAX; i++) {
-        ist_metric_set(admin->findings[i], counts.by_code[i]);
+    if (admin->status->write_unsteered != NULL) {
+        admin->status->write_unsteered(admin->status->ctx, &unsteered);
     }
+    ist_strv clients = ist_buf_view(&unsteered);
+    uint64_t key = ist_hash_bytes(clients.n != 0 ? clients.p : "", clients.n, ist_mesh_view_revision(request->view));
+    if (key != admin->findings_key &&
+        ist_registry_count_findings(request->view, clients, request->arena, &counts) == IST_OK) {
+        admin->findings_key = key; // without memory the old numbers stay, and the next scrape tries again
+        for (size_t i = 0; i < _IST_MESH_FINDING_MAX; i++) {
+            ist_metric_set(admin->findings[i], counts.by_code[i]);
+        }
+    }
+    ist_buf_done(&unsteered);
 }
 
 static void metrics(void *ctx, const ist_api_request *request, ist_api_response *response)

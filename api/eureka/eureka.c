@@ -46,6 +46,8 @@ static void make_metrics(ist_api_eureka *eureka, ist_metrics *metrics)
                                            "Instances in the list that was asked for last.");
     eureka->versions = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_eureka_list_changes_total",
                                           "Changes of a list that somebody asked for.");
+    eureka->unknown = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_eureka_unknown_names_total",
+                                         "Look-ups of names that nobody knows.");
     if (lists != NULL) { // updates tolerate NULL
         eureka->full = ist_metric_series(lists, "full", NULL, NULL);
         eureka->deltas = ist_metric_series(lists, "delta", NULL, NULL);
@@ -127,6 +129,7 @@ void ist_api_eureka_free(ist_api_eureka *eureka)
         eureka_list_free(eureka->lists[i]);
     }
     own_done(&eureka->own);
+    seen_done(&eureka->seen);
     ist_arena_free(eureka->texts);
     ist_free(eureka);
 }
@@ -149,20 +152,6 @@ ist_api_routes ist_api_eureka_page_routes(ist_api_eureka *eureka)
 
 // --- What a client wants --------------------------------------------------------------------------------------------
 
-// "Steeltoe/4.2.0": its balancers drop equal addresses from 4.2 on, so that repeating instances gains nothing.
-static bool drops_twins(ist_strv agent)
-{
-    ist_strv rest = ist_strv_skip(agent, ist_strv_find(agent, '/') + 1);
-    uint64_t major = 0;
-    uint64_t minor = 0;
-    bool more = false;
-    if (ist_strv_to_u64(ist_strv_cut(&rest, '.', &more), UINT32_MAX, &major) != IST_OK || !more) {
-        return major > 4;
-    }
-    bool known = ist_strv_to_u64(ist_strv_cut(&rest, '.', NULL), UINT32_MAX, &minor) == IST_OK;
-    return major > 4 || (major == 4 && known && minor >= 2);
-}
-
 static eureka_layout layout_of(const ist_api_request *request, eureka_format format)
 {
     ist_strv agent = IST_STRV_NULL;
@@ -173,7 +162,7 @@ static eureka_layout layout_of(const ist_api_request *request, eureka_format for
         return EUREKA_VIPS;
     }
     if (ist_strv_starts_with(agent, IST_STRV("Steeltoe/"))) {
-        return drops_twins(agent) ? EUREKA_PLAIN : EUREKA_IDS;
+        return seen_drops_twins(agent) ? EUREKA_PLAIN : EUREKA_IDS;
     }
     return format == EUREKA_XML || ist_strv_equal(redirect, IST_STRV("false")) ? EUREKA_IDS : EUREKA_VIPS;
 }
@@ -284,6 +273,7 @@ eureka_list *eureka_find_list(ist_api_eureka *eureka, const ist_api_request *req
         return NULL;
     }
     list_times times = eureka_begin(eureka);
+    seen_client_add(&eureka->seen, request, layout, times.now_ms);
     drop_unused(eureka, times.now_ms);
     if (eureka->lists[layout] == NULL) {
         eureka->lists[layout] = eureka_list_new(layout, eureka->store, times.now_ms);
@@ -300,4 +290,85 @@ eureka_list *eureka_find_list(ist_api_eureka *eureka, const ist_api_request *req
     ist_metric_add(eureka->versions, (uint64_t)(eureka->next_version - before));
     ist_metric_set(eureka->instances, (double)list->instance_count);
     return list;
+}
+
+// --- The report -----------------------------------------------------------------------------------------------------
+
+// Is it a name of the mesh, or of a registration?
+static bool is_known(const ist_api_eureka *eureka, const ist_mesh_view *view, ist_strv name)
+{
+    ist_registry_target target;
+    return ist_registry_find(view, name, &target) || own_has_name(&eureka->own, name);
+}
+
+void eureka_not_found(ist_api_eureka *eureka, const ist_mesh_view *view, ist_strv name)
+{
+    if (!is_known(eureka, view, name)) { // else it has no endpoints
+        ist_metric_add(eureka->unknown, 1);
+        seen_name_add(&eureka->seen, name, ist_clock_now_ms(eureka->clock));
+    }
+}
+
+static void write_times(ist_json *json, const seen_times *times, int64_t now_ms)
+{
+    ist_json_u64(json, "count", times->count);
+    ist_json_double(json, "first_seconds_ago", (double)(now_ms - times->first_ms) / 1000);
+    ist_json_double(json, "last_seconds_ago", (double)(now_ms - times->last_ms) / 1000);
+}
+
+static void write_clients(const ist_api_eureka *eureka, int64_t now_ms, ist_json *json)
+{
+    static const char *const PROFILES[_EUREKA_LAYOUT_MAX] = {
+        [EUREKA_VIPS] = "vips", [EUREKA_IDS] = "ids", [EUREKA_PLAIN] = "plain"};
+    ist_json_begin_array(json, "clients");
+    for (size_t i = 0; i < eureka->seen.client_count; i++) {
+        const seen_client *client = &eureka->seen.clients[i];
+        ist_json_begin_object(json, NULL);
+        ist_json_string(json, "client", client->name);
+        ist_json_string(json, "profile", PROFILES[client->layout]);
+        ist_json_bool(json, "honours_shares", client->steered);
+        write_times(json, &client->times, now_ms);
+        ist_json_end_object(json);
+    }
+    ist_json_end_array(json);
+}
+
+// What somebody has learnt of since then is not told any more.
+static void write_names(const ist_api_eureka *eureka, const ist_mesh_view *view, int64_t now_ms, ist_json *json)
+{
+    ist_json_begin_array(json, "unknown_names");
+    for (size_t i = 0; i < eureka->seen.name_count; i++) {
+        const seen_name *name = &eureka->seen.names[i];
+        if (now_ms - name->times.last_ms > SEEN_NAME_KEEP_MS || is_known(eureka, view, ist_strv_from(name->text))) {
+            continue;
+        }
+        ist_json_begin_object(json, NULL);
+        ist_json_string(json, "name", name->text);
+        write_times(json, &name->times, now_ms);
+        ist_json_end_object(json);
+    }
+    ist_json_end_array(json);
+    ist_json_u64(json, "unknown_names_left_out", eureka->seen.names_left_out);
+}
+
+void ist_api_eureka_write_seen(const ist_api_eureka *eureka, const ist_mesh_view *view, ist_json *json)
+{
+    int64_t now_ms = ist_clock_now_ms(eureka->clock);
+    ist_json_begin_object(json, NULL);
+    ist_json_string(json, "door", "eureka");
+    write_clients(eureka, now_ms, json);
+    write_names(eureka, view, now_ms, json);
+    ist_json_end_object(json);
+}
+
+void ist_api_eureka_write_unsteered(const ist_api_eureka *eureka, ist_buf *out)
+{
+    int64_t now_ms = ist_clock_now_ms(eureka->clock);
+    size_t before = out->length;
+    for (size_t i = 0; i < eureka->seen.client_count; i++) {
+        const seen_client *client = &eureka->seen.clients[i];
+        if (!client->steered && now_ms - client->times.last_ms <= SEEN_CLIENT_KEEP_MS) {
+            ist_buf_printf(out, "%s%s", out->length != before ? ", " : "", client->name);
+        }
+    }
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "list_priv.h"
+#include "seen_priv.h"
 
 #include "api_eureka/eureka.h"
 
@@ -18,6 +19,7 @@ struct ist_api_eureka {
     uint64_t told_version; // of `own`, that on_registered was called for
     void (*on_registered)(void *ctx);
     void *ctx;
+    seen_things seen;
     int64_t next_version;
     int64_t started_ms; // monotonic
     ist_metric *registrations;
@@ -25,6 +27,7 @@ struct ist_api_eureka {
     ist_metric *versions; // changes of the lists
     ist_metric *full;     // answers with a whole list
     ist_metric *deltas;
+    ist_metric *unknown; // look-ups of names that nobody knows
 };
 
 // What the client reads and understands, by its headers.
@@ -44,6 +47,8 @@ void eureka_own_changed(ist_api_eureka *eureka);
 eureka_list *eureka_find_list(ist_api_eureka *eureka, const ist_api_request *request, eureka_layout layout,
                               ist_api_response *response);
 void eureka_answer_empty(ist_api_response *response, uint32_t status);
+// A look-up by this name has found nothing. Counted, and kept for the report, where nobody knows it.
+void eureka_not_found(ist_api_eureka *eureka, const ist_mesh_view *view, ist_strv name);
 // Sends what is in the body in the wished form.
 void eureka_finish(const eureka_wish *wish, ist_api_response *response);
 

@@ -28,6 +28,18 @@ uint32_t own_count_name(ist_strv vips, ist_strv name)
     return count;
 }
 
+bool own_has_name(const own_registrations *own, ist_strv name)
+{
+    for (uint32_t i = 0; i < own->count; i++) {
+        const eureka_instance *instance = own->items[i].instance;
+        if (ist_strv_equal_nocase(instance->app, name) || own_count_name(instance->vips, name) != 0 ||
+            own_count_name(instance->secure_vips, name) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static uint16_t port_of(const eureka_instance *instance)
 {
     return instance->secure_port_enabled ? instance->secure_port : instance->port;

@@ -53,3 +53,5 @@ ist_status own_merge(const own_registrations *own, const ist_mesh_view *view, eu
 uint32_t own_count_name(ist_strv vips, ist_strv name);
 // Has the application an instance in the place of a registration?
 bool own_has_place(const own_registrations *own, const eureka_app *app);
+// Has a registration this name, as application or VIP? Any case.
+bool own_has_name(const own_registrations *own, ist_strv name);

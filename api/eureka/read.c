@@ -96,6 +96,9 @@ void eureka_get_app(void *ctx, const ist_api_request *request, ist_api_response 
     }
     ist_status status = find_app(eureka, request, list, request->params[0], &app);
     if (status != IST_OK || app == NULL) {
+        if (status == IST_OK) {
+            eureka_not_found(eureka, request->view, request->params[0]);
+        }
         eureka_answer_empty(response, status != IST_OK ? 503 : 404);
         return;
     }
@@ -226,6 +229,9 @@ static void send_vip(ist_api_eureka *eureka, const ist_api_request *request, boo
         search.apps.status = status;
     }
     eureka_apps_done(&candidates);
+    if (status == IST_OK && search.found == 0) {
+        eureka_not_found(eureka, request->view, search.name);
+    }
     send_found(&search, list->version, response);
     ist_buf_done(&search.apps);
 }

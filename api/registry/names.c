@@ -185,6 +185,15 @@ ist_status ist_registry_namer_init(ist_registry_namer *namer, const ist_mesh_vie
     return IST_OK;
 }
 
+bool ist_registry_split_host(const ist_mesh_policy *policy, ist_strv host, ist_strv *ret_name, ist_strv *ret_namespace)
+{
+    ist_strv rest = host;
+    *ret_name = ist_strv_cut(&rest, '.', NULL);
+    *ret_namespace = ist_strv_cut(&rest, '.', NULL);
+    return ret_namespace->n != 0 && ist_strv_starts_with(rest, IST_STRV("svc.")) &&
+           ist_strv_equal(ist_strv_skip(rest, 4), policy->domain);
+}
+
 typedef struct name_list {
     const ist_registry_namer *namer;
     const ist_mesh_service *service;
@@ -212,29 +221,35 @@ static void add_name(name_list *list, ist_strv name)
     }
 }
 
-// java.net.URI has no host where the last label starts with a digit, unless it is an address.
-static bool is_uri_host(ist_strv name)
+static bool is_uri_label(ist_strv label)
 {
-    size_t dot = ist_strv_rfind(name, '.');
-    ist_strv last = dot < name.n ? ist_strv_skip(name, dot + 1) : name;
-    return last.n != 0 && !(last.p[0] >= '0' && last.p[0] <= '9');
+    for (size_t i = 0; i < label.n; i++) {
+        char c = label.p[i];
+        bool inner = i != 0 && i + 1 != label.n;
+        if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || (c == '-' && inner))) {
+            return false;
+        }
+    }
+    return label.n != 0;
+}
+
+// RFC 2396, which java.net.URI goes by: letters, digits and '-' between them, and no digit begins the last label.
+bool ist_registry_is_uri_host(ist_strv name)
+{
+    bool fine = true;
+    ist_strv label = IST_STRV_NULL;
+    for (bool more = true; more && fine;) {
+        label = ist_strv_cut(&name, '.', &more);
+        fine = is_uri_label(label);
+    }
+    return fine && !(label.p[0] >= '0' && label.p[0] <= '9');
 }
 
 static void add_if_uri(name_list *list, ist_strv name)
 {
-    if (is_uri_host(name)) {
+    if (ist_registry_is_uri_host(name)) {
         add_name(list, name);
     }
-}
-
-// "NAME.NAMESPACE.svc.DOMAIN" taken apart; false: the host has another form.
-static bool split_host(const ist_mesh_policy *policy, ist_strv host, ist_strv *ret_name, ist_strv *ret_namespace)
-{
-    ist_strv rest = host;
-    *ret_name = ist_strv_cut(&rest, '.', NULL);
-    *ret_namespace = ist_strv_cut(&rest, '.', NULL);
-    return ret_namespace->n != 0 && ist_strv_starts_with(rest, IST_STRV("svc.")) &&
-           ist_strv_equal(ist_strv_skip(rest, 4), policy->domain);
 }
 
 // The bare name of a host in a namespace that the configuration searches; another service may have it before.
@@ -243,7 +258,7 @@ static void add_searched(name_list *list, ist_strv host)
     const ist_mesh_policy *policy = ist_mesh_view_policy(list->namer->view);
     ist_strv name;
     ist_strv namespace_;
-    if (split_host(policy, host, &name, &namespace_) && ist_mesh_policy_searches(policy, namespace_)) {
+    if (ist_registry_split_host(policy, host, &name, &namespace_) && ist_mesh_policy_searches(policy, namespace_)) {
         add_if_uri(list, name);
     }
 }
@@ -264,7 +279,7 @@ static void add_host(name_list *list, ist_strv host)
 {
     ist_strv name;
     ist_strv namespace_;
-    if (split_host(ist_mesh_view_policy(list->namer->view), host, &name, &namespace_)) {
+    if (ist_registry_split_host(ist_mesh_view_policy(list->namer->view), host, &name, &namespace_)) {
         add_forms(list, name, namespace_);
     }
     add_name(list, host);

@@ -5,7 +5,6 @@
 #include "rest_priv.h"
 
 #include "mesh/explain.h"
-#include "mesh/findings.h"
 
 // --- The question ---------------------------------------------------------------------------------------------------
 
@@ -187,7 +186,7 @@ static bool write_targets(ist_json *json, const ist_mesh_selection *selection, c
     return true;
 }
 
-// --- Doors ----------------------------------------------------------------------------------------------------------
+// --- Findings ----------------------------------------------------------------------------------------------------------
 
 static void write_finding(void *ctx, const ist_mesh_finding *finding)
 {
@@ -195,105 +194,27 @@ static void write_finding(void *ctx, const ist_mesh_finding *finding)
 }
 
 // What is said about the rules of this answer that some door cannot honour.
-static bool write_findings(ist_json *json, const ist_mesh_selection *selection, const ist_api_request *request)
+static bool write_findings(ist_json *json, const ist_mesh_selection *selection, const ist_api_request *request,
+                           const ist_api_rest *rest)
 {
+    rest_finder finder;
+    ist_status status = rest_finder_init(&finder, rest, request->view);
     ist_json_begin_array(json, "findings");
-    ist_status status = ist_mesh_answer_findings(request->view, selection, request->arena, write_finding, json);
-    ist_json_end_array(json);
-    return status == IST_OK;
-}
-
-// Does the context lead to the same route as the question did? TCP and TLS routes look at the authority only.
-static ist_status context_agrees(const ist_mesh_selection *selection, const ist_mesh_context *context, ist_arena *arena,
-                                 bool *ret_agrees)
-{
-    ist_mesh_request request;
-    uint32_t index = 0;
-    ist_status status = ist_mesh_request_complete(context, NULL, selection->service->host, arena, &request);
-    if (status == IST_OK && selection->virtual_host != NULL) {
-        *ret_agrees = ist_mesh_match_route(selection->virtual_host, &request, &index) == selection->route;
-    } else if (status == IST_OK) {
-        *ret_agrees = selection->port->l4_route_count == 0 ||
-                      ist_strv_equal_nocase(request.authority, selection->request.authority);
+    if (status == IST_OK) {
+        status = ist_mesh_answer_findings(request->view, selection, request->arena, write_finding, json);
     }
-    return status;
-}
-
-// The context by which a door that knows no attributes gets this answer: the service's own if it does, else the first.
-static ist_status find_context(const ist_mesh_selection *selection, const ist_mesh_policy *policy, ist_arena *arena,
-                               const ist_mesh_context **ret_context)
-{
-    bool agrees = false;
-    const ist_mesh_context *found = NULL;
-    ist_status status = context_agrees(selection, selection->rules.context, arena, &agrees);
-    found = agrees ? selection->rules.context : NULL;
-    for (uint32_t i = 0; status == IST_OK && found == NULL && i < policy->context_count; i++) {
-        status = context_agrees(selection, &policy->contexts[i], arena, &agrees);
-        found = agrees ? &policy->contexts[i] : NULL;
-    }
-    *ret_context = found;
-    return status;
-}
-
-// The DNS name that has this answer; empty where none does, with the reason. DNS answers for the primary port, and with
-// addresses alone.
-static ist_status name_for_dns(const ist_mesh_selection *selection, const rest_question *question,
-                               const ist_api_request *request, ist_buf *out, const char **reason)
-{
-    const ist_mesh_service *service = selection->service;
-    const ist_mesh_context *context = NULL;
-    if (selection->port->number != service->primary_port) {
-        *reason = "DNS answers for the primary port of a service";
-        return IST_OK;
-    }
-    if (question->query.has_subset) {
-        ist_buf_printf(out, "%.*s._subset.%.*s", IST_STRV_ARG(question->query.subset), IST_STRV_ARG(service->host));
-        return IST_OK;
-    }
-    ist_status status = find_context(selection, ist_mesh_view_policy(request->view), request->arena, &context);
-    if (status != IST_OK || context == NULL) {
-        *reason = "no context of the configuration leads to this route";
-        return status;
-    }
-    const ist_mesh_name *plan = ist_mesh_view_name(request->view, service->host, NULL);
-    if (plan == NULL || plan->mode == IST_MESH_ANSWER_FORWARD) {
-        *reason = "DNS asks the upstream for this name";
-    } else if (context != selection->rules.context) {
-        ist_buf_printf(out, "%.*s._ctx.%.*s", IST_STRV_ARG(context->name), IST_STRV_ARG(service->host));
-    } else if (plan->vip) {
-        *reason = "DNS answers the virtual IP";
-    } else {
-        ist_buf_append_strv(out, service->host);
-    }
-    return IST_OK;
-}
-
-// Which door gives this answer, and what it is to be asked for.
-static bool write_doors(ist_json *json, const ist_mesh_selection *selection, const rest_question *question,
-                        const ist_api_request *request)
-{
-    ist_buf name = IST_BUF_INIT;
-    const char *reason = NULL;
-    ist_status status = name_for_dns(selection, question, request, &name, &reason);
-    ist_json_begin_array(json, "doors");
-    for (ist_mesh_door door = 0; door < _IST_MESH_DOOR_MAX; door++) {
-        ist_json_begin_object(json, NULL);
-        ist_json_string(json, "door", ist_mesh_door_name(door));
-        bool dns = door == IST_MESH_DOOR_DNS;
-        ist_json_bool(json, "carries", !dns || name.length != 0);
-        ist_json_strv_or_null(json, "name", dns ? ist_buf_view(&name) : selection->service->host);
-        ist_json_strv_or_null(json, "reason", dns ? ist_strv_from(reason) : IST_STRV_NULL);
-        ist_json_end_object(json);
+    if (status == IST_OK) {
+        status = ist_registry_port_findings(&finder.registry, selection->service, selection->port, request->arena,
+                                            write_finding, json);
     }
     ist_json_end_array(json);
-    status = status == IST_OK ? ist_buf_status(&name) : status;
-    ist_buf_done(&name);
+    rest_finder_done(&finder);
     return status == IST_OK;
 }
 
 void rest_explain(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
-    (void)ctx;
+    const ist_api_rest *rest = ctx;
     rest_question question = {0};
     ist_mesh_selection selection;
     ist_strv host;
@@ -310,8 +231,8 @@ void rest_explain(void *ctx, const ist_api_request *request, ist_api_response *r
     write_request(&json, &selection.request);
     write_policies(&json, &selection.rules);
     write_routes(&json, &selection);
-    bool whole = write_targets(&json, &selection, request) && write_doors(&json, &selection, &question, request) &&
-                 write_findings(&json, &selection, request);
+    bool whole = write_targets(&json, &selection, request) && rest_write_doors(&json, &selection, &question, request) &&
+                 write_findings(&json, &selection, request, rest);
     ist_json_end_object(&json);
     if (!whole) {
         ist_buf_clear(&response->body);

@@ -4,7 +4,6 @@
 #include "rest_priv.h"
 
 #include "base/alloc.h"
-#include "mesh/findings.h"
 
 void rest_write_finding(ist_json *json, const ist_mesh_finding *finding)
 {
@@ -35,9 +34,27 @@ void rest_write_finding(ist_json *json, const ist_mesh_finding *finding)
     ist_json_end_object(json);
 }
 
+ist_status rest_finder_init(rest_finder *finder, const ist_api_rest *rest, const ist_mesh_view *view)
+{
+    *finder = (rest_finder){.arena = ist_arena_new(0, 0), .unsteered = IST_BUF_INIT};
+    if (rest->status->write_unsteered != NULL) {
+        rest->status->write_unsteered(rest->status->ctx, &finder->unsteered);
+    }
+    finder->registry = (ist_registry_finder){.namer = &finder->namer, .unsteered = ist_buf_view(&finder->unsteered)};
+    ist_status status = finder->arena != NULL ? ist_buf_status(&finder->unsteered) : IST_ENOMEM;
+    return status == IST_OK ? ist_registry_namer_init(&finder->namer, view, finder->arena) : status;
+}
+
+void rest_finder_done(rest_finder *finder)
+{
+    ist_arena_free(finder->arena);
+    ist_buf_done(&finder->unsteered);
+}
+
 typedef struct report_writer {
     const ist_api_request *request;
     ist_json *json;
+    rest_finder finder;
     ist_strv only;                // a finding's name; empty = all
     const ist_mesh_service *open; // whose object is open
     uint32_t counts[_IST_MESH_FINDING_MAX];
@@ -78,12 +95,21 @@ static void write_one(void *ctx, const ist_mesh_finding *finding)
     rest_write_finding(writer->json, finding);
 }
 
+static ist_status write_port(report_writer *writer, const ist_mesh_service *service, const ist_mesh_port *port)
+{
+    ist_arena *arena = writer->request->arena;
+    ist_status status = ist_mesh_port_findings(writer->request->view, service, port, arena, write_one, writer);
+    if (status == IST_OK) {
+        status = ist_registry_port_findings(&writer->finder.registry, service, port, arena, write_one, writer);
+    }
+    return status;
+}
+
 static ist_status write_service(report_writer *writer, const ist_mesh_service *service)
 {
     ist_status status = IST_OK;
     for (uint32_t i = 0; i < service->port_count && status == IST_OK; i++) {
-        status = ist_mesh_port_findings(writer->request->view, service, &service->ports[i], writer->request->arena,
-                                        write_one, writer);
+        status = write_port(writer, service, &service->ports[i]);
     }
     close_service(writer);
     return status;
@@ -133,6 +159,21 @@ static bool knows_finding(ist_strv name, ist_api_response *response)
     return found;
 }
 
+// What is about no service: `view` NULL where only one is asked for.
+static void write_others(ist_json *json, const ist_api_status_source *status, const ist_mesh_view *view)
+{
+    ist_json_begin_array(json, "source");
+    if (view != NULL && status->write_source_findings != NULL) {
+        status->write_source_findings(status->ctx, json);
+    }
+    ist_json_end_array(json);
+    ist_json_begin_array(json, "registries");
+    if (view != NULL && status->write_registries != NULL) {
+        status->write_registries(status->ctx, view, json);
+    }
+    ist_json_end_array(json);
+}
+
 void rest_report(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     const ist_api_rest *rest = ctx;
@@ -150,15 +191,15 @@ void rest_report(void *ctx, const ist_api_request *request, ist_api_response *re
     }
     ist_json_begin_object(&json, NULL);
     rest_write_revision(&json, request);
+    ist_status status = rest_finder_init(&writer.finder, rest, request->view);
     ist_json_begin_array(&json, "services");
-    ist_status status = service != NULL ? write_service(&writer, service) : write_all(&writer);
-    ist_json_end_array(&json);
-    write_summary(&writer);
-    ist_json_begin_array(&json, "source");
-    if (service == NULL && rest->status->write_source_findings != NULL) {
-        rest->status->write_source_findings(rest->status->ctx, &json);
+    if (status == IST_OK) {
+        status = service != NULL ? write_service(&writer, service) : write_all(&writer);
     }
     ist_json_end_array(&json);
+    rest_finder_done(&writer.finder);
+    write_summary(&writer);
+    write_others(&json, rest->status, service == NULL ? request->view : NULL);
     ist_json_end_object(&json);
     if (status != IST_OK) {
         ist_buf_clear(&response->body);

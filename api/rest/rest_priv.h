@@ -4,8 +4,8 @@
 #pragma once
 
 #include "api_core/http.h"
+#include "api_registry/findings.h"
 #include "api_rest/rest.h"
-#include "mesh/findings.h"
 #include "mesh/select.h"
 
 void rest_services(void *ctx, const ist_api_request *request, ist_api_response *response);
@@ -63,3 +63,16 @@ void rest_write_endpoint(ist_json *json, const ist_mesh_destination *destination
 void rest_write_buf(ist_json *json, const char *key, ist_buf *text);
 // One finding as an object in an array.
 void rest_write_finding(ist_json *json, const ist_mesh_finding *finding);
+// What the findings of registries need, for one request.
+typedef struct rest_finder {
+    ist_registry_finder registry;
+    ist_registry_namer namer;
+    ist_arena *arena; // of the namer: the request's is cleared on the way
+    ist_buf unsteered;
+} rest_finder;
+// IST_ENOMEM. Done with it, also where it has failed: rest_finder_done.
+ist_status rest_finder_init(rest_finder *finder, const ist_api_rest *rest, const ist_mesh_view *view);
+void rest_finder_done(rest_finder *finder);
+// "doors": which of them gives this answer, and what it is to be asked for. False: out of memory.
+bool rest_write_doors(ist_json *json, const ist_mesh_selection *selection, const rest_question *question,
+                      const ist_api_request *request);

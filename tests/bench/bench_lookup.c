@@ -176,7 +176,7 @@ static bool run_http(bench *b)
 static bool run_count(bench *b)
 {
     ist_mesh_finding_counts counts;
-    return ist_mesh_count_findings(b->view, b->arena, &counts) == IST_OK;
+    return ist_mesh_count_findings(b->view, NULL, b->arena, &counts) == IST_OK;
 }
 
 static bool measure(bench *b, const char *what, bool (*run)(bench *b))

@@ -146,7 +146,7 @@ def test_report_lists_and_sums_up(start_agent):
     agent = start_agent("--source", f"dir:{LOSING}")
     told = lines(agent, "report")
     assert told[0] == "SERVICE PORT FINDING ABOUT DETAIL DOORS"
-    assert "reviews.app.svc.cluster.local 80 timeout route 3 2000 ms dns,rest" in told
+    assert "reviews.app.svc.cluster.local 80 timeout route 3 2000 ms dns,rest,eureka" in told
     report = agent.get("/v1/report")
     counts = report["summary"]["findings"]
     assert told[-1] == f"{sum(counts.values())} findings in 1 service: " + ", ".join(

@@ -129,7 +129,7 @@ def test_all_is_well(agent, upstream, alone):
     assert found["capture"][0][0] == OK and "answers itself, by UDP" in found["capture"][0][1]
     assert found["upstream"][0][0] == OK and upstream.address in found["upstream"][0][1]
     assert ("isthmus-doctor.invalid.", "A") in upstream.asked
-    assert found["report"] == [(OK, "1 finding; `isthmus report` lists what a door cannot honour")]
+    assert found["report"] == [(OK, "3 findings; `isthmus report` lists what a door cannot honour")]
     # Tests have no port 53, and that is told.
     assert found["dns-door"][0][0] == WARN and "only name port 53" in found["dns-door"][0][1]
 

@@ -262,6 +262,28 @@ def test_settings_of_the_file_are_followed_by_a_reload(start_agent, bookinfo, tm
     assert details()["metadata"]["team"] == "blue"
 
 
+def test_report_says_what_this_door_cannot_honour(door):
+    """Clients that honour no shares, names that nobody knows; in the report, in its command, in explain and in metrics."""
+    eureka, agent, _ = door
+    eureka.apps({**JSON, "User-Agent": "Steeltoe/4.2.0"})
+    assert eureka.ask("GET", "/eureka/apps/STOCK", JAVA)[0] == 404
+    eureka.get("/eureka/vips/stock")
+    eureka.get("/eureka/vips/reviews--v2")
+    report = agent.get("/v1/report")
+    (registry,) = report["registries"]
+    honours = {c["client"]: c["honours_shares"] for c in registry["clients"]}
+    assert honours == {"Steeltoe/4.2.0": False, JAVA["User-Agent"]: True}
+    assert [(n["name"], n["count"]) for n in registry["unknown_names"]] == [("stock", 2)]
+    found = {(s["host"].split(".")[0], f["finding"]): f for s in report["services"] for f in s["findings"]}
+    assert found["reviews", "unsteered-client"]["detail"].endswith("seen: Steeltoe/4.2.0")
+    assert found["mongodb", "not-listed"]["doors"] == ["eureka"]
+    doors = {d["door"]: d for d in agent.get("/v1/explain?host=reviews&subset=v2")["doors"]}
+    assert doors["eureka"] == {"door": "eureka", "carries": True, "name": "reviews--v2", "reason": None}
+    metrics = agent.http("/metrics").body
+    assert "isthmus_eureka_unknown_names_total 2" in metrics
+    assert 'isthmus_report_findings{finding="unsteered-client"} 1' in metrics
+
+
 def test_before_the_first_view_nothing_is_answered(start_agent, tmp_path):
     agent = start_agent("--source", "istiod", "--xds-address", "127.0.0.1:9", "--xds-tls", "off",
                         "--eureka-listen", "127.0.0.1:0", wait="listening")  # fmt: skip

@@ -37,7 +37,30 @@ static bool ready(void *ctx, ist_buf *why)
     return is_ready;
 }
 
-static const ist_api_status_source STATUS = {.write_status = write_status, .ready = ready};
+static void write_registries(void *ctx, const ist_mesh_view *view, ist_json *json)
+{
+    (void)ctx;
+    assert_non_null(view);
+    ist_json_begin_object(json, NULL);
+    ist_json_string(json, "door", "eureka");
+    ist_json_begin_array(json, "clients");
+    ist_json_end_array(json);
+    ist_json_begin_array(json, "unknown_names");
+    ist_json_end_array(json);
+    ist_json_u64(json, "unknown_names_left_out", 7);
+    ist_json_end_object(json);
+}
+
+static void write_unsteered(void *ctx, ist_buf *out)
+{
+    (void)ctx;
+    ist_buf_append_str(out, "Steeltoe/4.2.0");
+}
+
+static const ist_api_status_source STATUS = {.write_status = write_status,
+                                             .write_registries = write_registries,
+                                             .write_unsteered = write_unsteered,
+                                             .ready = ready};
 
 typedef struct question {
     const ist_mesh_view *view;
@@ -493,33 +516,48 @@ static void explain_tells_why_an_earlier_route_was_lost(void **state)
     mesh_world_close(&world);
 }
 
+// What a door says of an answer: by this name, or why not.
+static void assert_door(const json_t *answer, size_t place, const char *door, const char *name, const char *reason)
+{
+    const json_t *found = at(answer, "doors", place);
+    assert_string_equal(text(found, "door"), door);
+    assert_int_equal(json_is_true(json_object_get(found, "carries")), name != NULL);
+    assert_string_equal(text(found, name != NULL ? "name" : "reason"), name != NULL ? name : reason);
+    assert_true(json_is_null(json_object_get(found, name != NULL ? "reason" : "name")));
+}
+
 static void explain_names_the_door_that_carries_the_answer(void **state)
 {
+#define NO_CONTEXT "no context of the configuration leads to this route"
     static const struct {
         const char *target;
-        const char *name;   // of DNS; NULL: it cannot
-        const char *reason; // then
+        const char *dns; // its name; NULL: it cannot
+        const char *eureka;
+        const char *no_dns; // then
+        const char *no_eureka;
+        const char *rest;
     } CASES[] = {
-        {"/v1/explain?host=reviews&subset=v1", "v1._subset." REVIEWS, NULL},
-        {"/v1/explain?host=reviews&header.who=tester", NULL, "no context of the configuration leads to this route"},
-        {"/v1/explain?host=reviews:9090", NULL, "DNS answers for the primary port of a service"},
-        {"/v1/explain?host=ratings", NULL, "DNS answers the virtual IP"},
+        {"/v1/explain?host=reviews&subset=v1", "v1._subset." REVIEWS, "reviews--v1", NULL, NULL, REVIEWS},
+        {"/v1/explain?host=reviews&header.who=tester", NULL, NULL, NO_CONTEXT, NO_CONTEXT, REVIEWS},
+        {"/v1/explain?host=reviews:9090", NULL, "reviews--p9090", "DNS answers for the primary port of a service", NULL,
+         REVIEWS},
+        {"/v1/explain?host=reviews:9090&subset=v1", NULL, NULL, NULL, NULL, NULL}, // no such subset
+        {"/v1/explain?host=ratings", NULL, "ratings", "DNS answers the virtual IP", NULL,
+         "ratings.prod.svc.cluster.local"},
+        {"/v1/explain?host=details.shop", NULL, "details.shop", "DNS answers the virtual IP", NULL,
+         "details.shop.svc.cluster.local"},
     };
     (void)state;
     mesh_world world = mesh_world_open();
     mesh_world_fill(&world);
     const ist_mesh_view *view = ist_mesh_store_acquire(world.store);
     for (size_t i = 0; i < IST_COUNT(CASES); i++) {
-        json_t *answer = get(view, CASES[i].target, 200);
-        const json_t *dns = at(answer, "doors", 0);
-        const json_t *rest = at(answer, "doors", 1);
-        assert_string_equal(text(dns, "door"), "dns");
-        assert_int_equal(json_is_true(json_object_get(dns, "carries")), CASES[i].name != NULL);
-        assert_string_equal(text(dns, CASES[i].name != NULL ? "name" : "reason"),
-                            CASES[i].name != NULL ? CASES[i].name : CASES[i].reason);
-        assert_true(json_is_null(json_object_get(dns, CASES[i].name != NULL ? "reason" : "name")));
-        assert_string_equal(text(rest, "door"), "rest");
-        assert_true(json_is_true(json_object_get(rest, "carries")));
+        json_t *answer = get(view, CASES[i].target, CASES[i].rest != NULL ? 200 : 404);
+        if (CASES[i].rest != NULL) {
+            assert_door(answer, 0, "dns", CASES[i].dns, CASES[i].no_dns);
+            assert_door(answer, 1, "rest", CASES[i].rest, NULL);
+            assert_door(answer, 2, "eureka", CASES[i].eureka, CASES[i].no_eureka);
+        }
         json_decref(answer);
     }
     ist_mesh_store_release(world.store, view);
@@ -653,15 +691,20 @@ static void report_finds_what_a_door_cannot_honour(void **state)
     assert_int_equal(findings(answer, "mirror"), 1);
     assert_int_equal(findings(answer, "conditional-route"), 3); // testers of reviews; beta and old of ratings
     assert_int_equal(findings(answer, "response"), 1);
+    assert_int_equal(findings(answer, "not-listed"), 2); // details and empty: no port speaks HTTP
+    const json_t *registry = at(answer, "registries", 0);
+    assert_string_equal(text(registry, "door"), "eureka");
+    assert_int_equal(number(registry, "unknown_names_left_out"), 7);
     json_decref(answer);
     answer = get(view, "/v1/report?host=ratings&finding=timeout", 200);
+    assert_int_equal(json_array_size(json_object_get(answer, "registries")), 0);
     const json_t *service = at(answer, "services", 0);
     assert_string_equal(text(service, "host"), RATINGS);
     assert_int_equal(json_array_size(json_object_get(service, "findings")), 1);
     const json_t *timeout = at(service, "findings", 0);
     assert_string_equal(text(timeout, "detail"), "2500 ms");
     assert_int_equal(number(json_object_get(timeout, "route"), "index"), 2);
-    assert_int_equal(json_array_size(json_object_get(timeout, "doors")), 2);
+    assert_int_equal(json_array_size(json_object_get(timeout, "doors")), 3);
     json_decref(answer);
     answer = get(view, "/v1/report?host=reviews&finding=mirror", 200); // none: no service
     assert_int_equal(json_array_size(json_object_get(answer, "services")), 0);

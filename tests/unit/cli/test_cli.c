@@ -391,12 +391,21 @@ static void routes_print_port_by_port(void **state)
     "{\"services\":[{\"host\":\"a.prod\",\"namespace\":\"prod\",\"findings\":[" TIMEOUT_FINDING                            \
     ",{\"finding\":\"mtls\",\"port\":81,\"route\":null,\"cluster\":\"c\",\"detail\":null,\"text\":\"mTLS\",\"doors\":[\"dns\"]}" \
     "]}],\"summary\":{\"services\":1,\"findings\":{\"timeout\":1,\"mtls\":1}},"                                         \
-    "\"source\":[{\"finding\":\"unused\",\"subject\":\"f.yaml:3\",\"text\":\"not read\"}]}"
+    "\"source\":[{\"finding\":\"unused\",\"subject\":\"f.yaml:3\",\"text\":\"not read\"}]"
+#define REGISTRIES                                                                                                     \
+    ",\"registries\":[{\"door\":\"eureka\",\"clients\":["                                                              \
+    "{\"client\":\"Java-EurekaClient/v2.0.6\",\"profile\":\"vips\",\"honours_shares\":true,\"count\":120,"             \
+    "\"first_seconds_ago\":7300.5,\"last_seconds_ago\":12.3},"                                                         \
+    "{\"client\":\"Steeltoe/4.2.0\",\"profile\":\"plain\",\"honours_shares\":false,\"count\":1,"                       \
+    "\"first_seconds_ago\":61,\"last_seconds_ago\":61}],\"unknown_names\":["                                           \
+    "{\"name\":\"stock\",\"count\":3,\"first_seconds_ago\":180,\"last_seconds_ago\":0}],\"unknown_names_left_out\":0}" \
+    "]"
 
 static void report_prints_findings_and_sums_them_up(void **state)
 {
     (void)state;
-    outcome result = run_with("report a&b --finding mtls", FINE(REPORT), "GET /v1/report?host=a%26b&finding=mtls HTTP");
+    outcome result =
+        run_with("report a&b --finding mtls", FINE(REPORT "}"), "GET /v1/report?host=a%26b&finding=mtls HTTP");
     assert_int_equal(result.code, 0);
     assert_string_equal(result.out, "SERVICE   PORT   FINDING   ABOUT         DETAIL   DOORS\n"
                                     "a.prod    80     timeout   route 1 (b)   9 ms     dns,rest\n"
@@ -407,10 +416,22 @@ static void report_prints_findings_and_sums_them_up(void **state)
                                     "What the source could not use\n"
                                     "  FINDING   SUBJECT    MEANING\n"
                                     "  unused    f.yaml:3   not read\n");
-    result = run_with("report -o wide --no-headers", FINE(REPORT), "GET /v1/report HTTP");
+    result = run_with("report -o wide --no-headers", FINE(REPORT REGISTRIES "}"), "GET /v1/report HTTP");
     assert_string_equal(result.out, "a.prod   80   timeout   route 1 (b)   9 ms   dns,rest   a time-out\n"
                                     "a.prod   81   mtls      c             -      dns        mTLS\n"
-                                    "unused   f.yaml:3   not read\n");
+                                    "unused   f.yaml:3   not read\n"
+                                    "Java-EurekaClient/v2.0.6   vips    yes   120   2 h     12 s\n"
+                                    "Steeltoe/4.2.0             plain   no    1     1 min   1 min\n"
+                                    "stock   3   3 min   0 s\n");
+    result = run_with("report", FINE(REPORT REGISTRIES "}"), "GET /v1/report HTTP");
+    assert_contains(result.out, "Clients of eureka\n"
+                                "  CLIENT                     PROFILE   HONOURS SHARES   REQUESTS   SINCE   LAST\n"
+                                "  Java-EurekaClient/v2.0.6   vips      yes              120        2 h     12 s\n"
+                                "  Steeltoe/4.2.0             plain     no               1          1 min   1 min\n"
+                                "\n"
+                                "Names that clients of eureka asked for and nobody knows\n"
+                                "  NAME    REQUESTS   SINCE   LAST\n"
+                                "  stock   3          3 min   0 s\n");
 }
 
 // --- Watch ----------------------------------------------------------------------------------------------------------

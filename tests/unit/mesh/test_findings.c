@@ -291,7 +291,7 @@ static ist_status count(void *ctx)
 {
     counting *c = ctx;
     ist_arena *arena = ist_arena_new(0, 0);
-    ist_status status = arena != NULL ? ist_mesh_count_findings(c->w->view, arena, &c->counts) : IST_ENOMEM;
+    ist_status status = arena != NULL ? ist_mesh_count_findings(c->w->view, NULL, arena, &c->counts) : IST_ENOMEM;
     ist_arena_free(arena);
     return status;
 }
@@ -314,11 +314,14 @@ static void every_code_has_a_name_a_text_and_a_door(void **state)
     for (ist_mesh_finding_code code = 0; code < _IST_MESH_FINDING_MAX; code++) {
         assert_true(strlen(ist_mesh_finding_name(code)) > 3);
         assert_true(strlen(ist_mesh_finding_text(code)) > 10);
-        bool of_registries = code == IST_MESH_FINDING_WITHHELD;
-        assert_int_equal(ist_mesh_finding_concerns(code, IST_MESH_DOOR_DNS), !of_registries); // DNS can say least
+        bool registries_only = code == IST_MESH_FINDING_WITHHELD || code >= IST_MESH_FINDING_NOT_LISTED;
+        assert_true(ist_mesh_finding_concerns(code, IST_MESH_DOOR_DNS) != registries_only); // else DNS can say least
+        assert_true(!registries_only || ist_mesh_finding_concerns(code, IST_MESH_DOOR_EUREKA));
     }
     assert_false(ist_mesh_finding_concerns(IST_MESH_FINDING_UNMATCHED, IST_MESH_DOOR_REST));
+    assert_false(ist_mesh_finding_concerns(IST_MESH_FINDING_VIRTUAL_IP, IST_MESH_DOOR_EUREKA));
     assert_string_equal(ist_mesh_door_name(IST_MESH_DOOR_REST), "rest");
+    assert_string_equal(ist_mesh_door_name(IST_MESH_DOOR_EUREKA), "eureka");
 }
 
 int main(void)

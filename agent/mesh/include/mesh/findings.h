@@ -45,15 +45,22 @@ typedef enum ist_mesh_finding_code {
     IST_MESH_FINDING_WITHHELD,           // in a pod with Envoy: mTLS endpoints that registries leave out of subsets
     IST_MESH_FINDING_TLS_ORIGINATION,    // the proxy would speak TLS for the client
     IST_MESH_FINDING_GATEWAYS,           // endpoints of other networks, which a plain client cannot use (named difference)
+    // Registries. Found by api/registry, which knows the names.
+    IST_MESH_FINDING_NOT_LISTED,       // no port that clients of a registry can call, or no endpoints to list
+    IST_MESH_FINDING_STAND_IN,         // one instance stands for the service although rules shape the traffic
+    IST_MESH_FINDING_UNSTEERED_CLIENT, // shares that differ, and a client was seen that honours none
+    IST_MESH_FINDING_NAME_CONFLICT,    // a name that the service would have leads to another one
+    IST_MESH_FINDING_NO_URI_HOST,      // a name that Java takes for no host of a URI
     _IST_MESH_FINDING_MAX
 } ist_mesh_finding_code;
 const char *ist_mesh_finding_name(ist_mesh_finding_code code) IST_RETURNS_NONNULL; // "timeout"
 const char *ist_mesh_finding_text(ist_mesh_finding_code code) IST_RETURNS_NONNULL; // one sentence for people
 
-// Doors that answer from the view. A door that comes is a row here and a column in doors_of in findings.c.
+// Doors that answer from the view. A door that comes is a row here and a column of ROWS in findings.c.
 typedef enum ist_mesh_door {
     IST_MESH_DOOR_DNS = 0,
     IST_MESH_DOOR_REST,
+    IST_MESH_DOOR_EUREKA,
     _IST_MESH_DOOR_MAX
 } ist_mesh_door;
 const char *ist_mesh_door_name(ist_mesh_door door) IST_RETURNS_NONNULL; // "dns"
@@ -88,7 +95,14 @@ typedef struct ist_mesh_finding_counts {
     uint32_t by_code[_IST_MESH_FINDING_MAX];
 } ist_mesh_finding_counts;
 
-// Counts the findings of all services but aliases, which have those of the service they stand for. Walks the whole view. The
-// arena is used as scratch. IST_ENOMEM.
-ist_status ist_mesh_count_findings(const ist_mesh_view *view, ist_arena *arena, ist_mesh_finding_counts *ret_counts)
-    IST_NONNULL IST_MUSTCHECK;
+// Findings of the same port that another module knows; it may use the arena, but not clear it.
+typedef struct ist_mesh_more_findings {
+    ist_status (*find)(void *ctx, const ist_mesh_service *service, const ist_mesh_port *port, ist_arena *arena,
+                       ist_mesh_finding_fn fn, void *fn_ctx);
+    void *ctx;
+} ist_mesh_more_findings;
+
+// Counts the findings of all services but aliases, which have those of the service they stand for, with `more` (NULL = none).
+// Walks the whole view. The arena is used as scratch. IST_ENOMEM.
+ist_status ist_mesh_count_findings(const ist_mesh_view *view, const ist_mesh_more_findings *more, ist_arena *arena,
+                                   ist_mesh_finding_counts *ret_counts) IST_NONNULL_ARGS(1, 3, 4) IST_MUSTCHECK;

@@ -25,7 +25,7 @@ typedef struct ist_api_admin {
     ist_metric *stale;
     ist_metric *health[_IST_MESH_HEALTH_MAX];
     ist_metric *findings[_IST_MESH_FINDING_MAX];
-    uint64_t findings_revision;          // that they were counted for; 0 = never
+    uint64_t findings_key; // hash of the revision and the clients that they were counted for; 0 = never
 } ist_api_admin;
 
 // Registers the view's gauges. IST_ENOMEM.

@@ -11,12 +11,18 @@
 #include "api_core/json.h"
 #include "base/attr.h"
 #include "base/buf.h"
+#include "mesh/view.h"
 
 typedef struct ist_api_status_source {
     // Members of the status object: "source", "identity", "listeners", "sync", ...
     void (*write_status)(void *ctx, ist_json *json);
     // Objects in an array: what the source could not use, in the words of the source. NULL = there is nothing to say.
     void (*write_source_findings)(void *ctx, ist_json *json);
+    // Objects in an array: what each registry door has seen: its clients, and names that they asked for and nobody knows in
+    // this view. NULL = there is no such door.
+    void (*write_registries)(void *ctx, const ist_mesh_view *view, ist_json *json);
+    // Clients of registries that were seen of late and honour no shares, "a, b"; nothing where there is none. NULL likewise.
+    void (*write_unsteered)(void *ctx, ist_buf *out);
     // Ready to serve? *why gets one line of text either way.
     bool (*ready)(void *ctx, ist_buf *why);
     // Starts draining; returns at once.

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "api_core/http.h"
+#include "api_core/json.h"
 #include "api_registry/registration.h"
 #include "base/attr.h"
 #include "base/clock.h"
@@ -48,3 +49,7 @@ ist_api_routes ist_api_eureka_routes(ist_api_eureka *eureka) IST_NONNULL;
 ist_api_routes ist_api_eureka_page_routes(ist_api_eureka *eureka) IST_NONNULL;
 // The registrations, for readiness. What has expired by now has ended, asked or not.
 ist_registry_registrar ist_api_eureka_registrar(ist_api_eureka *eureka) IST_NONNULL;
+// For the report: an object with the clients that were seen, and the names that they asked for and nobody knows in this view.
+void ist_api_eureka_write_seen(const ist_api_eureka *eureka, const ist_mesh_view *view, ist_json *json) IST_NONNULL;
+// Clients that were seen in the last hour and honour no shares, "a, b"; appends nothing where there is none.
+void ist_api_eureka_write_unsteered(const ist_api_eureka *eureka, ist_buf *out) IST_NONNULL;

@@ -51,6 +51,12 @@ ist_status ist_registry_namer_init(ist_registry_namer *namer, const ist_mesh_vie
 ist_status ist_registry_names_of(const ist_registry_namer *namer, const ist_mesh_service *service, ist_arena *arena,
                                  ist_registry_names *ret_names) IST_NONNULL IST_MUSTCHECK;
 
+// "NAME.NAMESPACE.svc.DOMAIN" taken apart; false: the host has another form.
+bool ist_registry_split_host(const ist_mesh_policy *policy, ist_strv host, ist_strv *ret_name,
+                             ist_strv *ret_namespace) IST_NONNULL;
+// Does java.net.URI take the name, in lower case, for a host?
+bool ist_registry_is_uri_host(ist_strv name);
+
 // Do lists show it? Services with a port for HTTP, gRPC or TLS, outside the namespaces that the policy leaves out; look-ups by
 // name answer all others too.
 bool ist_registry_is_listed(const ist_mesh_policy *policy, const ist_mesh_service *service) IST_NONNULL;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What shapes the traffic of a service: questions that are answered by looking at its ports, routes and clusters, without
-// selecting. Pure; any thread that holds the view.
+// selecting. Doors and findings ask them before they select, which costs more.
+//
+// Pure functions over borrowed parts of a view. Threads: any that holds the view.
 #pragma once
 
 #include "mesh/service.h"
