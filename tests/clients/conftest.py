@@ -10,6 +10,7 @@ import pytest
 HERE = pathlib.Path(__file__).parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
 import demos  # noqa: E402
+import eureka_bodies  # noqa: E402
 import harness  # noqa: E402
 import routing  # noqa: E402
 
@@ -23,6 +24,12 @@ def pod_network(tmp_path_factory):
     demos.node_clients()
     harness.go_program("istiod-harness")
     demos.enter_pod_network(tmp_path_factory.mktemp("etc"))
+
+
+@pytest.fixture(scope="session")
+def bodies(tmp_path_factory):
+    """What the Eureka door sends, for decoders."""
+    return eureka_bodies.Bodies(tmp_path_factory.mktemp("bodies"))
 
 
 @pytest.fixture(scope="session")

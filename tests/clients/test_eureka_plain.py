@@ -43,6 +43,17 @@ def test_client_itself_chooses_by_the_rules(stage, application):
             assert near(by_address(places, echo.port), shares), (form, places)
 
 
+CODECS = {"LegacyJacksonJson": True, "JacksonJson": True, "JacksonJsonMini": True, "XStreamJson": True, "XStreamXml": False}
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_every_body_is_decoded(bodies, application, codec, tmp_path):
+    """The first is what the client uses, the third for the compact form; the others can be configured, or were once."""
+    results = tmp_path / "results"
+    assert application.ask("decode", codec, bodies.lists[CODECS[codec]], results) == "ok"
+    assert bodies.differences(CODECS[codec], results) == []
+
+
 def test_application_finds_itself_and_leaves(stage, application):
     def own():
         return [line for line in application.list() if line.startswith(f"{application.name.upper()}/")]

@@ -110,6 +110,14 @@ def test_requests_get_repeated_names(stage, caller):
     assert len(caller.wire.matching("GET", "/eureka/apps/")) == 1
 
 
+@pytest.mark.parametrize("name", ["balancer-2.3-template", "balancer-2.7-template"])
+def test_every_body_is_decoded(bodies, callers, name, tmp_path):
+    """By the mapper of RestTemplate, to which an unknown field is an error."""
+    results = tmp_path / "results"
+    assert callers[name].wait_started().get("/decode", list=bodies.lists[True], results=results) == "ok"
+    assert bodies.differences(True, results) == []
+
+
 def test_changes_arrive_by_deltas_alone(stage, callers):
     """In a moment, by what their environment says; it would be half a minute and more."""
     running = [caller.wait_started() for caller in callers.values()]

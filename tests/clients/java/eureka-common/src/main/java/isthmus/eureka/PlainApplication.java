@@ -80,7 +80,7 @@ public class PlainApplication {
                 manager.setInstanceStatus(InstanceInfo.InstanceStatus.valueOf(words[1]));
                 return "ok";
             case "decode":
-                return Reading.decode(words[1], words[2], words[3]);
+                return Reading.decode(Reading.codec(words[1]), words[2], words[3]);
             default:
                 return "unknown command";
         }

@@ -13,15 +13,25 @@ import java.nio.file.Paths;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
-import java.util.Map;
 import java.util.TreeMap;
+import java.util.TreeSet;
 
-/** What a decoder has understood of a body, as text that a test compares with what the body says. */
+/** What a decoder has understood of bodies, as text that a test compares with what they say. */
 public final class Reading {
+    /** A decoder of one of the client's messages. */
+    public interface Decoder {
+        Object decode(InputStream body, Class<?> type) throws IOException;
+    }
+
     private Reading() {}
 
+    /** One of the client's own, by its simple name. */
+    public static Decoder codec(String name) {
+        return CodecWrappers.getDecoder(name)::decode;
+    }
+
     /** The class of the message whose root has this name. */
-    public static Class<?> type(String root) {
+    private static Class<?> type(String root) {
         switch (root) {
             case "applications":
                 return Applications.class;
@@ -32,16 +42,28 @@ public final class Reading {
         }
     }
 
-    /** Reads a file with one of the client's codecs, by its simple name. */
-    public static String decode(String codec, String root, String file) throws IOException {
-        try (InputStream body = Files.newInputStream(Paths.get(file))) {
-            return describe(CodecWrappers.getDecoder(codec).decode(body, type(root)));
+    /** Reads all bodies of a list, whose lines are `ROOT FILE`, and writes a line for each. */
+    public static String decode(Decoder decoder, String list, String results) throws IOException {
+        List<String> lines = new ArrayList<>();
+        for (String line : Files.readAllLines(Paths.get(list))) {
+            String[] words = line.split(" ");
+            try (InputStream body = Files.newInputStream(Paths.get(words[1]))) {
+                lines.add(describe(decoder.decode(body, type(words[0]))));
+            } catch (IOException | RuntimeException error) {
+                lines.add("error " + oneLine(error.toString()));
+            }
         }
+        Files.write(Paths.get(results), lines);
+        return "ok";
+    }
+
+    private static String oneLine(String text) {
+        return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r");
     }
 
     /** First the version and the hash code, where there are any, then the instances, sorted; tabs in between. */
     @SuppressWarnings("deprecation") // the version has no other getter
-    public static String describe(Object message) {
+    private static String describe(Object message) {
         List<String> lines = new ArrayList<>();
         String first = "";
         if (message instanceof Applications) {
@@ -64,13 +86,18 @@ public final class Reading {
         }
     }
 
+    /** The compact form has no overridden status, which one of the codecs leaves at null. */
+    private static String overridden(InstanceInfo info) {
+        return info.getOverriddenStatus() != null ? info.getOverriddenStatus().toString() : "UNKNOWN";
+    }
+
     private static String describe(InstanceInfo info) {
-        Map<String, String> metadata = new TreeMap<>(info.getMetadata());
-        return String.join("|", info.getAppName(), info.getId(), info.getHostName(), info.getIPAddr(),
+        return oneLine(String.join("|", info.getAppName(), info.getId(), info.getHostName(), info.getIPAddr(),
                 info.getPort() + "/" + info.isPortEnabled(PortType.UNSECURE),
                 info.getSecurePort() + "/" + info.isPortEnabled(PortType.SECURE), info.getStatus().toString(),
-                info.getOverriddenStatus().toString(), String.valueOf(info.getVIPAddress()),
-                String.valueOf(info.getSecureVipAddress()), String.valueOf(info.getHomePageUrl()),
-                info.getDataCenterInfo().getName().toString(), String.valueOf(info.getActionType()), metadata.toString());
+                overridden(info), String.valueOf(info.getVIPAddress()), String.valueOf(info.getSecureVipAddress()),
+                String.valueOf(info.getHomePageUrl()), String.valueOf(info.getStatusPageUrl()),
+                new TreeSet<>(info.getHealthCheckUrls()).toString(), info.getDataCenterInfo().getName().toString(),
+                String.valueOf(info.getActionType()), new TreeMap<>(info.getMetadata()).toString()));
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 package isthmus.spring;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import isthmus.eureka.Reading;
-import java.io.File;
 import java.io.IOException;
 import java.net.URI;
 import java.util.List;
@@ -93,11 +93,11 @@ public class SpringCaller {
         return registry.getInstances(name).stream().map(one -> one.getUri().toString()).collect(Collectors.toList());
     }
 
-    /** What Spring's own mapper, which takes no unknown field, understands of a body. */
+    /** What Spring's own mapper, which takes no unknown field, understands of bodies. */
     @GetMapping("/decode")
-    public String decode(@RequestParam String root, @RequestParam String file) throws IOException {
-        return Reading.describe(new RestTemplateTransportClientFactory().mappingJacksonHttpMessageConverter()
-                .getObjectMapper().readValue(new File(file), Reading.type(root)));
+    public String decode(@RequestParam String list, @RequestParam String results) throws IOException {
+        ObjectMapper mapper = new RestTemplateTransportClientFactory().mappingJacksonHttpMessageConverter().getObjectMapper();
+        return Reading.decode((body, type) -> mapper.readValue(body, type), list, results);
     }
 
     /** So that a test sees why. */
