@@ -32,8 +32,10 @@ OWN = {
     "status": "OUT_OF_SERVICE", "overriddenstatus": "UNKNOWN", "vipAddress": "orders,orders-2", "secureVipAddress": "orders",
     "port": {"$": 7070, "@enabled": "true"}, "securePort": {"$": 7443, "@enabled": "true"},
     "dataCenterInfo": {"@class": "com.netflix.appinfo.InstanceInfo$DefaultDataCenterInfo", "name": "MyOwn"},
-    "leaseInfo": {"renewalIntervalInSecs": 5, "durationInSecs": 3600}, "homePageUrl": "http://orders.example:7070/?a=1&b=<2>",
-    "secureHealthCheckUrl": "https://orders.example:7443/health", "metadata": {"zone": "z 1", "\u00fc<>&": "x\ty\nz", "empty": ""},
+    "leaseInfo": {"renewalIntervalInSecs": 5, "durationInSecs": 3600},
+    "homePageUrl": "http://orders.example:7070/?a=1&b=<2>",
+    "secureHealthCheckUrl": "https://orders.example:7443/health",
+    "metadata": {"zone": "z 1", "\u00fc<>&": "x\ty\nz", "empty": ""},
 }  # fmt: skip
 
 Body = collections.namedtuple("Body", "label root json path wanted")

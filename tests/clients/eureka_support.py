@@ -17,6 +17,7 @@ HOST = "reviews.default.svc.cluster.local"
 OTHER_HOST = "ratings.shop.svc.cluster.local"
 CONTEXTS = {"canary": {"headers": {"x-canary": "yes"}}}
 NAMES = {"review-service": HOST}
+DEFAULT_PORT = 8761  # where clients that are told nothing look for Eureka
 MORE_PORT = 9090  # the service's other port: no primary one
 CALLS = 2000
 POINT = 1.0  # by which a share may differ, in per cent
@@ -41,10 +42,11 @@ LEVERS = {
 }
 
 
-def spring_environment(url, **more):
-    """Of an unmodified application: where the registry is, as JSON, since the name of the map's key has capitals."""
-    place = {"eureka": {"client": {"serviceUrl": {"defaultZone": url}}}}
-    return {"SPRING_APPLICATION_JSON": json.dumps(place), "EUREKA_INSTANCE_LEASERENEWALINTERVALINSECONDS": "1", **more}
+def spring_environment(url=None, **more):
+    """Of an unmodified application: where the registry is, as JSON, since the name of the map's key has capitals. Without a
+    URL it is told nothing, and looks at the port where the door is by default."""
+    place = {"SPRING_APPLICATION_JSON": json.dumps({"eureka": {"client": {"serviceUrl": {"defaultZone": url}}}})} if url else {}
+    return {**place, "EUREKA_INSTANCE_LEASERENEWALINTERVALINSECONDS": "1", **more}
 
 
 def route(shares):
@@ -123,9 +125,9 @@ class Wire(harness.Relay):
 
     HEAD = re.compile(rb"(GET|PUT|POST|DELETE) (\S+) HTTP/1\.[01]\r\n((?:[^\r\n]+\r\n)*)\r\n")  # after a body, too
 
-    def __init__(self, port):
+    def __init__(self, port, listen=0):
         self.lock, self.flows = threading.Lock(), {}  # what each socket has sent; answers look like no request
-        super().__init__(f"127.0.0.1:{port}", 65536)
+        super().__init__(f"127.0.0.1:{port}", 65536, listen)
         self.url, self.port = f"http://{self.address}/eureka/", int(self.address.rpartition(":")[2])
 
     def seen(self, source, data):

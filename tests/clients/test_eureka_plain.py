@@ -7,10 +7,16 @@ import eureka_support
 import harness
 import plain
 import pytest
-from eureka_support import ALIASES, OTHER_PORT, by_address, near
+from eureka_support import ALIASES, OTHER_PORT, SHARES, by_address, near
 
 PROGRAMS = {"eureka-client-1.7": "1.7.2", "eureka-client": "1.10.18", "eureka-client-2.0": "2.0.6"}
 AGENTS = {"1.7.2": "Java-EurekaClient/v1.7.2", "1.10.18": "Java-EurekaClient/v1.10.18", "2.0.6": "Jersey/3.0.5 .*"}
+# Settings, what they make it ask, and with which headers.
+MODES = {
+    "compact": ({"eureka.clientDataAccept": "compact"}, "/eureka/apps/delta", {"x-eureka-accept": "compact"}),
+    "single-vip": ({"eureka.registryRefreshSingleVipAddress": "reviews"}, "/eureka/vips/reviews", {}),
+    "no-delta": ({"eureka.disableDelta": "true"}, "/eureka/apps/", {}),
+}
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +47,21 @@ def test_client_itself_chooses_by_the_rules(stage, application):
         for form, shares in forms.items():
             places = application.places("next", form)
             assert near(by_address(places, echo.port), shares), (form, places)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_modes_of_the_client(stage, mode):
+    """Other lists than the usual one, and what is asked for them again and again."""
+    settings, path, headers = MODES[mode]
+    wire = eureka_support.Wire(stage.mesh.port)
+    application = plain.Client("eureka-client", wire.url, mode, **settings).wait_started()
+    places = application.places("next", "reviews")
+    assert near(by_address(places, stage.echo.port), SHARES), places
+    harness.wait_for(lambda: len(wire.matching("GET", path)) >= 3, "the same question again")
+    for asked in wire.matching("GET", path):
+        assert asked.items() >= headers.items()
+    assert application.leave() == 0
+    wire.stop()
 
 
 CODECS = {"LegacyJacksonJson": True, "JacksonJson": True, "JacksonJsonMini": True, "XStreamJson": True, "XStreamXml": False}

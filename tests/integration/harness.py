@@ -4,6 +4,7 @@
 Everything runs on loopback with ports chosen by the kernel, is ended by pid, and waits for conditions with deadlines.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -384,12 +385,13 @@ class Upstream:
 
 
 class Relay:
-    """A TCP relay on loopback to `target` that passes on what the server sends in pieces of `piece` bytes."""
+    """A TCP relay on loopback to `target` that passes on what the server sends in pieces of `piece` bytes; on a free port,
+    unless one is given."""
 
-    def __init__(self, target, piece):
-        host, _, port = target.rpartition(":")
-        self.target, self.piece = (host, int(port)), piece
-        self.listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, target, piece, port=0):
+        host, _, target_port = target.rpartition(":")
+        self.target, self.piece = (host, int(target_port)), piece
+        self.listener = socket.create_server(("127.0.0.1", port))
         self.address = f"127.0.0.1:{self.listener.getsockname()[1]}"
         self.sockets = [self.listener]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -424,5 +426,7 @@ class Relay:
         """For those that look at what passes."""
 
     def stop(self):
+        with contextlib.suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # close alone would leave it to the thread that waits in accept
         for one in self.sockets:
             one.close()
