@@ -296,8 +296,8 @@ static ist_status bring_up(const refresh *r)
 ist_status eureka_list_refresh(eureka_list *list, const ist_mesh_view *view, const own_registrations *own,
                                const list_times *times, ist_arena *scratch, int64_t *next_version)
 {
-    const refresh r = {
-        .list = list, .own = own, .view = view, .times = times, .scratch = scratch, .next_version = next_version};
+    refresh r = {.list = list, .own = own, .view = view, .times = times, .scratch = scratch};
+    r.next_version = next_version;
     if (times->now_ms - list->asked_ms > DELTA_KEEP_MS) {
         list->whole_until_ms = times->now_ms + DELTA_KEEP_MS;
     }

@@ -5,7 +5,6 @@ import eureka_support
 import harness
 import plain
 import pytest
-from eureka_follow import PICKS, EurekaApplication
 from eureka_support import mesh, near
 from plain import PICKS
 
