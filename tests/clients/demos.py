@@ -32,7 +32,7 @@ CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
 FRESH_LOOK_UPS = pathlib.Path(__file__).parent / "fresh_look_ups.security"
 JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.security.properties={FRESH_LOOK_UPS}",
        "-Dhttp.keepAlive=false")
-START_S = 120.0
+START_S = 300.0  # some seconds, where nothing else runs
 
 
 def jars():

@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spring Boot 3.5 with Spring Cloud 2025.0, unmodified: Spring Cloud LoadBalancer, Feign, the gateway and the admin server
-find the mesh through Eureka's client, over each of the HTTP clients that it can be given."""
+"""Spring Boot 3.5 with Spring Cloud 2025.0, and 4.0 with 2025.1, unmodified: Spring Cloud LoadBalancer, Feign, the gateway and
+the admin server find the mesh through Eureka's client, over each of the HTTP clients that it can be given."""
 
 import collections
 import http.client
-import json
-import re
 import subprocess
 
 import demos
@@ -14,11 +12,11 @@ import eureka_support
 import harness
 import objects
 import pytest
-from eureka_support import ALIASES, CALLS, ECHOES, LEVERS, OTHER_PORT, SHARES, by_address, near
+import spring
+from eureka_support import CALLS, ECHOES, SHARES, by_address, near
+from spring import PORT
 
-JVM = ("-Xmx160m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.security.properties={demos.FRESH_LOOK_UPS}")
-PORT = 8080  # of the applications, each on an address of its own
-FEW = 200  # calls: ten rounds of a list of twenty
+JVM = ("-Xmx160m", f"-Djava.security.properties={demos.FRESH_LOOK_UPS}")
 CLIENTS = ("resttemplate", "restclient", "webclient", "feign")  # what an application calls others with
 PAYMENTS = "payments.default.svc.cluster.local"  # speaks TLS
 PAYMENTS_AT = ("127.0.84.1", "127.0.84.2")
@@ -29,6 +27,7 @@ TRANSPORTS = {
     "restclient": ("Apache-HttpClient/5", True, "restclient"),
     "webclient": ("ReactorNetty/1", False, "webclient"),
     "jersey": ("Jersey/3", False, "feign"),
+    "boot4": ("Apache-HttpClient/5", True, "restclient"),
 }
 JERSEY_IS_THERE = "--eureka.client.jersey.enabled=false"  # else it would be taken, for the classes alone
 SETTINGS = {
@@ -36,7 +35,9 @@ SETTINGS = {
     "restclient": [JERSEY_IS_THERE, "--eureka.client.restclient.enabled=true"],
     "webclient": [JERSEY_IS_THERE, "--eureka.client.webclient.enabled=true"],
     "jersey": ["--eureka.client.jersey.enabled=true"],
+    "boot4": [JERSEY_IS_THERE],
 }
+JARS = {"boot4": "spring-4.0"}  # the others are 3.5
 LOCATOR = "--spring.cloud.gateway.server.webflux.discovery.locator"
 GATEWAY = ["--spring.main.web-application-type=reactive", "--spring.cloud.gateway.server.webflux.enabled=true",
            f"{LOCATOR}.enabled=true", f"{LOCATOR}.lower-case-service-id=true"]
@@ -65,29 +66,6 @@ class Authority:
         return self.folder / f"{host}.pem", self.folder / f"{host}.key"
 
 
-class Application(demos.Java):
-    """A program of the module, registered under its name; what it asks the door passes a wire of its own."""
-
-    def __init__(self, world, main, name, address, *settings):
-        self.name, self.address = name, address
-        self.wire = eureka_support.Wire(world.stage.mesh.port)
-        own = [f"--spring.application.name={name}", f"--eureka.instance.ip-address={address}",
-               "--eureka.instance.prefer-ip-address=true"]
-        super().__init__("spring-3.5", address, PORT, *own, *settings, main=f"isthmus.spring.{main}",
-                         jvm=(*JVM, *world.authority.java),
-                         env=eureka_support.spring_environment(self.wire.url, **LEVERS))
-
-    def json(self, path, **query):
-        return json.loads(self.get(path, **query))
-
-    def calls(self, by, url, times=CALLS):
-        return self.json("/calls", by=by, url=url, times=times)
-
-    def complaints(self):
-        """What Eureka's client, or what stands on it, has found amiss."""
-        return [line for line in self.stdout if re.search(r" (WARN|ERROR) .*(netflix|eureka|admin\.server)|Exception", line)]
-
-
 class World:
     """The mesh of all Eureka clients and a service that speaks TLS, on the agent that is also the applications' resolver."""
 
@@ -99,6 +77,10 @@ class World:
         port = self.secure_echo.port
         self.stage.mesh.put("payments", *objects.app(
             "payments", {"v1": PAYMENTS_AT}, ip="10.96.0.3", ports=((port, port, "https"),)))
+
+    def start(self, main, name, address, *settings, jar="spring-3.5", without=None):
+        return spring.Application(
+            self.stage, (jar, main), name, address, *settings, jvm=(*JVM, *self.authority.java), without=without)
 
     def stop(self):
         self.stage.stop()
@@ -120,43 +102,39 @@ def stage(world):
 @pytest.fixture(scope="module")
 def programs(world):
     """All of them, started at the same time."""
-    found = {
-        name: Application(world, "Caller", name, f"127.0.83.{i}", *SETTINGS[name]) for i, name in enumerate(TRANSPORTS, 1)
-    }
-    found["gateway"] = Application(world, "Gateway", "gateway", "127.0.83.11", *GATEWAY, *SETTINGS["webclient"])
-    found["admin"] = Application(world, "Admin", "admin", "127.0.83.12", *SETTINGS["restclient"])
-    yield found
-    demos.stop_all(found.values())
-
-
-@pytest.fixture
-def running(programs):
-    return [program.wait_started() for program in programs.values()]
+    found = {name: world.start("Caller", name, f"127.0.83.{i}", *SETTINGS[name], jar=JARS.get(name, "spring-3.5"))
+             for i, name in enumerate(TRANSPORTS, 1)}
+    netty = {"without": "tomcat-embed-core"}
+    found["gateway"] = world.start("Gateway", "gateway", "127.0.83.11", *GATEWAY, *SETTINGS["webclient"], **netty)
+    found["admin"] = world.start("Admin", "admin", "127.0.83.12", *SETTINGS["restclient"])
+    try:
+        for program in found.values():
+            program.wait_started()
+        yield found
+    finally:
+        demos.stop_all(found.values())
 
 
 @pytest.fixture
 def callers(programs):
-    return [programs[name].wait_started() for name in TRANSPORTS]
+    """Each, with what it calls by."""
+    return [(programs[name], TRANSPORTS[name][2]) for name in TRANSPORTS]
 
 
 @pytest.fixture(params=TRANSPORTS)
 def caller(request, programs):
-    return programs[request.param].wait_started()
+    return programs[request.param]
 
 
 def test_calls_have_the_shares(stage, caller):
-    counts = by_address(caller.calls(TRANSPORTS[caller.name][2], "http://reviews/"), stage.echo.port)
+    counts = by_address(caller.calls(TRANSPORTS[caller.name][2], "reviews"), stage.echo.port)
     assert near(counts, SHARES), counts
 
 
 def test_application_registers_and_finds_itself(caller):
-    own = f"/eureka/apps/{caller.name.upper()}"
+    spring.check_registration(caller)
     harness.wait_for(lambda: caller.get("/remote") == "UP", "its status at the door")
-    assert {caller.name, "reviews", "ratings.shop", "payments"} <= set(caller.json("/services"))
-    assert caller.json("/instances", name=caller.name) == [f"http://{caller.address}:{PORT}"]
-    before = len(caller.wire.matching("PUT", f"{own}/.*"))
-    harness.wait_for(lambda: len(caller.wire.matching("PUT", f"{own}/.*")) >= before + 2, "heartbeats")
-    assert len(caller.wire.matching("POST", own)) == 1, "a heartbeat was not known"
+    assert "payments" in caller.json("/services")
     assert caller.complaints() == []
 
 
@@ -167,34 +145,25 @@ def test_transport_asks_as_it_is_known_to(caller):
     assert whole["user-agent"].startswith(agent)
     assert whole["accept"].startswith("application/json")
     assert ("gzip" in whole.get("accept-encoding", "")) is gzip
-    before = len(caller.wire.matching("GET", "/eureka/apps/delta"))
-    harness.wait_for(lambda: len(caller.wire.matching("GET", "/eureka/apps/delta")) >= before + 2, "deltas")
-    assert len(caller.wire.matching("GET", "/eureka/apps/")) == 1, "a delta was not enough"
+    spring.check_deltas_suffice(caller)
 
 
-def test_each_form_of_the_name(stage, callers):
-    """The list is exact; few calls say that the balancer finds the name, and chooses from its list."""
-    for caller in callers:
-        by = TRANSPORTS[caller.name][2]
-        for forms, echo in ((ALIASES, stage.echo), (OTHER_PORT, stage.more_echo)):
-            for form, shares in forms.items():
-                listed = caller.json("/instances", name=form)
-                places = collections.Counter(place.removeprefix("http://") for place in listed)
-                assert near(by_address(places, echo.port), shares, within=0), (form, places)
-                counts = caller.calls(by, f"http://{form}/", FEW)
-                assert near(by_address(counts, echo.port), shares, within=4), (caller.name, form, counts)
+def test_every_form_of_the_name(stage, callers):
+    for caller, by in callers:
+        spring.check_every_form(stage, caller, by)
 
 
 @pytest.mark.parametrize("by", CLIENTS)
 def test_service_that_speaks_tls_is_called_by_its_host(world, callers, by):
     """The name in its certificate, which the agent's own DNS leads to its endpoints."""
     port = world.secure_echo.port
-    assert callers[0].json("/instances", name="payments") == [f"https://{PAYMENTS}:{port}"]
-    assert by_address(callers[0].calls(by, "https://payments/", 20), port).keys() <= set(PAYMENTS_AT)
+    caller = callers[0][0]
+    assert caller.json("/instances", name="payments") == [f"https://{PAYMENTS}:{port}"]
+    assert by_address(caller.calls(by, "payments", 20, scheme="https"), port).keys() <= set(PAYMENTS_AT)
 
 
 def test_gateway_routes_by_the_shares(stage, programs):
-    connection = http.client.HTTPConnection(programs["gateway"].wait_started().address, PORT, timeout=30)
+    connection = http.client.HTTPConnection(programs["gateway"].address, PORT, timeout=30)
 
     def call(path):
         connection.request("GET", path)
@@ -211,19 +180,38 @@ def test_gateway_routes_by_the_shares(stage, programs):
     assert programs["gateway"].complaints() == []
 
 
-def test_admin_server_watches_everything(world, running, programs):
+def test_admin_server_watches_everything(world, programs):
     """It takes no instance without its URLs, and asks each for its health."""
-    echo, admin = world.stage.echo.port, programs["admin"]
-    wanted = {("reviews", f"http://{address}:{echo}/actuator/health") for address in ECHOES}
-    wanted |= {("ratings.shop", f"http://{ECHOES[0]}:{echo}/actuator/health"),
-               ("payments", f"https://{PAYMENTS}:{world.secure_echo.port}/actuator/health")}
-    wanted |= {(one.name, f"http://{one.address}:{PORT}/actuator/health") for one in running}
+    stage, admin = world.stage, programs["admin"]
+    wanted = {f"http://{address}:{echo.port}": {name} for address in ECHOES
+              for name, echo in (("reviews", stage.echo), ("reviews--p9090", stage.more_echo))}
+    wanted[f"http://{ECHOES[0]}:{stage.echo.port}"].add("ratings.shop")  # one instance for it: it goes by their URL
+    wanted[f"https://{PAYMENTS}:{world.secure_echo.port}"] = {"payments"}
+    wanted |= {f"http://{one.address}:{PORT}": {one.name} for one in programs.values()}
+    states = {url: "DOWN" if "boot4" in names else "UP" for url, names in wanted.items()}  # which says nothing of its health
 
     def watched():
-        instances = admin.json("/instances")
-        found = {(one["registration"]["name"].lower(), one["registration"]["healthUrl"]) for one in instances}
-        assert {one["statusInfo"]["status"] for one in instances} == {"UP"}, instances
-        return found == wanted or pytest.fail(f"{found ^ wanted}")
+        found = {}
+        for one in admin.json("/instances"):
+            about = one["registration"]
+            url = about["serviceUrl"].rstrip("/")
+            assert about["healthUrl"] == f"{url}/actuator/health" and about["name"].lower() in wanted[url], about
+            found[url] = one["statusInfo"]["status"]
+        assert found == states
+        return True
 
-    harness.wait_for(watched, "all instances, UP")
+    harness.wait_for(watched, "all instances")
     assert admin.complaints() == []
+
+
+def test_changes_arrive_by_deltas_alone(stage, callers):
+    spring.check_changes(stage, callers)
+
+
+def test_restarted_agent_is_registered_with_again(stage, callers):
+    spring.check_restart(stage, callers)
+
+
+def test_applications_leave(stage, programs):
+    """The last test: it ends them."""
+    spring.check_leave(stage, list(programs.values()))

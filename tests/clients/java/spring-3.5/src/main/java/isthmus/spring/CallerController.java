@@ -42,8 +42,10 @@ public class CallerController {
 
     /** How often which answer came. */
     @GetMapping("/calls")
-    Map<String, Integer> calls(@RequestParam String by, @RequestParam String url, @RequestParam int times) {
+    Map<String, Integer> calls(@RequestParam String by, @RequestParam String name, @RequestParam int times,
+            @RequestParam(defaultValue = "http") String scheme) {
         UnaryOperator<String> client = clients.get(by);
+        String url = scheme + "://" + name + "/";
         Map<String, Integer> counts = new TreeMap<>();
         for (int i = 0; i < times; i++) {
             counts.merge(client.apply(url), 1, Integer::sum);
