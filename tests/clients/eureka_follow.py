@@ -7,65 +7,20 @@ import json
 import pathlib
 import sys
 
-import demos
-import harness
+import plain
 
-PICKS = 10000
 JAVA = {"Accept": "application/json", "User-Agent": "Java-EurekaClient/v1.10.18"}
 # What Netflix's client logs at debug level, without which its mismatches would be silent.
 DELTA_LOG = ("-Dorg.slf4j.simpleLogger.log.com.netflix.discovery.DiscoveryClient=debug",)
 MISMATCH = "The Reconcile hashcodes do not match"
 
 
-class Follower(harness.Process):
-    """A process that answers lines by lines."""
-
-    def __init__(self, args):
-        super().__init__(args)
-        self.answered = 0
-        self.wait_line(self.stdout, "^started$", demos.START_S)
-
-    def ask(self, *words):
-        self.child.stdin.write(" ".join(map(str, words)) + "\n")
-        self.child.stdin.flush()
-        self.answered += 1
-
-        def answers():
-            found = [line for line in self.stdout if line.startswith("answer")]
-            return found if len(found) >= self.answered else None
-
-        return harness.wait_for(answers, f"an answer to {words} (log:\n{self.log()})")[self.answered - 1][len("answer ") :]
-
-    def list(self):
-        """Lines APP/ID/STATUS/VIPS."""
-        return set(self.ask("list").split())
-
-
-class EurekaApplication(Follower):
-    """Netflix's client 1.10.18 and Ribbon 2.3.0."""
-
-    def __init__(self, port, *jvm, **properties):
-        settings = {
-            "eureka.serviceUrl.default": f"http://127.0.0.1:{port}/eureka/", "eureka.region": "default",
-            "eureka.shouldUseDns": "false", "eureka.client.refresh.interval": "1", "eureka.name": "orders",
-            "eureka.vipAddress": "orders", "eureka.port": "7070", "eureka.lease.renewalInterval": "1",
-            "eureka.appinfo.initial.replicate.time": "0", "eureka.appinfo.replicate.interval": "1", **properties,
-        }  # fmt: skip
-        words = [f"-D{name}={value}" for name, value in settings.items()]
-        super().__init__(["java", *demos.JVM, *jvm, *words, "-jar", str(demos.jars() / "eureka-client.jar")])
-
-    def counts(self, command, vip, picks=PICKS):
-        """Address -> picks, by Ribbon (choose) or by the client itself (next)."""
-        pairs = (pair.split("=") for pair in self.ask(command, vip, picks).strip("{}").split(", "))
-        return {place.split(":")[0]: int(count) for place, count in pairs}
-
-
-class PythonFollower(Follower):
+class PythonFollower(plain.Lines):
     """py-eureka-client, which reads XML."""
 
-    def __init__(self, port):
+    def __init__(self, url):
         script = pathlib.Path(__file__).parent / "python/eureka_follower.py"
-        super().__init__([sys.executable, str(script), f"http://127.0.0.1:{port}/eureka/"])
+        super().__init__([sys.executable, str(script), url])
 
 
 def lines_of(applications):

@@ -128,7 +128,7 @@ class Wire(harness.Relay):
     def __init__(self, port, listen=0):
         self.lock, self.flows = threading.Lock(), {}  # what each socket has sent; answers look like no request
         super().__init__(f"127.0.0.1:{port}", 65536, listen)
-        self.url, self.port = f"http://{self.address}/eureka/", int(self.address.rpartition(":")[2])
+        self.url = f"http://{self.address}/eureka/"
 
     def seen(self, source, data):
         with self.lock:

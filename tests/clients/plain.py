@@ -13,19 +13,11 @@ JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
 MAINS = {"eureka-client": "EurekaApplication", "eureka-client-1.7": "OldApplication", "eureka-client-2.0": "NewApplication"}
 
 
-class Client(harness.Process):
-    """A program of tests/clients/java, asked by lines. Many settings are those that shorten periods."""
+class Lines(harness.Process):
+    """A program that says that it has started, then answers lines by lines."""
 
-    def __init__(self, program, url, name="orders", **properties):
-        settings = {
-            "eureka.serviceUrl.default": url, "eureka.region": "default", "eureka.shouldUseDns": "false",
-            "eureka.client.refresh.interval": "1", "eureka.name": name, "eureka.vipAddress": name, "eureka.port": "7070",
-            "eureka.lease.renewalInterval": "1", "eureka.appinfo.initial.replicate.time": "0",
-            "eureka.appinfo.replicate.interval": "1", **properties,
-        }  # fmt: skip
-        words = [f"-D{name}={value}" for name, value in settings.items()]
-        main = f"isthmus.eureka.{MAINS[program]}"
-        super().__init__(["java", *JVM, *words, "-cp", demos.class_path(program), main])
+    def __init__(self, args):
+        super().__init__(args)
         self.answered = 0
 
     def wait_started(self):
@@ -43,6 +35,25 @@ class Client(harness.Process):
 
         return harness.wait_for(answers, f"an answer to {words} (log:\n{self.log()})")[self.answered - 1][len("answer ") :]
 
+    def list(self):
+        """Lines APP/ID/STATUS/VIPS."""
+        return set(self.ask("list").split())
+
+
+class Client(Lines):
+    """A program of tests/clients/java, asked by lines. Many settings are those that shorten periods."""
+
+    def __init__(self, program, url, name="orders", jvm=(), **properties):
+        settings = {
+            "eureka.serviceUrl.default": url, "eureka.region": "default", "eureka.shouldUseDns": "false",
+            "eureka.client.refresh.interval": "1", "eureka.name": name, "eureka.vipAddress": name, "eureka.port": "7070",
+            "eureka.lease.renewalInterval": "1", "eureka.appinfo.initial.replicate.time": "0",
+            "eureka.appinfo.replicate.interval": "1", **properties,
+        }  # fmt: skip
+        words = [f"-D{name}={value}" for name, value in settings.items()]
+        main = f"isthmus.eureka.{MAINS[program]}"
+        super().__init__(["java", *JVM, *jvm, *words, "-cp", demos.class_path(program), main])
+
     def places(self, *words):
         """Address:port -> picks."""
         pairs = (pair.split("=") for pair in self.ask(*words, PICKS).strip("{}").split(", "))
@@ -51,10 +62,6 @@ class Client(harness.Process):
     def counts(self, *words):
         """Address -> picks."""
         return {place.split(":")[0]: count for place, count in self.places(*words).items()}
-
-    def list(self):
-        """Lines APP/ID/STATUS/VIPS."""
-        return set(self.ask("list").split())
 
     def leave(self):
         """Ends its input, upon which it takes its leave."""

@@ -9,6 +9,7 @@ import eureka_follow
 import eureka_support
 import harness
 import objects
+import plain
 import pytest
 
 SEED = 20240817
@@ -159,8 +160,8 @@ class Audience:
 
     def __init__(self, port):
         self.java_wire, self.python_wire = eureka_support.Wire(port), eureka_support.Wire(port)
-        self.java = eureka_follow.EurekaApplication(self.java_wire.port, *eureka_follow.DELTA_LOG)
-        self.python = eureka_follow.PythonFollower(self.python_wire.port)
+        self.java = plain.Client("eureka-client", self.java_wire.url, jvm=eureka_follow.DELTA_LOG).wait_started()
+        self.python = eureka_follow.PythonFollower(self.python_wire.url).wait_started()
         self.model = eureka_follow.Model(port)
 
     def wholes(self):
