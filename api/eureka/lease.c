@@ -80,7 +80,16 @@ static int64_t dirty_of(const ist_api_request *request)
     return given ? (int64_t)value : -1;
 }
 
-// 404 asks the client to register again: it is not known, its status is not, or it has changed since.
+// Another server that tells us what it knows, not a client.
+static bool is_replication(const ist_api_request *request)
+{
+    ist_strv value;
+    return ist_api_header(request, "x-netflix-discovery-replication", &value) &&
+           ist_strv_equal_nocase(value, IST_STRV("true"));
+}
+
+// 404 asks the client to register again: it is not known, its status is not, or it has changed since. A server that knows an
+// older state is given the newer one.
 void eureka_put_instance(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     ist_api_eureka *eureka = ctx;
@@ -91,6 +100,13 @@ void eureka_put_instance(void *ctx, const ist_api_request *request, ist_api_resp
     }
     if (own->instance->status == EUREKA_UNKNOWN || dirty_of(request) > own->instance->dirty_ms) {
         eureka_answer_empty(response, 404);
+        return;
+    }
+    if (is_replication(request) && dirty_of(request) >= 0 && dirty_of(request) < own->instance->dirty_ms) {
+        eureka_wish wish = eureka_read_wish(eureka, request);
+        eureka_write_instance_body(&response->body, wish.format, wish.detail, own->instance);
+        response->status = 409;
+        eureka_finish(&wish, response);
         return;
     }
     own_renew(own, times.now_ms);
@@ -129,7 +145,7 @@ void eureka_put_status(void *ctx, const ist_api_request *request, ist_api_respon
         eureka_answer_empty(response, 500); // as the reference
         return;
     }
-    answer_status(own_override(&eureka->own, own, status, times.wall_ms), 200, response);
+    answer_status(own_override(&eureka->own, own, status, times.wall_ms, dirty_of(request)), 200, response);
     eureka_own_changed(eureka);
 }
 
@@ -143,7 +159,7 @@ void eureka_delete_status(void *ctx, const ist_api_request *request, ist_api_res
         return;
     }
     (void)read_value(request, &status); // none: UNKNOWN, upon which the client registers again
-    answer_status(own_clear_override(&eureka->own, own, status, times.wall_ms), 200, response);
+    answer_status(own_clear_override(&eureka->own, own, status, times.wall_ms, dirty_of(request)), 200, response);
     eureka_own_changed(eureka);
 }
 

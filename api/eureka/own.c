@@ -119,35 +119,46 @@ ist_status own_register(own_registrations *own, const eureka_instance *draft, in
     return IST_OK;
 }
 
-static ist_status set_status(own_registrations *own, own_registration *registration, eureka_status status,
-                             eureka_status override, int64_t wall_ms)
+static ist_status set_status(own_registrations *own, own_registration *registration, const eureka_instance *draft,
+                             int64_t wall_ms)
 {
-    eureka_instance next = *registration->instance;
-    next.status = status;
-    next.overridden = override;
+    eureka_instance next = *draft;
     next.updated_ms = wall_ms;
-    if (status == EUREKA_UP && next.lease.up_ms == 0) {
+    if (next.status == EUREKA_UP && next.lease.up_ms == 0) {
         next.lease.up_ms = wall_ms;
     }
     ist_status result = replace(own, registration, &next);
     if (result == IST_OK) {
-        registration->override = override;
+        registration->override = draft->overridden;
     }
     return result;
 }
 
-ist_status own_override(own_registrations *own, own_registration *registration, eureka_status status, int64_t wall_ms)
+static eureka_instance changed(const own_registration *registration, eureka_status status, eureka_status override,
+                               int64_t dirty_ms)
 {
-    return set_status(own, registration, status, status, wall_ms);
+    eureka_instance next = *registration->instance;
+    next.status = status;
+    next.overridden = override;
+    next.dirty_ms = dirty_ms > next.dirty_ms ? dirty_ms : next.dirty_ms;
+    return next;
+}
+
+ist_status own_override(own_registrations *own, own_registration *registration, eureka_status status, int64_t wall_ms,
+                        int64_t dirty_ms)
+{
+    eureka_instance next = changed(registration, status, status, dirty_ms);
+    return set_status(own, registration, &next, wall_ms);
 }
 
 ist_status own_clear_override(own_registrations *own, own_registration *registration, eureka_status status,
-                              int64_t wall_ms)
+                              int64_t wall_ms, int64_t dirty_ms)
 {
     if (registration->override == EUREKA_UNKNOWN) {
         return IST_OK; // there is nothing to clear, as in the reference
     }
-    return set_status(own, registration, status, EUREKA_UNKNOWN, wall_ms);
+    eureka_instance next = changed(registration, status, EUREKA_UNKNOWN, dirty_ms);
+    return set_status(own, registration, &next, wall_ms);
 }
 
 // Puts the value of a key, the last one wins.

@@ -14,6 +14,7 @@ typedef struct merger {
     eureka_apps *apps;
     const eureka_instance *own;
     ist_buf vips;    // of the registration, as it will be listed
+    ist_buf secure;  // its secure names, where they are others
     uint32_t copies; // that the mesh's applications had of its place (IDS)
     bool answered;   // the mesh has others for the application's name
 } merger;
@@ -174,23 +175,34 @@ static ist_status mesh_answers(const merger *m, ist_strv name, bool *ret_answers
     return status;
 }
 
-// The names of the registration that its place did not have: once, unless the mesh has others for them.
-static ist_status add_names(merger *m)
+// Names of the registration that are not yet in `out`, where its place's are: once, unless the mesh has others for them.
+static ist_status add_names(merger *m, ist_strv names, ist_buf *out)
 {
-    ist_strv rest = m->own->vips;
+    ist_strv rest = names;
     ist_status status = IST_OK;
     for (bool more = rest.n != 0; more && status == IST_OK;) {
         ist_strv name = ist_strv_trim(ist_strv_cut(&rest, ',', &more));
         bool answers = false;
-        if (name.n == 0 || own_count_name(ist_buf_view(&m->vips), name) != 0) {
+        if (name.n == 0 || own_count_name(ist_buf_view(out), name) != 0) {
             continue;
         }
         status = mesh_answers(m, name, &answers);
-        if (!answers && (m->layout == EUREKA_VIPS || m->vips.length == 0)) {
-            append_name(&m->vips, name);
+        if (!answers && (m->layout == EUREKA_VIPS || out->length == 0)) {
+            append_name(out, name);
         }
     }
     return status;
+}
+
+// Most have the same secure names as others, and then with the same slots.
+static ist_status add_secure_names(merger *m)
+{
+    ist_strv names = m->own->secure_vips;
+    if (ist_strv_equal(names, m->own->vips)) {
+        ist_buf_append_strv(&m->secure, ist_buf_view(&m->vips));
+        return IST_OK;
+    }
+    return add_names(m, names, &m->secure);
 }
 
 // The application of the registration with it in; made where there is none.
@@ -223,9 +235,9 @@ static ist_status insert_copies(merger *m)
 {
     eureka_instance draft = *m->own;
     uint32_t copies = m->layout == EUREKA_IDS && m->copies > 1 ? m->copies : 1;
-    ist_status status = ist_buf_status(&m->vips);
+    ist_status status = ist_buf_status(&m->vips) != IST_OK ? ist_buf_status(&m->vips) : ist_buf_status(&m->secure);
     draft.vips = ist_buf_view(&m->vips);
-    draft.secure_vips = draft.secure_vips.n != 0 ? draft.vips : IST_STRV_NULL;
+    draft.secure_vips = ist_buf_view(&m->secure);
     for (uint32_t i = 1; i <= copies && status == IST_OK; i++) {
         if (i > 1) {
             draft.id = ist_strv_from(ist_arena_printf(m->scratch, "%.*s~%u", IST_STRV_ARG(m->own->id), i));
@@ -246,7 +258,8 @@ static bool is_hidden(const merger *m)
 static ist_status merge_one(merger *m)
 {
     ist_status status = clear_places(m);
-    status = status == IST_OK ? add_names(m) : status;
+    status = status == IST_OK ? add_names(m, m->own->vips, &m->vips) : status;
+    status = status == IST_OK ? add_secure_names(m) : status;
     status = status == IST_OK ? mesh_answers(m, m->own->app, &m->answered) : status;
     return status == IST_OK && !is_hidden(m) ? insert_copies(m) : status;
 }
@@ -285,10 +298,12 @@ ist_status own_merge(const own_registrations *own, const ist_mesh_view *view, eu
                     .scratch = scratch,
                     .apps = apps,
                     .own = own->items[i].instance,
-                    .vips = IST_BUF_INIT};
+                    .vips = IST_BUF_INIT,
+                    .secure = IST_BUF_INIT};
         ist_arena_clear(scratch);
         status = merge_one(&m);
         ist_buf_done(&m.vips);
+        ist_buf_done(&m.secure);
     }
     drop_empty(apps);
     return status;

@@ -36,10 +36,12 @@ own_registration *own_find_id(own_registrations *own, ist_strv id);
 ist_status own_register(own_registrations *own, const eureka_instance *draft, int64_t now_ms);
 void own_renew(own_registration *registration, int64_t now_ms);
 void own_cancel(own_registrations *own, own_registration *registration);
-// Each makes a changed instance. IST_ENOMEM, IST_ELIMIT: nothing has changed.
-ist_status own_override(own_registrations *own, own_registration *registration, eureka_status status, int64_t wall_ms);
+// Each makes a changed instance; `dirty_ms`: when the client says that it has changed last, where that is newer, or -1.
+// IST_ENOMEM, IST_ELIMIT: nothing has changed.
+ist_status own_override(own_registrations *own, own_registration *registration, eureka_status status, int64_t wall_ms,
+                        int64_t dirty_ms);
 ist_status own_clear_override(own_registrations *own, own_registration *registration, eureka_status status,
-                              int64_t wall_ms);
+                              int64_t wall_ms, int64_t dirty_ms);
 ist_status own_put_metadata(own_registrations *own, own_registration *registration, const eureka_pair *pairs,
                             uint32_t count, int64_t wall_ms);
 
