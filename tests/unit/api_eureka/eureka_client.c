@@ -82,7 +82,10 @@ eureka_answer eureka_ask(eureka_world *world, const char *request_line, const ch
     const ist_api_route *route = ist_api_route_find(sets, 1, &request, &set, &response);
     if (route != NULL) {
         ist_arena_clear(world->scratch);
+        ist_alloc_fail_at(world->fail_at);
         route->handle(set->ctx, &request, &response);
+        world->failed = world->fail_at != 0 && ist_alloc_count() >= world->fail_at;
+        ist_alloc_fail_at(0);
     }
     ist_mesh_store_release(world->mesh.store, view);
     ist_arena_free(arena);
@@ -97,6 +100,29 @@ eureka_answer eureka_ask(eureka_world *world, const char *request_line, const ch
                            .type = response.content_type,
                            .encoding = response.content_encoding,
                            .body = response.body};
+}
+
+uint64_t eureka_ask_failing(eureka_world *world, const eureka_try *try)
+{
+    for (uint64_t nth = 1; nth < IST_TEST_MAX_ALLOCS; nth++) {
+        if (try->before != NULL) {
+            try->before(world, try->ctx);
+        }
+        world->fail_at = nth;
+        eureka_answer answer = eureka_ask(world, try->request, try->headers, try->body);
+        world->fail_at = 0;
+        bool failed = world->failed;
+        if (!failed && answer.status == 503) {
+            fail_msg("%s: 503 without a failure", try->request);
+        }
+        try->after(world, &answer, try->ctx);
+        ist_buf_done(&answer.body);
+        if (!failed) {
+            return nth - 1;
+        }
+    }
+    fail_msg("%s: more than %u allocations", try->request, IST_TEST_MAX_ALLOCS);
+    return 0;
 }
 
 uint32_t eureka_ask_bare(eureka_world *world, const char *request, const char *body)

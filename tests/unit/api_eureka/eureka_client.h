@@ -24,6 +24,8 @@ typedef struct eureka_world {
     ist_clock clock;
     bool no_view; // ask as before the first one
     bool timed_out;
+    uint64_t fail_at; // the handler's so-manieth allocation fails; 0 = none
+    bool failed;      // the last handler got so far
 } eureka_world;
 
 // In place: the clock points into it. Served under /discovery/v2 too.
@@ -49,3 +51,14 @@ json_t *eureka_get(eureka_world *world, const char *path, const char *headers);
 uint32_t eureka_register(eureka_world *world, const char *app, const char *id, const char *place, const char *vip);
 // "APP: id vips, id vips; APP: ..." of a list, sorted as it is; from the caller's buffer of 4096 bytes.
 const char *eureka_list_text(eureka_world *world, const char *path, const char *headers, char *text);
+// The same question with the handler's 1st, 2nd, ... allocation failing in turn, until it needs no more; `before` (may be NULL)
+// prepares each try, `after` judges what it gave.
+typedef struct eureka_try {
+    const char *request;
+    const char *headers;
+    const char *body;
+    void (*before)(eureka_world *world, void *ctx);
+    void (*after)(eureka_world *world, const eureka_answer *answer, void *ctx);
+    void *ctx;
+} eureka_try;
+uint64_t eureka_ask_failing(eureka_world *world, const eureka_try *try); // how many tries failed
