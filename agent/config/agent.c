@@ -108,6 +108,8 @@ static const ist_option ROWS[] = {
                                      "namespaces whose Services registries do not list; they are found by name"},
     [IST_OPT_EUREKA_LISTEN] = {"eureka-listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:8761", "off", "ADDR:PORT | off",
                                REGISTRIES, "where the Eureka registry is served; keep it on loopback"},
+    [IST_OPT_EUREKA_CONNECTIONS] = {"eureka-connections", NULL, IST_OPTION_COUNT, "512", NULL, "N", REGISTRIES,
+                                    "how many clients of Eureka may be connected; more wait for a place"},
     [IST_OPT_EUREKA_PROFILE] = {"eureka-profile", NULL, IST_OPTION_CHOICE, "auto", "auto|vips|ids|plain",
                                 "auto | vips | ids | plain", REGISTRIES,
                                 "how weights are told: by request, repeated names, repeated instances, not at all"},

@@ -223,6 +223,9 @@ static ist_status open_http(doors *self, http_door *door, ist_err *err)
     door->host = args.host;
     args.inherited = &self->args.handover->sockets;
     args.name = door->name; // as IST_SOCKET_ADMIN and its like
+    if (door->option == IST_OPT_EUREKA_LISTEN) {
+        args.max_connections = (uint32_t)ist_options_number(self->args.options, IST_OPT_EUREKA_CONNECTIONS);
+    }
     status = ist_http_server_listen(self->http, &args, &door->port, &door->fd, err);
     if (status != IST_OK) {
         ist_err_prefix(err, "--%s", ist_agent_option_table()->rows[door->option].name);

@@ -14,13 +14,15 @@
 #   answer  cost of one DNS answer without the sockets, in process
 #   select  cost of selection, in process
 #   lookup  cost of one look-up: selecting, /v1/resolve, /v1/explain, in process
+#   eureka  the Eureka door beside Netflix's eureka-core server: whole lists, deltas, a thousand clients
 #
 # Short form (default): small sizes, checks that the benches work and that the figures are sane, no limits on time.
-# --long: the real sizes; about 45 minutes if nothing else runs, 35 of them for dns. What came out: docs/benchmarks.md.
+# --long: the real sizes; about an hour if nothing else runs, 35 minutes of it for dns, 14 for eureka. What came out:
+# docs/benchmarks.md.
 # Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-ALL=(memory push sync commit dns update answer select lookup)
+ALL=(memory push sync commit dns update answer select lookup eureka)
 long=
 commit_form=(--short)
 benches=()
@@ -28,7 +30,7 @@ for word in "$@"; do
   case $word in
   --long) long=--long commit_form=() ;;
   -h | --help)
-    sed -n '4,21s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '4,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   *)
@@ -43,7 +45,8 @@ wants() { [[ " ${benches[*]} " == *" $1 "* ]]; }
 bash tests/support/install.sh test
 venv=$(bash tests/support/install.sh venv)
 cmake --preset release -DIST_BENCH=ON >/dev/null
-cmake --build --preset release --target isthmus bench_answer bench_commit bench_lookup bench_select dns_echo dnsload -- --quiet
+cmake --build --preset release --target isthmus bench_answer bench_commit bench_eureka bench_lookup bench_select dns_echo \
+  dnsload -- --quiet
 export PATH=$venv:$PATH PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 export ISTHMUS_BIN=${ISTHMUS_BIN:-$PWD/build/release/isthmus}
 export BENCH_PROGRAMS=$PWD/build/release/tests/bench
@@ -52,6 +55,10 @@ if wants memory || wants push || wants sync || wants dns; then
   go=$(bash tests/support/install.sh go)
   ISTHMUS_ISTIOD_DIR=${ISTHMUS_ISTIOD_DIR:-$(env PATH="$go:$PATH" bash tests/istiod/build.sh | tail -n 1)}
   export ISTHMUS_ISTIOD_DIR
+fi
+if wants eureka; then
+  ISTHMUS_DEMOS_DIR=${ISTHMUS_DEMOS_DIR:-$(bash tests/clients/java/build.sh | tail -n 1)}
+  export ISTHMUS_DEMOS_DIR
 fi
 if wants dns; then
   bash tests/support/install.sh peers

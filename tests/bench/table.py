@@ -121,8 +121,31 @@ def update(f):
              f"{row['p50_us']:.0f} / {row['p99_us']:.0f}", f"{row['lost']:.0f}", "0.95, p99 200" if form == "changes" else "")
 
 
+def eureka(f):
+    instances = f"{f['services'] * f['endpoints']:,}"
+    head(f"Eureka, {instances} instances", "", "server", "answers", "bytes", "CPU of an answer, us", "of one core",
+         "median, us", "p99, us")
+
+    def rows(name, cell):
+        for server, row in cell.items():
+            line(name, server, row["answers"], f"{row['bytes']:,}", f"{row['cpu_us']:.0f}", f"{100 * row['core']:.0f} %",
+                 f"{row['p50_us']:.0f}", f"{row['p99_us']:.0f}")
+    rows("whole list, one client", f["full"])
+    for count, cell in f["delta"].items():
+        rows(f"delta after {count}, one client", cell)
+    rows(f"the same delta, {f['clients']:,} clients once a second", f["poll"])
+    head("Eureka: memory, MB", "server", "RSS before the clients", "RSS after", "peak")
+    for server, row in f["memory"].items():
+        line(server, f"{f['memory_before'][server]['rss']:.1f}", f"{row['rss']:.1f}", f"{row['peak']:.1f}")
+    head("Eureka: CPU of the door, in process", "services x 10", "first list, ms", "same again, us",
+         "whole list after a change, ms", "delta after 1 service, us", "after 10", "after 100")
+    for row in f["costs"]:
+        line(f"{row['services']:,}", f"{row['first_ms']:.0f}", f"{row['again_us']:.1f}", f"{row['full_us'] / 1000:.1f}",
+             *(f"{row[f'delta_{k}_us']:.0f}" for k in (1, 10, 100)))
+
+
 def main():
-    for show in (memory, push, sync, commit, dns, update):
+    for show in (memory, push, sync, commit, dns, update, eureka):
         path = benchlib.RESULTS / f"{show.__name__}.json"
         if path.exists():
             result = json.loads(path.read_text())

@@ -61,9 +61,9 @@ class Registry:
 class ReferenceServer(harness.Process):
     """Netflix's eureka-core 1.10.18 in Tomcat; `settings` are its own properties, without their prefix."""
 
-    def __init__(self, **settings):
+    def __init__(self, jvm=demos.JVM, **settings):
         words = [f"-Deureka.{name}={value}" for name, value in settings.items()]
-        super().__init__(["java", *demos.JVM, *words, "-jar", str(demos.jars() / "eureka-server.jar")])
+        super().__init__(["java", *jvm, *words, "-jar", str(demos.jars() / "eureka-server.jar")])
         url = self.wait_line(self.stdout, r"^listening (http://127\.0\.0\.1:\d+/eureka)/$", demos.START_S)[1]
         self.port = urllib.parse.urlsplit(url).port
         self.registry = Registry(url)
