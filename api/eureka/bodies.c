@@ -36,7 +36,8 @@ static ist_status write_body(eureka_list *list, const list_form *form, ist_api_p
         write_apps(list, &sink);
     } else {
         ist_arena_clear(scratch);
-        changes_write(list->changes, list->delta_was_whole ? &list->apps : NULL, scratch, &sink);
+        changes_write(list->changes, form->extent == EUREKA_DELTA ? list->recent_ms : 0,
+                      form->extent == EUREKA_DELTA_WHOLE ? &list->apps : NULL, scratch, &sink);
     }
     return body_sink_end(&sink);
 }
@@ -50,7 +51,8 @@ static ist_api_packer *find_packer(eureka_list *list, const list_form *form)
 
 static bool is_small(const eureka_list *list, const list_form *form)
 {
-    return form->extent == EUREKA_DELTA && !list->delta_was_whole && ist_map_count(list->changes) <= FEW_CHANGES;
+    return (form->extent == EUREKA_DELTA || form->extent == EUREKA_DELTA_LONG) &&
+           ist_map_count(list->changes) <= FEW_CHANGES;
 }
 
 static ist_status pack_small(eureka_list *list, const list_form *form, ist_arena *scratch, ist_buf *out)
@@ -74,13 +76,8 @@ static ist_status make_body(eureka_list *list, const list_form *form, ist_arena 
     return packer != NULL ? write_body(list, form, packer, scratch, out) : IST_ENOMEM;
 }
 
-ist_api_body *eureka_list_body(eureka_list *list, const list_form *form, int64_t now_ms, ist_arena *scratch)
+ist_api_body *eureka_list_body(eureka_list *list, const list_form *form, ist_arena *scratch)
 {
-    bool whole = now_ms < list->whole_until_ms;
-    if (form->extent == EUREKA_DELTA && whole != list->delta_was_whole) {
-        list->delta_was_whole = whole;
-        eureka_list_drop_bodies(list, EUREKA_DELTA);
-    }
     ist_api_body **body = &list->bodies[form->extent][form->format][form->detail][form->packed ? 1 : 0];
     if (*body == NULL) {
         ist_buf bytes = IST_BUF_INIT;

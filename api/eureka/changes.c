@@ -9,7 +9,7 @@
 typedef struct list_change {
     eureka_instance *instance;
     bool gone;
-    int64_t at_ms;
+    change_time time;
 } list_change;
 
 static void change_free(void *value)
@@ -89,7 +89,7 @@ ist_status changes_keep_all(const eureka_apps *known, eureka_apps *fresh)
 typedef struct recorder {
     ist_map *changes;
     ist_buf key;
-    int64_t now_ms;
+    change_time time;
     bool changed;
 } recorder;
 
@@ -104,7 +104,7 @@ static ist_status record(recorder *r, eureka_instance *instance, bool gone)
     if (change == NULL) {
         return IST_ENOMEM;
     }
-    *change = (list_change){.instance = eureka_instance_ref(instance), .gone = gone, .at_ms = r->now_ms};
+    *change = (list_change){.instance = eureka_instance_ref(instance), .gone = gone, .time = r->time};
     ist_status status = ist_map_put(r->changes, ist_buf_view(&r->key), change);
     if (status != IST_OK) {
         change_free(change);
@@ -146,27 +146,34 @@ static ist_status compare_lists(recorder *r, const eureka_apps *before, const eu
     return status;
 }
 
-ist_status changes_record(ist_map *changes, const eureka_apps *before, const eureka_apps *fresh, int64_t now_ms,
+ist_status changes_record(ist_map *changes, const eureka_apps *before, const eureka_apps *fresh, change_time time,
                           bool *changed)
 {
-    recorder r = {.changes = changes, .key = IST_BUF_INIT, .now_ms = now_ms};
+    recorder r = {.changes = changes, .key = IST_BUF_INIT, .time = time};
     ist_status status = compare_lists(&r, before, fresh);
     ist_buf_done(&r.key);
     *changed = r.changed;
     return status;
 }
 
-void changes_prune(ist_map *changes, int64_t since_ms)
+changes_past changes_prune(ist_map *changes, int64_t since_ms, int64_t recent_ms)
 {
+    changes_past past = {0};
     size_t it = 0;
     ist_strv key;
     void *value = NULL;
     while (ist_map_next(changes, &it, &key, &value)) {
         const list_change *change = value;
-        if (change->at_ms < since_ms) {
+        bool forgotten = change->time.at_ms < since_ms;
+        change_time *newest = forgotten ? &past.forgotten : &past.kept;
+        if (change->time.at_ms < recent_ms && change->time.version > newest->version) {
+            *newest = change->time;
+        }
+        if (forgotten) {
             (void)ist_map_remove(changes, key); // it was there
         }
     }
+    return past;
 }
 
 // --- Writing --------------------------------------------------------------------------------------------------------
@@ -196,7 +203,7 @@ typedef struct delta_writer {
 } delta_writer;
 
 // What has changed, sorted. With the whole list, only what has gone.
-static bool list_entries(delta_writer *w, const ist_map *changes)
+static bool list_entries(delta_writer *w, const ist_map *changes, int64_t since_ms)
 {
     size_t it = 0;
     ist_strv key;
@@ -204,7 +211,7 @@ static bool list_entries(delta_writer *w, const ist_map *changes)
     entry *entries = IST_ARENA_ARRAY(w->scratch, ist_map_count(changes) + 1, entry);
     while (entries != NULL && ist_map_next(changes, &it, &key, &value)) {
         const list_change *change = value;
-        if (change->gone || w->whole == NULL) {
+        if (change->time.at_ms >= since_ms && (change->gone || w->whole == NULL)) {
             entries[w->count++] = (entry){change->instance, change->gone};
         }
     }
@@ -264,10 +271,11 @@ static void write_all(delta_writer *w)
     }
 }
 
-void changes_write(const ist_map *changes, const eureka_apps *whole, ist_arena *scratch, body_sink *sink)
+void changes_write(const ist_map *changes, int64_t since_ms, const eureka_apps *whole, ist_arena *scratch,
+                   body_sink *sink)
 {
     delta_writer w = {.whole = whole, .scratch = scratch, .sink = sink, .text = IST_BUF_INIT};
-    if (list_entries(&w, changes)) {
+    if (list_entries(&w, changes, since_ms)) {
         write_all(&w);
     } else {
         sink->status = IST_ENOMEM;
@@ -281,7 +289,7 @@ static int compare_ages(const void *a, const void *b)
 {
     const list_change *x = *(const list_change *const *)a;
     const list_change *y = *(const list_change *const *)b;
-    int order = (y->at_ms > x->at_ms) - (y->at_ms < x->at_ms);
+    int order = (y->time.at_ms > x->time.at_ms) - (y->time.at_ms < x->time.at_ms);
     order = order != 0 ? order : ist_strv_compare(x->instance->app, y->instance->app);
     return order != 0 ? order : ist_strv_compare(x->instance->id, y->instance->id);
 }
@@ -300,6 +308,6 @@ void changes_each_newest(const ist_map *changes, size_t max, ist_arena *scratch,
         qsort(all, count, sizeof(*all), compare_ages);
     }
     for (size_t i = 0; i < count && i < max; i++) {
-        fn(ctx, all[i]->instance, all[i]->gone, all[i]->at_ms);
+        fn(ctx, all[i]->instance, all[i]->gone, all[i]->time.at_ms);
     }
 }

@@ -18,7 +18,7 @@ eureka_list *eureka_list_new(eureka_layout layout, ist_mesh_store *store, int64_
     }
     *list = (eureka_list){.changes = changes_new(),
                           .touched = ist_map_new(NULL),
-                          .whole_until_ms = now_ms + DELTA_KEEP_MS,
+                          .doubt_until_ms = now_ms + DELTA_KEEP_MS,
                           .asked_ms = now_ms,
                           .pruned_ms = now_ms};
     ist_status status = mesh_parts_init(&list->mesh, layout, store);
@@ -29,13 +29,19 @@ eureka_list *eureka_list_new(eureka_layout layout, ist_mesh_store *store, int64_
     return list;
 }
 
+static void drop_all_bodies(eureka_list *list)
+{
+    for (eureka_extent i = 0; i < _EUREKA_EXTENT_MAX; i++) {
+        eureka_list_drop_bodies(list, i);
+    }
+}
+
 void eureka_list_free(eureka_list *list)
 {
     if (list == NULL) {
         return;
     }
-    eureka_list_drop_bodies(list, EUREKA_ALL);
-    eureka_list_drop_bodies(list, EUREKA_DELTA);
+    drop_all_bodies(list);
     for (size_t i = 0; i < sizeof(list->packers) / sizeof(ist_api_packer *); i++) {
         ist_api_packer_free(((ist_api_packer **)list->packers)[i]);
     }
@@ -80,13 +86,21 @@ typedef struct refresh {
     int64_t *next_version;
 } refresh;
 
-// Writes down what is other. Where a change cannot be kept for want of memory, the delta holds everything for a while.
+// Changes up to this version are forgotten, and a client that does not say what it knows might be in need of them.
+static void forget(eureka_list *list, int64_t version, int64_t until_ms)
+{
+    list->forgotten_version = version;
+    list->doubt_until_ms = until_ms > list->doubt_until_ms ? until_ms : list->doubt_until_ms;
+}
+
+// Writes down what is other. A change that cannot be kept for want of memory counts as forgotten.
 static bool note_changes(const refresh *r, const eureka_apps *before, const eureka_apps *fresh)
 {
     eureka_list *list = r->list;
+    change_time time = {.at_ms = r->times->now_ms, .version = *r->next_version};
     bool changed = !list->made;
-    if (list->made && changes_record(list->changes, before, fresh, r->times->now_ms, &changed) != IST_OK) {
-        list->whole_until_ms = r->times->now_ms + DELTA_KEEP_MS;
+    if (list->made && changes_record(list->changes, before, fresh, time, &changed) != IST_OK) {
+        forget(list, time.version, time.at_ms + DELTA_KEEP_MS);
         changed = true;
     }
     return changed;
@@ -96,9 +110,12 @@ static void begin_version(const refresh *r)
 {
     eureka_list *list = r->list;
     list->version = (*r->next_version)++;
+    if (list->first_version == 0) {
+        list->first_version = list->version;
+        list->forgotten_version = list->version;
+    }
     eureka_hash_code(list->counts, list->hash_code);
-    eureka_list_drop_bodies(list, EUREKA_ALL);
-    eureka_list_drop_bodies(list, EUREKA_DELTA);
+    drop_all_bodies(list);
 }
 
 static ist_status touch(eureka_list *list, ist_strv name)
@@ -265,10 +282,35 @@ static ist_status make_changed(const refresh *r, const eureka_apps *replaced)
 
 static void prune(eureka_list *list, int64_t now_ms)
 {
-    if (now_ms - list->pruned_ms >= PRUNE_EVERY_MS) {
-        changes_prune(list->changes, now_ms - DELTA_KEEP_MS);
-        list->pruned_ms = now_ms;
+    size_t most = list->instance_count > DELTA_KEEP_COUNT ? list->instance_count : DELTA_KEEP_COUNT;
+    if (now_ms - list->pruned_ms < PRUNE_EVERY_MS) {
+        return;
     }
+    list->pruned_ms = now_ms;
+    list->recent_ms = now_ms - DELTA_RECENT_MS;
+    int64_t since_ms = ist_map_count(list->changes) > most ? list->recent_ms : now_ms - DELTA_KEEP_MS;
+    changes_past past = changes_prune(list->changes, since_ms, list->recent_ms);
+    if (past.forgotten.version > list->forgotten_version) {
+        forget(list, past.forgotten.version, past.forgotten.at_ms + DELTA_KEEP_MS);
+    }
+    if (past.forgotten.version != 0 || past.kept.version != list->recent_version) { // deltas have more than they need
+        eureka_list_drop_bodies(list, EUREKA_DELTA);
+        eureka_list_drop_bodies(list, EUREKA_DELTA_LONG);
+        eureka_list_drop_bodies(list, EUREKA_DELTA_WHOLE);
+    }
+    list->recent_version = past.kept.version;
+}
+
+eureka_extent eureka_list_delta(const eureka_list *list, list_mark known, int64_t now_ms)
+{
+    if (known.first_version == 0) {
+        return now_ms < list->doubt_until_ms ? EUREKA_DELTA_WHOLE : EUREKA_DELTA_LONG;
+    }
+    bool ours = known.first_version == list->first_version && known.version <= list->version;
+    if (!ours || known.version < list->forgotten_version) {
+        return EUREKA_DELTA_WHOLE;
+    }
+    return known.version < list->recent_version ? EUREKA_DELTA_LONG : EUREKA_DELTA;
 }
 
 static ist_status bring_up(const refresh *r)
@@ -298,9 +340,6 @@ ist_status eureka_list_refresh(eureka_list *list, const ist_mesh_view *view, con
 {
     refresh r = {.list = list, .own = own, .view = view, .times = times, .scratch = scratch};
     r.next_version = next_version;
-    if (times->now_ms - list->asked_ms > DELTA_KEEP_MS) {
-        list->whole_until_ms = times->now_ms + DELTA_KEEP_MS;
-    }
     list->asked_ms = times->now_ms;
     ist_status status = bring_up(&r);
     prune(list, times->now_ms);

@@ -3,35 +3,79 @@
 // The reading operations.
 #include "eureka_priv.h"
 
-static void send_list(ist_api_eureka *eureka, const ist_api_request *request, eureka_extent extent,
-                      ist_api_response *response)
+#include <stdio.h>
+
+// --- What the client knows ------------------------------------------------------------------------------------------
+
+// The protocol has no place for it, but most clients return cookies (docs/eureka.md, "Delta").
+#define COOKIE "isthmus-eureka-list"
+
+static void set_mark(const eureka_list *list, ist_api_response *response)
+{
+    (void)snprintf(response->cookie, sizeof(response->cookie), COOKIE "=%lld.%lld; Path=/",
+                   (long long)list->first_version, (long long)list->version);
+}
+
+static list_mark parse_mark(ist_strv value)
+{
+    uint64_t first = 0;
+    uint64_t version = 0;
+    ist_strv rest = value;
+    if (ist_strv_to_u64(ist_strv_cut(&rest, '.', NULL), INT64_MAX, &first) != IST_OK ||
+        ist_strv_to_u64(rest, INT64_MAX, &version) != IST_OK) {
+        return (list_mark){0};
+    }
+    return (list_mark){.first_version = (int64_t)first, .version = (int64_t)version};
+}
+
+static list_mark read_mark(const ist_api_request *request)
+{
+    ist_strv rest = IST_STRV_NULL;
+    (void)ist_api_header(request, "cookie", &rest);
+    for (bool more = rest.n != 0; more;) {
+        ist_strv value = ist_strv_trim(ist_strv_cut(&rest, ';', &more));
+        ist_strv name = ist_strv_cut(&value, '=', NULL);
+        if (ist_strv_equal(name, IST_STRV(COOKIE))) {
+            return parse_mark(value);
+        }
+    }
+    return (list_mark){0};
+}
+
+// --- Lists ----------------------------------------------------------------------------------------------------------
+
+static void send_list(ist_api_eureka *eureka, const ist_api_request *request, bool delta, ist_api_response *response)
 {
     eureka_wish wish = eureka_read_wish(eureka, request);
-    list_form form = {.extent = extent, .format = wish.format, .detail = wish.detail, .packed = wish.packed};
+    list_form form = {.extent = EUREKA_ALL, .format = wish.format, .detail = wish.detail, .packed = wish.packed};
     eureka_list *list = eureka_find_list(eureka, request, wish.layout, response);
     if (list == NULL) {
         return;
     }
-    ist_api_body *body = eureka_list_body(list, &form, ist_clock_now_ms(eureka->clock), request->arena);
+    if (delta) {
+        form.extent = eureka_list_delta(list, read_mark(request), ist_clock_now_ms(eureka->clock));
+    }
+    ist_api_body *body = eureka_list_body(list, &form, request->arena);
     if (body == NULL) {
         eureka_answer_empty(response, 503);
         return;
     }
     response->shared = ist_api_body_hold(body);
+    set_mark(list, response);
     response->content_encoding = wish.packed ? "gzip" : NULL;
     wish.packed = false; // it is already
     eureka_finish(&wish, response);
-    ist_metric_add(extent == EUREKA_ALL ? eureka->full : eureka->deltas, 1);
+    ist_metric_add(delta ? eureka->deltas : eureka->full, 1);
 }
 
 void eureka_get_apps(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
-    send_list(ctx, request, EUREKA_ALL, response);
+    send_list(ctx, request, false, response);
 }
 
 void eureka_get_delta(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
-    send_list(ctx, request, EUREKA_DELTA, response);
+    send_list(ctx, request, true, response);
 }
 
 // --- By name --------------------------------------------------------------------------------------------------------

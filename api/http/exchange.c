@@ -165,6 +165,9 @@ static void add_common_headers(const http_exchange *exchange, const ist_api_resp
         (void)MHD_add_response_header(out, "X-Content-Type-Options", "nosniff");
         (void)MHD_add_response_header(out, "Referrer-Policy", "no-referrer");
     }
+    if (response->cookie[0] != '\0') {
+        (void)MHD_add_response_header(out, "Set-Cookie", response->cookie);
+    }
     if (response->allow != NULL) {
         (void)MHD_add_response_header(out, "Allow", response->allow);
     }

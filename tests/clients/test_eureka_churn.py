@@ -207,6 +207,8 @@ def test_random_churn_is_followed_by_deltas_alone(world, audience, seconds):
     assert_is_truth(world, world.listed(eureka_follow.JAVA))
     wholes_java, wholes_python = audience.wholes()
     assert model.mismatches == 0 and model.deltas > world.changes
+    marks = ["isthmus-eureka-list=" in headers.get("cookie", "") for headers in audience.java_wire.matching("GET", ".*/delta")]
+    assert all(marks), "it says what it knows, which keeps the delta small"
     assert wholes_java == 1 and eureka_follow.MISMATCH not in java.log()
     assert java.log().count("Got delta update") >= seconds / 3, "the log would show a mismatch"
     assert wholes_python <= 1 + int(python.ask("unknown")), "Python's client cannot merge an application that is new to it"

@@ -206,6 +206,20 @@ def test_change_of_the_mesh_is_in_list_and_delta(door):
     assert "REVIEWS" in {a["name"] for a in delta["application"]}
 
 
+def test_client_that_says_what_it_knows_gets_what_it_lacks(door):
+    eureka, _, mesh = door
+    _, headers, _ = eureka.ask("GET", "/eureka/apps", JAVA)
+    mark, _, attributes = headers["Set-Cookie"].partition(";")
+    assert mark.startswith("isthmus-eureka-list=") and attributes.strip() == "Path=/"
+    knows = {**JAVA, "Cookie": f"theirs=1; {mark}"}
+    assert eureka.apps(knows, "/eureka/apps/delta") == {}
+    assert eureka.apps(path="/eureka/apps/delta").keys() == eureka.apps().keys(), "soon after a start: anything may be missing"
+    (mesh / "reviews-rules.yaml").unlink()
+    harness.wait_for(lambda: eureka.apps(knows, "/eureka/apps/delta"), "the delta")
+    assert {"REVIEWS"} <= eureka.apps(knows, "/eureka/apps/delta").keys() <= {"REVIEWS", "REVIEWS--V3"}
+    assert eureka.ask("PUT", "/eureka/apps/NOBODY/id")[1]["Set-Cookie"] is None
+
+
 def test_busy_port_closes_this_door_and_no_other(start_agent, bookinfo):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

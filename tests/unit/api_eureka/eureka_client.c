@@ -94,12 +94,14 @@ eureka_answer eureka_ask(eureka_world *world, const char *request_line, const ch
         ist_buf_append(&response.body, response.shared->bytes, response.shared->length);
         ist_api_body_release(response.shared);
     }
-    return (eureka_answer){.status = response.status != 0 ? response.status : 200,
+    eureka_answer answer = {.status = response.status != 0 ? response.status : 200,
                            .bare = response.bare,
                            .wait = response.wait,
                            .type = response.content_type,
                            .encoding = response.content_encoding,
                            .body = response.body};
+    memcpy(answer.cookie, response.cookie, sizeof(answer.cookie));
+    return answer;
 }
 
 uint64_t eureka_ask_failing(eureka_world *world, const eureka_try *try)

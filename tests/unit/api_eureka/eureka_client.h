@@ -38,6 +38,7 @@ typedef struct eureka_answer {
     bool wait;
     const char *type;
     const char *encoding;
+    char cookie[96];
     ist_buf body;
 } eureka_answer;
 

@@ -1,155 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The delta, followed by models of the clients: whatever changes, and whenever they ask, they end with what is true.
-#include "eureka_client.h"
+#include "eureka_models.h"
 
-#include "base/map.h"
 #include "base/random.h"
 
 #define HOSTS 4
-#define CLIENTS 5
 #define STEPS 600
 #define MINUTE_MS 60000
 
-// What a Java client does with a list (docs/eureka.md, "Delta"): instances by application and id, in the order of the answer.
-typedef struct model {
-    ist_map *instances; // "APP id" -> its VIPs
-    bool started;
-    int64_t asked_ms;
-    uint64_t full; // whole lists read because the counts differed
-} model;
-
-static void key_of(json_t *instance, char key[256])
-{
-    (void)snprintf(key, 256, "%s %s", json_string_value(json_object_get(instance, "app")),
-                   json_string_value(json_object_get(instance, "instanceId")));
-}
-
-static const char *vips_of(json_t *instance)
-{
-    const char *vips = json_string_value(json_object_get(instance, "vipAddress"));
-    return vips != NULL ? vips : "-";
-}
-
-static void put(model *client, json_t *instance)
-{
-    char key[256];
-    const char *vips = vips_of(instance);
-    key_of(instance, key);
-    char *copy = ist_strndup(vips, strlen(vips));
-    assert_non_null(copy);
-    assert_int_equal(ist_map_put(client->instances, ist_strv_from(key), copy), IST_OK);
-}
-
-static bool knows_app(const model *client, const char *app)
-{
-    size_t it = 0;
-    ist_strv key;
-    while (ist_map_next(client->instances, &it, &key, NULL)) {
-        if (ist_strv_equal(ist_strv_first(key, ist_strv_find(key, ' ')), ist_strv_from(app))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// An application that is not known yet is taken whole at its first entry that adds, entries of what has gone included.
-static void apply(model *client, json_t *app)
-{
-    json_t *instances = json_object_get(app, "instance");
-    size_t i;
-    json_t *instance;
-    json_array_foreach(instances, i, instance)
-    {
-        char key[256];
-        bool gone = strcmp(json_string_value(json_object_get(instance, "actionType")), "DELETED") == 0;
-        key_of(instance, key);
-        if (!gone && !knows_app(client, json_string_value(json_object_get(app, "name")))) {
-            size_t k;
-            json_t *each;
-            json_array_foreach(instances, k, each)
-            {
-                put(client, each);
-            }
-        }
-        if (gone) {
-            (void)ist_map_remove(client->instances, ist_strv_from(key)); // or it was not known
-        } else {
-            put(client, instance);
-        }
-    }
-}
-
-static json_t *read_list(eureka_world *world, const char *path)
-{
-    return eureka_get(world, path, JSON_CLIENT);
-}
-
-static void read_whole(eureka_world *world, model *client)
-{
-    json_t *root = read_list(world, "/eureka/apps");
-    size_t i;
-    json_t *app;
-    ist_map_clear(client->instances);
-    json_array_foreach(json_object_get(json_object_get(root, "applications"), "application"), i, app)
-    {
-        apply(client, app);
-    }
-    json_decref(root);
-}
-
-static void poll_once(eureka_world *world, model *client)
-{
-    char hash_code[64] = "";
-    size_t i;
-    json_t *app;
-    client->asked_ms = world->now_ms;
-    if (!client->started) {
-        client->started = true;
-        read_whole(world, client);
-        return;
-    }
-    json_t *root = read_list(world, "/eureka/apps/delta");
-    json_t *apps = json_object_get(root, "applications");
-    json_array_foreach(json_object_get(apps, "application"), i, app)
-    {
-        apply(client, app);
-    }
-    if (ist_map_count(client->instances) != 0) {
-        (void)snprintf(hash_code, sizeof(hash_code), "UP_%zu_", ist_map_count(client->instances));
-    }
-    bool equal = strcmp(hash_code, json_string_value(json_object_get(apps, "apps__hashcode"))) == 0;
-    json_decref(root);
-    if (!equal) {
-        client->full++;
-        read_whole(world, client);
-    }
-}
-
-static void assert_true_list(eureka_world *world, const model *client)
-{
-    json_t *root = read_list(world, "/eureka/apps");
-    size_t count = 0;
-    size_t i;
-    json_t *app;
-    json_array_foreach(json_object_get(json_object_get(root, "applications"), "application"), i, app)
-    {
-        size_t k;
-        json_t *instance;
-        json_array_foreach(json_object_get(app, "instance"), k, instance)
-        {
-            char key[256];
-            key_of(instance, key);
-            const char *vips = ist_map_find(client->instances, ist_strv_from(key));
-            if (vips == NULL || strcmp(vips, vips_of(instance)) != 0) {
-                fail_msg("%s is %s, not %s", key, vips != NULL ? vips : "unknown", vips_of(instance));
-            }
-            count++;
-        }
-    }
-    json_decref(root);
-    assert_int_equal(ist_map_count(client->instances), count);
-}
+#define KINDS 7
+static const eureka_model_kind KIND[KINDS] = {
+    {.headers = JSON_CLIENT, .cookies = true},                    // eureka-client over Jersey 1
+    {.headers = "accept: application/json, application/*+json"},  // Spring's RestTemplate of 2.x
+    {.headers = JSON_CLIENT, .takes_gone = true, .cookies = true}, // eureka-client 1.7
+    {.headers = "accept: application/json\nx-discovery-allowredirect: false", .takes_gone = true}, // Steeltoe 3
+    {.headers = "accept: application/json\nuser-agent: Steeltoe/4.2.0", .takes_gone = true},
+    {.headers = "accept: application/json\nx-discovery-allowredirect: false", .python = true}, // the list that it gets in XML
+    {.headers = JSON_CLIENT},                                     // eureka-client over Jersey 3
+};
 
 // Something of one service changes: the number of its endpoints, or the weights.
 static void change_mesh(eureka_world *world, ist_prng *prng)
@@ -208,73 +77,212 @@ static void register_or_not(eureka_world *world, ist_prng *prng)
     }
 }
 
+static void open_models(eureka_model models[KINDS])
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        eureka_model_open(&models[i], &KIND[i]);
+    }
+}
+
+static void close_models(eureka_model models[KINDS])
+{
+    for (size_t i = 0; i < KINDS; i++) {
+        eureka_model_close(&models[i]);
+    }
+}
+
+static void restart_agent(eureka_world *world)
+{
+    ist_api_eureka_free(world->eureka);
+    world->eureka = ist_api_eureka_new(
+        &(ist_api_eureka_args){.clock = &world->clock, .metrics = world->metrics, .store = world->mesh.store});
+    assert_non_null(world->eureka);
+}
+
+static void happen(eureka_world *world, ist_prng *prng)
+{
+    if (ist_prng_below(prng, 10) == 0) {
+        register_or_not(world, prng);
+    } else {
+        change_mesh(world, prng);
+    }
+}
+
 // Clients that ask at least every nine minutes, at whatever times, never need a second whole list.
 static void clients_that_ask_follow_by_deltas_alone(void **state)
 {
     eureka_world world;
-    model clients[CLIENTS] = {{0}};
+    eureka_model models[KINDS];
     ist_prng prng = {.state = 42};
     (void)state;
     open_services(&world);
-    for (size_t i = 0; i < CLIENTS; i++) {
-        clients[i].instances = ist_map_new(ist_free);
-        assert_non_null(clients[i].instances);
-    }
+    open_models(models);
     for (int step = 0; step < STEPS; step++) {
         world.now_ms += (int64_t)ist_prng_below(&prng, MINUTE_MS);
-        if (ist_prng_below(&prng, 10) == 0) {
-            register_or_not(&world, &prng);
-        } else {
-            change_mesh(&world, &prng);
-        }
-        for (size_t i = 0; i < CLIENTS; i++) {
-            bool late = clients[i].started && world.now_ms - clients[i].asked_ms > 8 * MINUTE_MS;
-            if (late || ist_prng_below(&prng, (uint64_t)i * 3 + 1) == 0) {
-                poll_once(&world, &clients[i]);
-                assert_true_list(&world, &clients[i]);
+        happen(&world, &prng);
+        for (size_t i = 0; i < KINDS; i++) {
+            bool late = world.now_ms - models[i].asked_ms > 8 * MINUTE_MS;
+            if (!models[i].started || late || ist_prng_below(&prng, (uint64_t)i * 2 + 1) == 0) {
+                eureka_model_poll(&models[i], &world);
+                eureka_model_assert_truth(&models[i], &world);
             }
         }
     }
-    for (size_t i = 0; i < CLIENTS; i++) {
-        assert_int_equal(clients[i].full, 0);
-        ist_map_free(clients[i].instances);
+    for (size_t i = 0; i < KINDS; i++) {
+        assert_int_equal(models[i].full, models[i].unmergeable);
     }
+    close_models(models);
     eureka_world_close(&world);
 }
 
-// After a gap, or a restart of the agent, one whole list is enough.
-static void client_that_comes_back_ends_with_the_truth(void **state)
+// How long until this client asks again: mostly soon. Who returns no cookies may sleep for nearly an hour, others for days.
+static int64_t sleep_of(const eureka_model *model, ist_prng *prng)
+{
+    switch (ist_prng_below(prng, 12)) {
+    case 0:
+        return (int64_t)ist_prng_below(prng, 57 * MINUTE_MS);
+    case 1:
+        return (int64_t)ist_prng_below(prng, model->kind->cookies ? 3000 * MINUTE_MS : 57 * MINUTE_MS);
+    default:
+        return (int64_t)ist_prng_below(prng, 2 * MINUTE_MS);
+    }
+}
+
+static void poll_and_check(eureka_model *model, eureka_world *world, bool restarted)
+{
+    bool gap = restarted || world->now_ms - model->asked_ms > 9 * MINUTE_MS;
+    uint64_t full = model->full;
+    uint64_t unmergeable = model->unmergeable;
+    eureka_model_poll(model, world);
+    eureka_model_assert_truth(model, world);
+    assert_true(model->full - full <= (gap || model->unmergeable != unmergeable ? 1 : 0));
+}
+
+// Whoever sleeps for however long, while others ask all the time and the agent starts anew now and then, ends with the truth,
+// with one whole list at most.
+static void clients_that_sleep_end_with_the_truth(void **state)
 {
     eureka_world world;
-    ist_prng prng = {.state = 7};
+    eureka_model models[KINDS];
+    int64_t due_ms[KINDS] = {0};
+    bool restarted[KINDS] = {false};
+    ist_prng prng = {.state = 4711};
     (void)state;
     open_services(&world);
-    model client = {.instances = ist_map_new(ist_free)};
-    assert_non_null(client.instances);
-    for (int round = 0; round < 200; round++) {
-        uint64_t before = client.full;
-        poll_once(&world, &client);
-        assert_true_list(&world, &client);
-        assert_true(client.full - before <= 1);
-        for (uint64_t changes = ist_prng_below(&prng, 10); changes > 0; changes--) {
-            world.now_ms += (int64_t)ist_prng_below(&prng, 5 * MINUTE_MS);
-            change_mesh(&world, &prng);
+    open_models(models);
+    for (int step = 0; step < STEPS; step++) {
+        world.now_ms += (int64_t)ist_prng_below(&prng, MINUTE_MS);
+        happen(&world, &prng);
+        bool restart = ist_prng_below(&prng, 50) == 0;
+        if (restart) {
+            restart_agent(&world);
         }
-        world.now_ms += 11 * MINUTE_MS;
-        if (ist_prng_below(&prng, 2) == 0) { // the agent starts anew
-            ist_api_eureka_free(world.eureka);
-            world.eureka = ist_api_eureka_new(
-                &(ist_api_eureka_args){.clock = &world.clock, .metrics = world.metrics, .store = world.mesh.store});
-            assert_non_null(world.eureka);
+        for (size_t i = 0; i < KINDS; i++) {
+            restarted[i] |= restart;
+            if (due_ms[i] <= world.now_ms) {
+                poll_and_check(&models[i], &world, restarted[i]);
+                restarted[i] = false;
+                due_ms[i] = i % 2 == 0 ? 0 : world.now_ms + sleep_of(&models[i], &prng);
+            }
         }
     }
-    ist_map_free(client.instances);
+    close_models(models);
+    eureka_world_close(&world);
+}
+
+// Counts do not show one endpoint in the place of another, and the delta of a client that asks all the time has forgotten it.
+static void sleeper_is_told_of_swaps_although_another_asks_all_the_time(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < KINDS; i++) {
+        eureka_world world;
+        eureka_model sleeper;
+        eureka_model other;
+        open_services(&world);
+        eureka_model_open(&sleeper, &KIND[i]);
+        eureka_model_open(&other, &KIND[i]);
+        eureka_model_poll(&sleeper, &world);
+        mesh_world_cluster(&world.mesh, "outbound|80|v1|s1.prod.svc.cluster.local", 60, 2);
+        (void)mesh_world_publish(&world.mesh);
+        for (int minute = 0; minute < 40; minute++) {
+            world.now_ms += MINUTE_MS;
+            eureka_model_poll(&other, &world);
+        }
+        eureka_model_poll(&sleeper, &world);
+        eureka_model_assert_truth(&sleeper, &world);
+        assert_true(sleeper.full <= 1);
+        eureka_model_close(&sleeper);
+        eureka_model_close(&other);
+        eureka_world_close(&world);
+    }
+}
+
+static size_t delta_size(eureka_world *world, const char *headers)
+{
+    json_t *root = eureka_get(world, "/eureka/apps/delta", headers);
+    json_t *apps = json_object_get(json_object_get(root, "applications"), "application");
+    size_t count = 0;
+    for (size_t i = 0; i < json_array_size(apps); i++) {
+        count += json_array_size(json_object_get(json_array_get(apps, i), "instance"));
+    }
+    json_decref(root);
+    return count;
+}
+
+// More changes than are kept: who may have missed one of them is told everything, until an hour later nobody can have.
+static void changes_beyond_the_limit_are_made_up_for(void **state)
+{
+    eureka_world world;
+    eureka_model models[KINDS];
+    ist_prng prng = {.state = 9};
+    (void)state;
+    open_services(&world);
+    open_models(models);
+    world.now_ms += 61 * MINUTE_MS; // the doubt of the start is over
+    for (size_t i = 0; i < KINDS; i++) {
+        eureka_model_poll(&models[i], &world);
+    }
+    for (uint8_t net = 40; net < 250; net++) { // each time 6 instances come and 6 go
+        world.now_ms += MINUTE_MS / 12;
+        mesh_world_cluster(&world.mesh, "outbound|80|v1|s1.prod.svc.cluster.local", net, 6);
+        (void)mesh_world_publish(&world.mesh);
+        eureka_model_poll(&models[0], &world);
+    }
+    world.now_ms += 11 * MINUTE_MS;
+    for (size_t i = 0; i < KINDS; i++) {
+        poll_and_check(&models[i], &world, false);
+    }
+    change_mesh(&world, &prng);
+    for (int i = 0; i < 4; i++) {
+        world.now_ms += 20 * MINUTE_MS;
+        (void)delta_size(&world, JSON_CLIENT);
+    }
+    assert_true(delta_size(&world, JSON_CLIENT) <= 12); // what was changed last
+    close_models(models);
+    eureka_world_close(&world);
+}
+
+// A mark that is none of ours, or broken, must not be believed.
+static void marks_of_other_lists_are_not_believed(void **state)
+{
+    static const char *const MARKS[] = {"1.2",  "1.99999999999999999999", "",          ".",
+                                        "-1.5", "1700000000000",          "1.1.1.1.1", "9223372036854775807.1"};
+    eureka_world world;
+    (void)state;
+    open_services(&world);
+    size_t everything = delta_size(&world, JSON_CLIENT);
+    assert_true(everything > 4);
+    for (size_t i = 0; i < IST_COUNT(MARKS); i++) {
+        char headers[256];
+        (void)snprintf(headers, sizeof(headers), "%s\ncookie: a=b; isthmus-eureka-list=%s; c", JSON_CLIENT, MARKS[i]);
+        assert_int_equal(delta_size(&world, headers), everything);
+    }
     eureka_world_close(&world);
 }
 
 static int64_t version_of(eureka_world *world, const char *path)
 {
-    json_t *root = read_list(world, path);
+    json_t *root = eureka_get(world, path, JSON_CLIENT);
     uint64_t version = 0;
     const char *text = json_string_value(json_object_get(json_object_get(root, "applications"), "versions__delta"));
     assert_int_equal(ist_strv_to_u64(ist_strv_from(text), INT64_MAX, &version), IST_OK);
@@ -443,7 +451,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clients_that_ask_follow_by_deltas_alone),
-        cmocka_unit_test(client_that_comes_back_ends_with_the_truth),
+        cmocka_unit_test(clients_that_sleep_end_with_the_truth),
+        cmocka_unit_test(sleeper_is_told_of_swaps_although_another_asks_all_the_time),
+        cmocka_unit_test(changes_beyond_the_limit_are_made_up_for),
+        cmocka_unit_test(marks_of_other_lists_are_not_believed),
         cmocka_unit_test(version_grows_with_what_the_list_says_and_only_then),
         cmocka_unit_test(mended_list_is_what_it_would_be_made_anew),
         cmocka_unit_test(view_is_let_go_when_nobody_asks),

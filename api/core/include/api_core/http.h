@@ -70,6 +70,7 @@ typedef struct ist_api_response {
     const char *content_encoding; // constant: what the body is packed with ("gzip"); NULL = nothing
     ist_buf body;
     ist_api_body *shared; // a hold of the body that is sent in the place of `body`; NULL = none
+    char cookie[96];      // value of Set-Cookie; "" = none
     bool bare;            // neither body nor Content-Type
     const char *allow;    // value of Allow for 405, or NULL; may lie in the request's arena
     bool wait;            // no (further) answer yet; call again when
