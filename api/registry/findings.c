@@ -170,7 +170,7 @@ static bool is_shaped(const ist_mesh_selection *selection)
             !ist_strv_equal(only->cluster->key.host, selection->service->host));
 }
 
-// Of an answer that rules shape.
+// Of an answer that rules shape. Envoy in the pod takes a call to the virtual IP and applies them.
 static ist_status look_at_instances(finding_teller *t, const ist_mesh_selection *selection)
 {
     ist_registry_target target = {.service = t->about.service, .port = t->about.port};
@@ -180,10 +180,11 @@ static ist_status look_at_instances(finding_teller *t, const ist_mesh_selection 
     if (status != IST_OK) {
         return status;
     }
-    if (instances.count == 1 && instances.items[0].stand_in) {
+    bool stand_in = instances.count == 1 && instances.items[0].stand_in;
+    if (stand_in && t->policy->proxy != IST_MESH_PROXY_ENVOY) {
         append(t, instances.items[0].address);
         tell(t, IST_MESH_FINDING_STAND_IN);
-    } else if (t->finder->unsteered.n != 0 && range.least != range.most) {
+    } else if (!stand_in && t->finder->unsteered.n != 0 && range.least != range.most) {
         ist_buf_printf(&t->detail, "slots %u to %u, seen: %.*s", range.least, range.most,
                        IST_STRV_ARG(t->finder->unsteered));
         tell(t, IST_MESH_FINDING_UNSTEERED_CLIENT);

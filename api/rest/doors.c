@@ -76,13 +76,15 @@ static ist_status name_for_dns(const ist_mesh_selection *selection, const rest_q
 
 // --- Registries -----------------------------------------------------------------------------------------------------
 
-// One instance that stands for the service does not say what the rules say about endpoints.
+// One instance that stands for the service does not say what the rules say about endpoints; Envoy in the pod, which takes the
+// call, does.
 static ist_status look_for_stand_in(const ist_mesh_view *view, const ist_registry_target *target, ist_arena *arena,
                                     const char **reason)
 {
     ist_registry_instances instances;
     ist_status status = ist_registry_instances_of(view, target, arena, &instances);
-    if (status == IST_OK && instances.count == 1 && instances.items[0].stand_in) {
+    bool has_envoy = ist_mesh_view_policy(view)->proxy == IST_MESH_PROXY_ENVOY;
+    if (status == IST_OK && instances.count == 1 && instances.items[0].stand_in && !has_envoy) {
         *reason = "registries list one instance that stands for the service";
     }
     return status;

@@ -18,7 +18,7 @@ typedef struct findings_world {
     ist_registry_namer namer;
 } findings_world;
 
-static void use_policy(mesh_world *mesh)
+static void use_policy(mesh_world *mesh, ist_mesh_proxy proxy)
 {
     static const ist_mesh_context CONTEXTS[] = {{.name = S("canary")}, {.name = S("v1")}};
     static const ist_mesh_app_name NAMES[] = {{.name = S("db_main"), .host = S("db")},
@@ -30,20 +30,21 @@ static void use_policy(mesh_world *mesh)
         {.host = S("plain.prod.svc.cluster.local"), .registry = IST_MESH_ADDRESSES_VIP}};
     static const ist_strv SEARCH[] = {S("shop"), S("depot")};
     static const ist_strv UNLISTED[] = {S("kube-system")};
-    static const ist_mesh_policy POLICY = {.identity = S("pod.prod"),
-                                           .namespace_ = S("prod"),
-                                           .domain = S("cluster.local"),
-                                           .contexts = CONTEXTS,
-                                           .context_count = IST_COUNT(CONTEXTS),
-                                           .names = NAMES,
-                                           .name_count = IST_COUNT(NAMES),
-                                           .services = SERVICES,
-                                           .service_count = IST_COUNT(SERVICES),
-                                           .search = SEARCH,
-                                           .search_count = IST_COUNT(SEARCH),
-                                           .unlisted = UNLISTED,
-                                           .unlisted_count = IST_COUNT(UNLISTED)};
-    assert_int_equal(ist_mesh_builder_set_policy(mesh->builder, &POLICY), IST_OK);
+    ist_mesh_policy policy = {.identity = S("pod.prod"),
+                              .namespace_ = S("prod"),
+                              .domain = S("cluster.local"),
+                              .contexts = CONTEXTS,
+                              .context_count = IST_COUNT(CONTEXTS),
+                              .names = NAMES,
+                              .name_count = IST_COUNT(NAMES),
+                              .services = SERVICES,
+                              .service_count = IST_COUNT(SERVICES),
+                              .search = SEARCH,
+                              .search_count = IST_COUNT(SEARCH),
+                              .unlisted = UNLISTED,
+                              .unlisted_count = IST_COUNT(UNLISTED),
+                              .proxy = proxy};
+    assert_int_equal(ist_mesh_builder_set_policy(mesh->builder, &policy), IST_OK);
 }
 
 // One endpoint, a virtual IP; HTTP with `route`.
@@ -67,7 +68,7 @@ static findings_world open_world(void)
     findings_world world = {.mesh = mesh_world_open(), .names = ist_arena_new(0, 0), .arena = ist_arena_new(0, 0)};
     assert_non_null(world.names);
     assert_non_null(world.arena);
-    use_policy(&world.mesh);
+    use_policy(&world.mesh, IST_MESH_PROXY_NONE);
     put(&world.mesh, "db", "prod", 20, false);
     put(&world.mesh, "cache", "prod", 21, false);
     put(&world.mesh, "ratings", "shop", 22, true);
@@ -170,6 +171,12 @@ static void instances_that_hide_rules_are_said(void **state)
     findings_world world = open_world();
     assert_findings(&world, "details.shop.svc.cluster.local", "", "80 stand-in: 10.96.0.3\n");
     assert_findings(&world, "details.shop.svc.cluster.local", "Steeltoe/4.2.0", "80 stand-in: 10.96.0.3\n");
+    ist_mesh_store_release(world.mesh.store, world.view); // Envoy takes the call, and knows the rules
+    use_policy(&world.mesh, IST_MESH_PROXY_ENVOY);
+    (void)mesh_world_publish(&world.mesh);
+    world.view = ist_mesh_store_acquire(world.mesh.store);
+    assert_int_equal(ist_registry_namer_init(&world.namer, world.view, world.names), IST_OK);
+    assert_findings(&world, "details.shop.svc.cluster.local", "Steeltoe/4.2.0", "");
     close_world(&world);
 }
 
