@@ -15,8 +15,26 @@ static void require(bool holds)
     }
 }
 
+// What balancers act on never gets through.
+static void check_service(const ist_config_service *service)
+{
+    static const char *const REFUSED[] = {"zone", "weight", "hint", "instanceId"};
+    require(service->metadata_count <= IST_CONFIG_METADATA_MAX);
+    for (uint32_t i = 0; i < service->metadata_count; i++) {
+        ist_strv key = service->metadata[i].key;
+        require(key.n != 0 && key.p[0] != '@' && service->metadata[i].value.p != NULL);
+        for (size_t n = 0; n < IST_COUNT(REFUSED); n++) {
+            require(!ist_strv_equal_nocase(key, ist_strv_from(REFUSED[n])));
+        }
+    }
+    require(service->home_path.n == 0 || service->home_path.p[0] == '/');
+}
+
 static void check_rules(const ist_config_rules *rules)
 {
+    for (uint32_t i = 0; i < rules->service_count; i++) {
+        check_service(&rules->services[i]);
+    }
     for (uint32_t i = 1; i < rules->context_count; i++) {
         require(ist_strv_compare(rules->contexts[i - 1].name, rules->contexts[i].name) < 0);
     }
