@@ -164,7 +164,8 @@ static eureka_layout layout_of(const ist_api_request *request, eureka_format for
     if (ist_strv_starts_with(agent, IST_STRV("Steeltoe/"))) {
         return seen_drops_twins(agent) ? EUREKA_PLAIN : EUREKA_IDS;
     }
-    return format == EUREKA_XML || ist_strv_equal(redirect, IST_STRV("false")) ? EUREKA_IDS : EUREKA_VIPS;
+    bool takes_lists_as_they_are = format == EUREKA_XML || ist_strv_starts_with(agent, IST_STRV("Go-http-client/"));
+    return takes_lists_as_they_are || ist_strv_equal(redirect, IST_STRV("false")) ? EUREKA_IDS : EUREKA_VIPS;
 }
 
 eureka_wish eureka_read_wish(const ist_api_eureka *eureka, const ist_api_request *request)

@@ -56,15 +56,16 @@ static void name_client(ist_strv agent, bool json, char name[SEEN_CLIENT_NAME_SI
 }
 
 // What is told, and what its balancer makes of it: JavaScript's client drops equal addresses too. Names that are repeated in
-// vipAddress mean nothing to those who read XML, and to Steeltoe.
+// vipAddress mean nothing to those who read XML, to Steeltoe and to Go.
 static bool is_steered(ist_strv agent, bool json, eureka_layout layout)
 {
     bool is_javascript = agent.n == 0 && json;
     if (is_javascript || seen_drops_twins(agent)) {
         return false;
     }
-    json = json && !ist_strv_starts_with(agent, IST_STRV("Steeltoe/"));
-    return layout == EUREKA_IDS || (layout == EUREKA_VIPS && json);
+    bool reads_vips = json && !ist_strv_starts_with(agent, IST_STRV("Steeltoe/")) &&
+                      !ist_strv_starts_with(agent, IST_STRV("Go-http-client/"));
+    return layout == EUREKA_IDS || (layout == EUREKA_VIPS && reads_vips);
 }
 
 static seen_client *find_client(seen_things *seen, const char *name)

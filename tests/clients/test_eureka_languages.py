@@ -182,12 +182,11 @@ def test_python_client_lives_its_life(stage):
 @pytest.mark.parametrize("client", GO)
 def test_go_client_lists_what_the_agent_says(stage, client):
     reviews, ratings = truth(stage, "reviews"), truth(stage, eureka_support.OTHER_HOST)
-    repeats = client != "fargo-json"  # XML: an instance stands there as often as it has slots
     with running(client, stage.mesh.port) as application:
         listed = collections.defaultdict(list)
         for entry in application.list("all"):
             listed[entry["app"]].append(entry)
-        assert places(listed["REVIEWS"]) == (reviews if repeats else dict.fromkeys(reviews, 1))
+        assert places(listed["REVIEWS"]) == reviews  # an instance stands there as often as it has slots
         assert places(listed["RATINGS.SHOP"]) == ratings
         for name in ("reviews", "reviews.default", eureka_support.HOST, "review-service"):
             assert places(application.list("app", name)) == places(listed["REVIEWS"]), name
@@ -210,6 +209,9 @@ def test_node_client_sees_each_endpoint_with_a_share_once(stage, client):
         assert places(application.list("vip", "reviews--v2")) == truth(stage, "reviews", subset="v2")
         assert places(application.list("vip", "ratings.shop")) == truth(stage, eureka_support.OTHER_HOST)
         assert application.list("vip", "REVIEWS") == []  # its look-up minds case
+        report = stage.mesh.agent.get("/v1/report?finding=unsteered-client")
+        (service,) = report["services"]
+        assert service["host"] == eureka_support.HOST and "eureka-js-client" in service["findings"][0]["detail"]
         try:
             stage.shift(dict(zip(ECHOES, (50, 0, 50))))
             wanted = {f"{address}:{stage.echo.port}": 1 for address in (ECHOES[0], ECHOES[2])}
@@ -237,20 +239,14 @@ def check_calls(application, kind, within):
 
 
 @pytest.mark.parametrize(
-    "client,kind", [("fargo-xml", "list"), ("go-eureka-client", "list"), ("go-kit", "round-robin"), ("go-kit", "random")]
+    "client,kind",
+    [("fargo-xml", "list"), ("fargo-json", "list"), ("go-eureka-client", "list"), ("go-kit", "round-robin"), ("go-kit", "random")],
 )
 def test_go_client_calls_by_the_rules(stage, client, kind):
     with running(client, stage.mesh.port) as application:
         check_calls(application, [kind], FIVE_SIGMA if kind == "random" else eureka_support.POINT)
         picks = application.ask("pick", kind, "reviews", PICKS)
         assert near({place.partition(":")[0]: count for place, count in picks.items()}, SHARES), picks
-
-
-def test_fargo_in_json_lists_each_endpoint_once(stage):
-    """There shares are told by repeated names, which it does not look at: the list is even, as the documentation says."""
-    with running("fargo-json", stage.mesh.port) as application:
-        counts = application.ask("call", "list", "reviews", CALLS)
-        assert near(counts, dict.fromkeys(ECHOES, 100 / 3)), counts
 
 
 def test_python_client_calls_by_the_rules(stage, tmp_path):

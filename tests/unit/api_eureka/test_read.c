@@ -85,6 +85,7 @@ static void layout_is_decided_by_the_client(void **state)
         {"accept: application/json\nx-discovery-allowredirect: false\nuser-agent: Java-EurekaClient/v2.0.6",
          "reviews,reviews.prod"},
         {"accept: application/json\nuser-agent: Steeltoe/4.1.0", "reviews, 10.0.1.2"},
+        {"accept: application/json\nuser-agent: Go-http-client/1.1", "reviews, 10.0.1.2"},
         {"accept: application/json\nuser-agent: Steeltoe/5.0.0", "reviews, 10.0.1.2"},
         {"accept: application/json\nuser-agent: Steeltoe/x", "reviews, 10.0.1.2"},
     };

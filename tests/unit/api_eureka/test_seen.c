@@ -87,6 +87,7 @@ static void clients_are_told_with_what_their_balancers_honour(void **state)
         {"accept: application/json", "eureka-js-client (JSON, no User-Agent)", "vips", false},
         {NULL, "py-eureka-client (XML, no User-Agent)", "ids", true},
         {"accept: application/xml\nuser-agent: Go-http-client/1.1", "Go-http-client/1.1", "ids", true},
+        {"accept: application/json\nuser-agent: Go-http-client/2.0", "Go-http-client/2.0", "ids", true},
     };
     eureka_world world;
     (void)state;
@@ -114,8 +115,9 @@ static void a_forced_profile_decides_who_is_steered(void **state)
     (void)state;
     open_filled(&world, IST_API_EUREKA_VIPS);
     ask(&world, "GET /eureka/apps", "accept: application/xml\nuser-agent: Go-http-client/1.1");
+    ask(&world, "GET /eureka/apps", "accept: application/json\nuser-agent: Go-http-client/2.0");
     ask(&world, "GET /eureka/apps", "accept: application/json\nuser-agent: Steeltoe/4.1.0");
-    assert_unsteered(&world, "Go-http-client/1.1, Steeltoe/4.1.0");
+    assert_unsteered(&world, "Go-http-client/1.1, Go-http-client/2.0, Steeltoe/4.1.0");
     eureka_world_close(&world);
     open_filled(&world, IST_API_EUREKA_PLAIN);
     ask(&world, "GET /eureka/apps", JSON_CLIENT);
