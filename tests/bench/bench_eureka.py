@@ -6,10 +6,8 @@ Both servers run at once, each on the server's core; the clients (eureka_load.py
 
   full    the whole list, packed, again and again over one connection: CPU of the server for each answer
   delta   the same for the delta after 1, 10 and 100 instances have been replaced by others
-  poll    many connected clients that ask for that delta once a second each: CPU of one core, latency, memory
-
-Ours holds everything in its delta for ten minutes after the first question, so the long form waits for that; the short one
-measures nothing, and knows that the delta is the whole list."""
+  forget  the last delta for a client that does not return the cookie: ours tells it everything
+  poll    many connected clients that ask for that delta once a second each: CPU of one core, latency, memory"""
 import contextlib
 import json
 import os
@@ -30,9 +28,6 @@ sys.path.append(str(benchlib.ROOT / "tests/clients"))
 import eureka_reference  # noqa: E402
 import harness  # noqa: E402
 
-PATH = "/eureka/apps/"
-DELTA = "/eureka/apps/delta"
-EVERYTHING_S = 10 * 60 + 15
 JVM = ("-Xmx1g",)  # all else is Java's choice
 LEASE = {"renewalIntervalInSecs": 3600, "durationInSecs": 86400}
 
@@ -131,7 +126,7 @@ def unchunk(body):
 
 def wait_replaced(server, services):
     wanted = {meshes.dotted(11, i + 1) for i in services}
-    harness.wait_for(lambda: wanted <= addresses_in(server, DELTA).keys(), "the delta with what has changed", 60)
+    harness.wait_for(lambda: wanted <= addresses_in(server, eureka_load.DELTA).keys(), "the delta with what has changed", 60)
 
 
 def measure(server, ask, *args):
@@ -159,26 +154,23 @@ def deltas(servers, seconds):
             server.replace(services)
             wait_replaced(server, services)
         done = count
-        rows[count] = compare(servers, f"delta_{count}", eureka_load.one_by_one, DELTA, seconds)
+        rows[count] = compare(servers, f"delta_{count}", eureka_load.one_by_one, eureka_load.DELTA, seconds)
     return rows
 
 
-def run(services, endpoints, clients, seconds, wait_s, folder):
+def run(services, endpoints, clients, seconds, folder):
     with benchlib.Running(Ours(folder, services, endpoints, clients)) as ours, \
             benchlib.Running(Reference(services, endpoints)) as reference:
         servers = {"Isthmus": ours, "eureka-core": reference}
-        started = time.monotonic()
-        lists = {name: addresses_in(server, PATH) for name, server in servers.items()}
+        lists = {name: addresses_in(server, eureka_load.WHOLE) for name, server in servers.items()}
         assert lists["Isthmus"].keys() == lists["eureka-core"].keys(), {n: len(rows) for n, rows in lists.items()}
         memory_before = {name: benchlib.memory_mb(server.pid) for name, server in servers.items()}
-        full = compare(servers, "full", eureka_load.one_by_one, PATH, seconds)
-        while time.monotonic() - started < wait_s:  # somebody goes on asking, as clients do
-            addresses_in(ours, DELTA)
-            time.sleep(1)
+        full = compare(servers, "full", eureka_load.one_by_one, eureka_load.WHOLE, seconds)
         delta = deltas(servers, seconds)
-        poll = compare(servers, "poll", eureka_load.by_the_clock, DELTA, clients, 1.0, 3 * seconds)
+        forget = compare(servers, "forget", eureka_load.one_by_one, eureka_load.DELTA, seconds, True)
+        poll = compare(servers, "poll", eureka_load.by_the_clock, eureka_load.DELTA, clients, 1.0, 3 * seconds)
         memory = {name: benchlib.memory_mb(server.pid) for name, server in servers.items()}
-    return {"full": full, "delta": delta, "poll": poll, "memory_before": memory_before, "memory": memory}
+    return {"full": full, "delta": delta, "forget": forget, "poll": poll, "memory_before": memory_before, "memory": memory}
 
 
 def in_process(long_form):
@@ -189,13 +181,13 @@ def in_process(long_form):
 
 def main():
     options = benchlib.arguments(__doc__)
-    services, endpoints, clients, seconds, wait_s = (1000, 10, 1000, 5, EVERYTHING_S) if options.long else (110, 2, 50, 0.5, 0)
+    services, endpoints, clients, seconds = (1000, 10, 1000, 5) if options.long else (110, 2, 50, 0.5)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, 4 * clients + 1024)), hard))
     costs = in_process(options.long)
     os.sched_setaffinity(0, {dns_peers.LOAD_CORE})
     with tempfile.TemporaryDirectory() as folder:
-        figures = run(services, endpoints, clients, seconds, wait_s, folder)
+        figures = run(services, endpoints, clients, seconds, folder)
     for name, row in figures["poll"].items():
         assert row["answers"] >= 0.9 * clients * 3 * seconds, (name, row)
     benchlib.save("eureka", {"services": services, "endpoints": endpoints, "clients": clients, "costs": costs, **figures},

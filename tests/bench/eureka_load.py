@@ -7,21 +7,33 @@ import time
 
 REQUEST = ("GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nAccept: application/json\r\nAccept-Encoding: gzip\r\n"
            "User-Agent: Java-EurekaClient/v1.10.18\r\nDiscoveryIdentity-Name: DefaultClient\r\n"
-           "DiscoveryIdentity-Version: 1.4\r\nDiscoveryIdentity-Id: 10.250.0.1\r\nConnection: Keep-Alive\r\n\r\n")
+           "DiscoveryIdentity-Version: 1.4\r\nDiscoveryIdentity-Id: 10.250.0.1\r\nConnection: Keep-Alive\r\n{cookie}\r\n")
+WHOLE = "/eureka/apps/"
+DELTA = "/eureka/apps/delta"
 READ_BYTES = 1 << 18
 
 
 class Client:
-    """One connection; answers have a Content-Length or come in chunks."""
+    """One connection; answers have a Content-Length or come in chunks. A client that is to ask for the delta has read the whole
+    list before, as clients do; it returns the cookie that it got there, or (`forgetful`) it does not."""
 
-    def __init__(self, port, path, connected=None):
-        self.port, self.connected = port, connected
-        self.request = REQUEST.format(path=path, port=port).encode()
+    def __init__(self, port, path, forgetful=False):
+        self.port, self.forgetful, self.connected = port, forgetful, None
+        self.cookie = ""
+        self.aim(path)
         self.socket = None
         self.got = self.body = b""
         self.due = 0.0
         self.reconnects = -1
         self.connect()
+        if path == DELTA:
+            self.aim(WHOLE)
+            self.ask()
+            self.aim(DELTA)
+
+    def aim(self, path):
+        cookie = f"Cookie: {self.cookie}\r\n" if self.cookie and not self.forgetful else ""
+        self.request = REQUEST.format(path=path, port=self.port, cookie=cookie).encode()
 
     def connect(self):
         if self.socket:
@@ -61,6 +73,8 @@ class Client:
             whole = len(body) >= length
         if not whole:
             return None
+        _, found, cookie = head.partition(b"Set-Cookie: ")
+        self.cookie = cookie.split(b";", 1)[0].decode() if found else self.cookie
         self.body = body
         self.got = b""
         return length
@@ -75,9 +89,9 @@ class Client:
         self.socket.close()
 
 
-def one_by_one(port, path, seconds):
+def one_by_one(port, path, seconds, forgetful=False):
     """Answers of one client that asks again as soon as it has an answer: how many, their bytes, their times."""
-    client, times = Client(port, path), []
+    client, times = Client(port, path, forgetful), []
     length = client.ask()
     end = time.monotonic() + seconds
     while (now := time.monotonic()) < end:
@@ -92,7 +106,10 @@ class Crowd:
 
     def __init__(self, port, path, count, period_s):
         self.poll, self.by_fd = select.epoll(), {}
-        self.clients = [Client(port, path, self.connected) for _ in range(count)]
+        self.clients = [Client(port, path) for _ in range(count)]
+        for client in self.clients:
+            client.connected = self.connected
+            self.connected(client)
         self.period_s, self.times, self.length, self.waiting = period_s, [], 0, 0
 
     def connected(self, client):

@@ -17,8 +17,7 @@
 #   eureka  the Eureka door beside Netflix's eureka-core server: whole lists, deltas, a thousand clients
 #
 # Short form (default): small sizes, checks that the benches work and that the figures are sane, no limits on time.
-# --long: the real sizes; about an hour if nothing else runs, 35 minutes of it for dns, 14 for eureka. What came out:
-# docs/benchmarks.md.
+# --long: the real sizes; about 50 minutes if nothing else runs, 35 of them for dns. What came out: docs/benchmarks.md.
 # Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
@@ -30,7 +29,7 @@ for word in "$@"; do
   case $word in
   --long) long=--long commit_form=() ;;
   -h | --help)
-    sed -n '4,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '4,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   *)

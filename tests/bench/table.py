@@ -133,6 +133,7 @@ def eureka(f):
     rows("whole list, one client", f["full"])
     for count, cell in f["delta"].items():
         rows(f"delta after {count}, one client", cell)
+    rows("the same, a client that returns no cookie", f["forget"])
     rows(f"the same delta, {f['clients']:,} clients once a second", f["poll"])
     head("Eureka: memory, MB", "server", "RSS before the clients", "RSS after", "peak")
     for server, row in f["memory"].items():
