@@ -44,8 +44,9 @@ void eureka_post_app(void *ctx, const ist_api_request *request, ist_api_response
     list_times times = eureka_begin(eureka);
     ist_status status = eureka_decode(body_format(request), request->body, times.wall_ms, request->arena, &draft, &err);
     if (status == IST_OK && !ist_strv_equal_nocase(draft.app, request->params[0])) {
-        status = ist_err_set(&err, IST_EINVAL, "Mismatched appName, expecting %.*s but was %.*s",
-                             IST_STRV_ARG(request->params[0]), IST_STRV_ARG(draft.app));
+        ist_strv wanted = ist_strv_valid_utf8(request->params[0]) ? request->params[0] : IST_STRV("what is no UTF-8");
+        status = ist_err_set(&err, IST_EINVAL, "Mismatched appName, expecting %.*s but was %.*s", IST_STRV_ARG(wanted),
+                             IST_STRV_ARG(draft.app));
     }
     if (status == IST_OK) {
         answer_status(own_register(&eureka->own, &draft, times.now_ms), 204, response);

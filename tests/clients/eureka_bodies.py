@@ -38,6 +38,17 @@ OWN = {
     "metadata": {"zone": "z 1", "\u00fc<>&": "x\ty\nz", "empty": ""},
 }  # fmt: skip
 
+CENTER = {"name": "MyOwn"}  # what every registration must have
+ODD = (
+    {"hostName": "bare", "app": "bare", "ipAddr": "10.1.0.10", "dataCenterInfo": CENTER, "status": "DOWN", "port": 7070},
+    {"instanceId": "\U0001f600<&>\"']]>\u0001", "hostName": "<h>&amp;", "app": "<A>& \u65e5\u672c", "ipAddr": "fe80::1%eth0",
+     "dataCenterInfo": CENTER, "vipAddress": "gr\u00f6\u00dfe,${x}, <v>&", "status": "STARTING", "healthCheckUrl": "\u2028\ufffe\uffff",
+     "metadata": {"\U0001f600": "\U0001f600", "\u0001": "\u0001\r\n\u0085", "a:b/c d": "<![CDATA[x]]>", "-1": "1e3", "true": "nil",
+                  "xml": "\\", "k" * 300: "v" * 3000}},
+    {"instanceId": "up", "hostName": "fe80::1", "app": "UP", "ipAddr": "fe80::1", "dataCenterInfo": CENTER, "vipAddress": "",
+     "metadata": {}, "homePageUrl": "", "securePort": {"$": 0, "@enabled": True}, "port": {"$": 65536, "@enabled": False}},
+)  # fmt: skip
+
 Body = collections.namedtuple("Body", "label root json path wanted")
 
 
@@ -126,23 +137,30 @@ def xml_fields(instance):
     return fields
 
 
-def said(root, body, is_json):
-    """What a decoder must make of it."""
+def instances(root, body, is_json):
+    """The message, and (name of the application, fields) of each of its instances."""
     if is_json:
         message = json.loads(body)[root]
         apps = message["application"] if root == "applications" else [message]
-        first = f"{message['versions__delta']}|{message['apps__hashcode']}" if root == "applications" else ""
-        whole = [(app.get("name"), [json_fields(one) for one in app.get("instance", [])]) for app in apps]
+        whole = [(app.get("name"), json_fields(one)) for app in apps for one in app.get("instance", [])]
         alone = json_fields(message)
     else:
         message = xml.etree.ElementTree.fromstring(body)
         assert message.tag == root
         apps = message.findall("application") if root == "applications" else [message]
-        first = f"{message.findtext('versions__delta')}|{message.findtext('apps__hashcode')}" if root == "applications" else ""
-        whole = [(app.findtext("name"), [xml_fields(one) for one in app.iterfind("instance")]) for app in apps]
+        whole = [(app.findtext("name"), xml_fields(one)) for app in apps for one in app.iterfind("instance")]
         alone = xml_fields(message)
-    lines = [line(alone)] if root == "instance" else [line(one, name) for name, found in whole for one in found]
-    return [first, *sorted(lines)]
+    return message, [(None, alone)] if root == "instance" else whole
+
+
+def said(root, body, is_json):
+    """What a decoder must make of it."""
+    message, found = instances(root, body, is_json)
+    first = ""
+    if root == "applications":
+        field = message.__getitem__ if is_json else message.findtext
+        first = f"{field('versions__delta')}|{field('apps__hashcode')}"
+    return [first, *sorted(line(fields, name) for name, fields in found)]
 
 
 def read(text):
@@ -152,6 +170,11 @@ def read(text):
 
 
 # --- Bodies ---------------------------------------------------------------------------------------------------------
+
+
+def quoted(text):
+    """As a segment of a path."""
+    return urllib.parse.quote(text, safe="")
 
 
 class Collector:
@@ -172,7 +195,7 @@ class Collector:
         """Ids by application, as they stand in a path."""
         found = {}
         for app, _, ident, *_ in (each.split("|") for each in lines[1:]):
-            found.setdefault(app, []).append(urllib.parse.quote(ident, safe=""))
+            found.setdefault(quoted(app), []).append(quoted(ident))
         return found
 
     def collect(self, step):
@@ -208,16 +231,18 @@ class Bodies:
     def _collect(folder, world):
         """A mesh with an application in it, what has changed, nothing at all."""
         collector = Collector(folder, world)
-        own = json.dumps({"instance": OWN}).encode()
-        answer = world.agent.http("/eureka/apps/ORDERS", "POST", {"Content-Type": "application/json"}, "eureka", own)
-        assert answer.status == 204
+        for own in (OWN, *ODD):
+            path, body = f"/eureka/apps/{quoted(own['app'])}", json.dumps({"instance": own}).encode()
+            assert world.agent.http(path, "POST", {"Content-Type": "application/json"}, "eureka", body).status == 204
         collector.collect("whole")
         for step, things in (("changed", changed()), ("empty", [])):
             version = world.ask("apps/").json()["applications"]["versions__delta"]
             world.put("mesh", *things)
             harness.wait_for(lambda v=version: world.ask("apps/").json()["applications"]["versions__delta"] != v, step)
             if not things:
-                assert world.agent.http(f"/eureka/apps/ORDERS/{OWN['instanceId']}", "DELETE", port="eureka").status == 200
+                for own in (OWN, *ODD):
+                    path = f"/eureka/apps/{quoted(own['app'])}/{quoted(own.get('instanceId', own['hostName']))}"
+                    assert world.agent.http(path, "DELETE", port="eureka").status == 200
             collector.collect(step)
         return collector.bodies
 

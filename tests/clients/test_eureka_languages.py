@@ -6,13 +6,20 @@ import collections
 import contextlib
 import json
 import pathlib
+import subprocess
 import sys
+from xml.etree import ElementTree
 
 import demos
+import eureka_bodies
 import eureka_support
 import harness
 import pytest
 from eureka_support import CALLS, ECHOES, SHARES, near
+from py_eureka_client import eureka_basic
+
+sys.path.append(str(pathlib.Path(__file__).parent / "python"))
+from eureka_application import entry as python_entry  # noqa: E402
 
 HERE = pathlib.Path(__file__).parent
 # Of what chooses at random no finite number of calls is exact: so many picks are within a point but for one run in two million.
@@ -228,6 +235,71 @@ def test_python_client_lists_what_the_agent_says(stage):
         assert places(application.list("app", "review-service")) == truth(stage, "reviews")
         assert places(application.list("app", "ratings.shop")) == truth(stage, eureka_support.OTHER_HOST)
         application.do("stop")
+
+
+# --- What it understands --------------------------------------------------------------------------------------------
+
+
+def understood(fields):
+    """An instance as the applications show it, from parsers that have nothing in common with theirs."""
+    secure = fields("securePort.enabled") == "true"
+    return {"app": fields("app"), "id": fields("instanceId"), "host": fields("hostName"), "ip": fields("ipAddr"),
+            "port": int(fields("securePort" if secure else "port")), "secure": secure, "status": fields("status"),
+            "vip": fields("vipAddress") or ""}  # fmt: skip
+
+
+def check_decoded(bodies, results, kept=lambda found: found):
+    """Each of them is understood as it is said; instances in any order."""
+    assert len(bodies) == len(results) > 100
+    for body, result in zip(bodies, results):
+        assert isinstance(result, list), (body.label, result)
+        _, found = eureka_bodies.instances(body.root, body.path.read_bytes().decode(), body.json)
+        entries = [understood(fields) for _, fields in kept(found)]
+        got = [{key: value for key, value in one.items() if key != "metadata"} for one in result]
+        assert sorted(map(str, got)) == sorted(map(str, entries)), body.label
+        if len(found) == len(result) == 1 and not body.json:
+            said, read = found[0][1]("metadata"), result[0]["metadata"]
+            assert sum(map(bool, read.values())) == sum(map(bool, said.values())), body.label
+
+
+def decoded(*words):
+    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.split("\n")[:-1]]
+
+
+@pytest.mark.parametrize("client,is_json", [("fargo-json", True), ("fargo-xml", False), ("go-eureka-client", False)])
+def test_go_client_understands_every_body(bodies, client, is_json):
+    results = decoded(demos.go_clients(), "decode", client, bodies.lists[is_json])
+    check_decoded([body for body in bodies.all if body.json == is_json], results)
+
+
+@pytest.mark.parametrize("client", NODE)
+def test_node_client_understands_every_list(bodies, client, tmp_path):
+    """Which are JSON to it. It keeps who is UP, once for each host and port."""
+    def kept(found):
+        up = [(name, fields) for name, fields in reversed(found) if fields("status") == "UP"]
+        return {(name, fields("hostName"), fields("port")): (name, fields) for name, fields in up}.values()
+
+    lists = [body for body in bodies.all if body.json and body.root == "applications"]
+    names = tmp_path / "list"
+    names.write_text("".join(f"{body.path}\n" for body in lists))
+    check_decoded(lists, decoded("node", demos.node_clients() / "eureka_application.js", client, "decode", names), kept)
+
+
+def test_python_client_understands_every_body(bodies):
+    """Which are XML to it."""
+    read = {"applications": eureka_basic._build_applications, "application": eureka_basic._build_application,
+            "instance": eureka_basic._build_instance}  # fmt: skip
+
+    def entries(body):
+        found = read[body.root](ElementTree.fromstring(body.path.read_bytes()))
+        apps = {"applications": lambda: found.applications, "application": lambda: [found]}.get(body.root, list)()
+        return [python_entry(one) for app in apps for one in app.instances] or (
+            [python_entry(found)] if body.root == "instance" else [])
+
+    lists = [body for body in bodies.all if not body.json]
+    check_decoded(lists, [entries(body) for body in lists])
 
 
 # --- Whom it calls --------------------------------------------------------------------------------------------------

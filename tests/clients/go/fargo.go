@@ -52,11 +52,7 @@ func fargoEntry(i *fargo.Instance) (entry, error) {
 		return e, err
 	}
 	for key, value := range i.Metadata.GetMap() {
-		text, ok := value.(string)
-		if !ok {
-			return e, fmt.Errorf("metadata %s of %s is no text but %v", key, i.InstanceId, value)
-		}
-		e.Metadata[key] = text
+		e.Metadata[key] = fmt.Sprint(value) // in XML what looks like a number has become one
 	}
 	return e, nil
 }

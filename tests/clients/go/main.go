@@ -4,7 +4,7 @@
 // the server says, and calls. What it knows is asked for on its standard input, a command a line, each answered by a line.
 //
 //	eureka-clients fargo-xml|fargo-json|go-eureka-client|go-kit SERVER-URL
-//	eureka-clients decode FOLDER   reads the payloads that stand there (see decode.go)
+//	eureka-clients decode fargo-xml|fargo-json|go-eureka-client LIST   says what it understands of files (see decode.go)
 package main
 
 import (
@@ -128,41 +128,45 @@ func answer(c client, words []string) (any, error) {
 	}
 }
 
-// serve answers until standard input ends. An error is {"error": TEXT}.
+// asJSON gives an error as {"error": TEXT}.
+func asJSON(value any, err error) string {
+	if err != nil {
+		value = map[string]string{"error": err.Error()}
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return strconv.Quote(err.Error())
+	}
+	return string(text)
+}
+
+// serve answers until standard input ends.
 func serve(c client) {
 	fmt.Println("started")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		value, err := answer(c, strings.Fields(lines.Text()))
-		if err != nil {
-			value = map[string]string{"error": err.Error()}
-		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			text = []byte(strconv.Quote(err.Error()))
-		}
-		fmt.Println("answer", string(text))
+		fmt.Println("answer", asJSON(answer(c, strings.Fields(lines.Text()))))
 	}
 }
 
 func main() {
-	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: eureka-clients KIND SERVER-URL | decode FOLDER")
-		os.Exit(2)
-	}
 	logging.SetLevel(logging.WARNING, "") // fargo's
-	kind, where := os.Args[1], os.Args[2]
-	switch kind {
-	case "fargo-xml", "fargo-json":
-		serve(newFargo(where, kind == "fargo-json"))
-	case "go-eureka-client":
-		serve(newArthur(where))
-	case "go-kit":
-		serve(newGoKit(where, log.NewLogfmtLogger(os.Stderr)))
-	case "decode":
-		decodeFolder(where)
+	words := os.Args[1:]
+	var err error
+	switch {
+	case len(words) == 3 && words[0] == "decode":
+		err = decodeList(words[1], words[2])
+	case len(words) == 2 && (words[0] == "fargo-xml" || words[0] == "fargo-json"):
+		serve(newFargo(words[1], words[0] == "fargo-json"))
+	case len(words) == 2 && words[0] == "go-eureka-client":
+		serve(newArthur(words[1]))
+	case len(words) == 2 && words[0] == "go-kit":
+		serve(newGoKit(words[1], log.NewLogfmtLogger(os.Stderr)))
 	default:
-		fmt.Fprintln(os.Stderr, "no client", kind)
-		os.Exit(2)
+		err = errors.New("usage: eureka-clients KIND SERVER-URL | eureka-clients decode KIND LIST")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
 }

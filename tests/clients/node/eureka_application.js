@@ -3,18 +3,19 @@
 // An application from before the mesh with eureka-js-client or its fork: it registers and keeps the registry. What it knows is
 // asked for on its standard input, a command a line, each answered by a line of JSON.
 //
-//   eureka_application.js PACKAGE PORT [delta]
+//   eureka_application.js PACKAGE PORT
+//   eureka_application.js PACKAGE decode LIST   says what it understands of the lists in files, the lines of LIST
 'use strict';
 
+const fs = require('fs');
 const readline = require('readline');
 
-const [packageName, port, mode] = process.argv.slice(2);
+const [packageName, port, list] = process.argv.slice(2);
 const { Eureka } = require(packageName);
 const logger = { warn: console.error, info: console.error, debug: () => {}, error: console.error };
 
 const client = new Eureka({
   logger,
-  shouldUseDelta: mode === 'delta',
   instance: {
     app: 'orders',
     instanceId: '10.1.0.9:orders:7070',
@@ -50,7 +51,7 @@ function entry(instance) {
     port: (secure ? instance.securePort : instance.port).$,
     secure,
     status: instance.status,
-    vip: instance.vipAddress,
+    vip: instance.vipAddress || '',
     metadata: instance.metadata,
   };
 }
@@ -65,10 +66,28 @@ const commands = {
   names: (done) => done(Object.keys(client.cache.app).sort()),
 };
 
-const lines = readline.createInterface({ input: process.stdin });
-lines.on('line', (line) => {
-  const [name, ...words] = line.trim().split(' ');
-  commands[name]((answer) => process.stdout.write(`answer ${JSON.stringify(answer)}\n`), ...words);
-});
-lines.on('close', () => process.exit(0));
-process.stdout.write('started\n');
+// Read as a whole list and as a delta of nothing.
+function decode(file) {
+  const body = fs.readFileSync(file, 'utf8');
+  client.cache = { app: {}, vip: {} };
+  client.handleDelta(client.cache, JSON.parse(body).applications.application);
+  client.transformRegistry(JSON.parse(body));
+  return Object.values(client.cache.app).flat().map(entry);
+}
+
+function serve() {
+  const lines = readline.createInterface({ input: process.stdin });
+  lines.on('line', (line) => {
+    const [name, ...words] = line.trim().split(' ');
+    commands[name]((answer) => process.stdout.write(`answer ${JSON.stringify(answer)}\n`), ...words);
+  });
+  lines.on('close', () => process.exit(0));
+  process.stdout.write('started\n');
+}
+
+if (port === 'decode') {
+  const files = fs.readFileSync(list, 'utf8').trimEnd().split('\n');
+  process.stdout.write(files.map((file) => `${JSON.stringify(decode(file))}\n`).join(''));
+} else {
+  serve();
+}

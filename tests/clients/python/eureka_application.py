@@ -72,4 +72,5 @@ async def main(server):
         print("answer", json.dumps(await getattr(application, command)(*words)), flush=True)
 
 
-asyncio.run(main(sys.argv[1]))
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1]))
