@@ -297,6 +297,25 @@ static const char *allow_of(unsigned methods, ist_arena *arena)
     return list.p;
 }
 
+// Is the path one of this set's, whatever its routes are?
+static bool is_below(const ist_api_routes *set, const ist_api_request *request)
+{
+    for (size_t i = 0; set->bases != NULL && set->bases[i] != NULL; i++) {
+        segments base = segments_of(ist_strv_from(set->bases[i]), IST_STRV_NULL, set->lenient);
+        segments path = segments_of(request->path, IST_STRV_NULL, set->lenient);
+        ist_strv want;
+        ist_strv have;
+        bool same = true;
+        while (same && next_segment(&base, &want)) {
+            same = next_segment(&path, &have) && ist_strv_equal(want, have);
+        }
+        if (same) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Gives the 405 or 404 of a path: `methods` are the bits of those that it has.
 static void no_route(const ist_api_request *request, unsigned methods, bool has_index, ist_api_response *response)
 {
@@ -318,6 +337,7 @@ const ist_api_route *ist_api_route_find(const ist_api_routes *const *sets, size_
     ist_api_method method = request->method == IST_API_HEAD ? IST_API_GET : request->method;
     unsigned methods = 0;
     bool has_index = false;
+    bool bare = false;
     for (size_t s = 0; s < set_count; s++) {
         for (size_t i = 0; i < sets[s]->count; i++) {
             const ist_api_route *route = &sets[s]->rows[i];
@@ -331,7 +351,9 @@ const ist_api_route *ist_api_route_find(const ist_api_routes *const *sets, size_
             }
             methods |= 1U << route->method;
         }
+        bare = bare || (sets[s]->bare_refusals && is_below(sets[s], request));
     }
     no_route(request, methods, has_index, response);
+    response->bare = bare;
     return NULL;
 }

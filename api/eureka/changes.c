@@ -91,6 +91,7 @@ typedef struct recorder {
     ist_buf key;
     change_time time;
     bool changed;
+    size_t gone_bytes;
 } recorder;
 
 static ist_status record(recorder *r, eureka_instance *instance, bool gone)
@@ -108,6 +109,8 @@ static ist_status record(recorder *r, eureka_instance *instance, bool gone)
     ist_status status = ist_map_put(r->changes, ist_buf_view(&r->key), change);
     if (status != IST_OK) {
         change_free(change);
+    } else if (gone) {
+        r->gone_bytes += instance->size_bytes;
     }
     return status;
 }
@@ -147,12 +150,13 @@ static ist_status compare_lists(recorder *r, const eureka_apps *before, const eu
 }
 
 ist_status changes_record(ist_map *changes, const eureka_apps *before, const eureka_apps *fresh, change_time time,
-                          bool *changed)
+                          bool *changed, size_t *gone_bytes)
 {
     recorder r = {.changes = changes, .key = IST_BUF_INIT, .time = time};
     ist_status status = compare_lists(&r, before, fresh);
     ist_buf_done(&r.key);
     *changed = r.changed;
+    *gone_bytes += r.gone_bytes;
     return status;
 }
 
@@ -171,6 +175,8 @@ changes_past changes_prune(ist_map *changes, int64_t since_ms, int64_t recent_ms
         }
         if (forgotten) {
             (void)ist_map_remove(changes, key); // it was there
+        } else {
+            past.gone_bytes += change->gone ? change->instance->size_bytes : 0;
         }
     }
     return past;

@@ -19,14 +19,16 @@ typedef struct change_time {
     int64_t at_ms;
     int64_t version;
 } change_time;
-// Records what is other in `fresh` (both sorted); *changed says whether anything is. IST_ENOMEM: some may be missing.
+// Records what is other in `fresh` (both sorted); *changed says whether anything is; *gone_bytes grows by the size of the
+// instances that have gone, which only the changes keep in memory. IST_ENOMEM: some may be missing.
 ist_status changes_record(ist_map *changes, const eureka_apps *before, const eureka_apps *fresh, change_time time,
-                          bool *changed);
+                          bool *changed, size_t *gone_bytes);
 // Forgets what was found before `since_ms`. Of what was, and of what is kept but was found before `recent_ms`: the newest; a
 // version of 0 = there is none.
 typedef struct changes_past {
     change_time forgotten;
     change_time kept;
+    size_t gone_bytes; // of the instances that have gone, of what is kept
 } changes_past;
 changes_past changes_prune(ist_map *changes, int64_t since_ms, int64_t recent_ms);
 // What is recorded, the newest first, at most `max`. Nothing where the arena is full.

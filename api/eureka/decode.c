@@ -34,6 +34,17 @@ static ist_status missing(decoding *d, const char *what)
     return ist_err_set(d->err, IST_EINVAL, "Missing %s", what);
 }
 
+static bool has_control(ist_strv text)
+{
+    for (size_t i = 0; i < text.n; i++) {
+        unsigned char c = (unsigned char)text.p[i];
+        if (c < 0x20 || c == 0x7f) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static ist_status read_names(decoding *d)
 {
     eureka_instance *draft = d->draft;
@@ -54,6 +65,9 @@ static ist_status read_names(decoding *d)
     }
     if (app.n == 0) {
         return missing(d, "appName");
+    }
+    if (has_control(app)) {
+        return ist_err_set(d->err, IST_EINVAL, "appName has a control character, which no path can name");
     }
     if (center == NULL || center->kind == IST_DOCUMENT_NULL) {
         return missing(d, "dataCenterInfo");
@@ -110,6 +124,23 @@ static void read_lease(decoding *d, int64_t wall_ms)
                                      .registered_ms = wall_ms,
                                      .renewed_ms = wall_ms,
                                      .up_ms = d->draft->status == EUREKA_UP ? wall_ms : 0};
+}
+
+static ist_status check_count(decoding *d, const char *field_name, ist_strv names)
+{
+    size_t count = 0;
+    for (bool more = names.n != 0; more; count++) {
+        (void)ist_strv_cut(&names, ',', &more);
+    }
+    return count <= OWN_NAMES_MAX
+               ? IST_OK
+               : ist_err_set(d->err, IST_ELIMIT, "more than %d names in %s", OWN_NAMES_MAX, field_name);
+}
+
+static ist_status check_vips(decoding *d)
+{
+    ist_status status = check_count(d, "vipAddress", d->draft->vips);
+    return status == IST_OK ? check_count(d, "secureVipAddress", d->draft->secure_vips) : status;
 }
 
 // "@class" says only which map the client had.
@@ -171,6 +202,9 @@ ist_status eureka_decode(ist_document_format format, ist_strv body, int64_t wall
     status = read_names(&d);
     if (status == IST_OK) {
         read_rest(&d, wall_ms);
+        status = check_vips(&d);
+    }
+    if (status == IST_OK) {
         status = read_metadata(&d);
     }
     if (status == IST_OK && d.bytes > OWN_TEXT_MAX_BYTES) {

@@ -142,6 +142,7 @@ ist_api_routes ist_api_eureka_routes(ist_api_eureka *eureka)
                             .ctx = eureka,
                             .bases = eureka->bases,
                             .lenient = true,
+                            .bare_refusals = true,
                             .on_view = on_view};
 }
 

@@ -36,12 +36,41 @@ static ist_document_format body_format(const ist_api_request *request)
     return ist_strv_starts_with(ist_strv_trim(request->body), IST_STRV("<")) ? IST_DOCUMENT_XML : IST_DOCUMENT_JSON;
 }
 
+// However small, a packed body could be of any size; no client sends one.
+static bool is_packed(const ist_api_request *request, ist_api_response *response)
+{
+    ist_strv coding = IST_STRV_NULL;
+    (void)ist_api_header(request, "content-encoding", &coding);
+    if (coding.n == 0 || ist_strv_equal_nocase(coding, IST_STRV("identity"))) {
+        return false;
+    }
+    refuse(response, 415, "the body must be sent as it is, not packed (Content-Encoding)");
+    return true;
+}
+
+static void register_own(ist_api_eureka *eureka, const eureka_instance *draft, int64_t now_ms,
+                         ist_api_response *response)
+{
+    ist_err err = IST_ERR_NULL;
+    ist_status status = own_register(&eureka->own, draft, now_ms);
+    if (status == IST_ELIMIT) {
+        (void)ist_err_set(&err, status, "%d registrations are kept, which is the limit: cancel one, or let one end",
+                          OWN_MAX);
+        refuse(response, 503, err.text);
+    } else {
+        answer_status(status, 204, response);
+    }
+}
+
 void eureka_post_app(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     ist_api_eureka *eureka = ctx;
     eureka_instance draft;
     ist_err err = IST_ERR_NULL;
     list_times times = eureka_begin(eureka);
+    if (is_packed(request, response)) {
+        return;
+    }
     ist_status status = eureka_decode(body_format(request), request->body, times.wall_ms, request->arena, &draft, &err);
     if (status == IST_OK && !ist_strv_equal_nocase(draft.app, request->params[0])) {
         ist_strv wanted = ist_strv_valid_utf8(request->params[0]) ? request->params[0] : IST_STRV("what is no UTF-8");
@@ -49,7 +78,7 @@ void eureka_post_app(void *ctx, const ist_api_request *request, ist_api_response
                              IST_STRV_ARG(draft.app));
     }
     if (status == IST_OK) {
-        answer_status(own_register(&eureka->own, &draft, times.now_ms), 204, response);
+        register_own(eureka, &draft, times.now_ms, response);
     } else if (status == IST_ENOMEM) {
         eureka_answer_empty(response, 503);
     } else {
@@ -198,6 +227,9 @@ void eureka_post_batch(void *ctx, const ist_api_request *request, ist_api_respon
     const ist_document *root = NULL;
     ist_err err = IST_ERR_NULL;
     (void)ctx;
+    if (is_packed(request, response)) {
+        return;
+    }
     ist_status status = ist_document_read(IST_DOCUMENT_JSON, request->body, request->arena, &root, &err);
     if (status != IST_OK) {
         refuse(response, status == IST_ENOMEM ? 503 : 400, err.text);

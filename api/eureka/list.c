@@ -99,7 +99,8 @@ static bool note_changes(const refresh *r, const eureka_apps *before, const eure
     eureka_list *list = r->list;
     change_time time = {.at_ms = r->times->now_ms, .version = *r->next_version};
     bool changed = !list->made;
-    if (list->made && changes_record(list->changes, before, fresh, time, &changed) != IST_OK) {
+    if (list->made &&
+        changes_record(list->changes, before, fresh, time, &changed, &list->gone_bytes) != IST_OK) {
         forget(list, time.version, time.at_ms + DELTA_KEEP_MS);
         changed = true;
     }
@@ -283,13 +284,18 @@ static ist_status make_changed(const refresh *r, const eureka_apps *replaced)
 static void prune(eureka_list *list, int64_t now_ms)
 {
     size_t most = list->instance_count > DELTA_KEEP_COUNT ? list->instance_count : DELTA_KEEP_COUNT;
-    if (now_ms - list->pruned_ms < PRUNE_EVERY_MS) {
+    if (now_ms - list->pruned_ms < PRUNE_EVERY_MS && list->gone_bytes <= GONE_MAX_BYTES) {
         return;
     }
     list->pruned_ms = now_ms;
     list->recent_ms = now_ms - DELTA_RECENT_MS;
     int64_t since_ms = ist_map_count(list->changes) > most ? list->recent_ms : now_ms - DELTA_KEEP_MS;
     changes_past past = changes_prune(list->changes, since_ms, list->recent_ms);
+    if (past.gone_bytes > GONE_MAX_BYTES) {
+        ist_map_clear(list->changes);
+        past = (changes_past){.forgotten = {.at_ms = now_ms, .version = list->version}};
+    }
+    list->gone_bytes = past.gone_bytes;
     if (past.forgotten.version > list->forgotten_version) {
         forget(list, past.forgotten.version, past.forgotten.at_ms + DELTA_KEEP_MS);
     }

@@ -23,6 +23,7 @@
 #define DELTA_RECENT_MS ((int64_t)10 * 60 * 1000)
 #define DELTA_KEEP_MS ((int64_t)60 * 60 * 1000) // changes; also a list that nobody asks for
 #define DELTA_KEEP_COUNT 1000                   // changes that are not recent, or as many as there are instances
+#define GONE_MAX_BYTES ((size_t)16 << 20) // beyond that nothing of them is kept
 #define HASH_CODE_SIZE 160
 
 typedef enum eureka_extent {
@@ -51,6 +52,7 @@ typedef struct eureka_list {
     int64_t doubt_until_ms;    // until then somebody who asks may have missed what was forgotten
     int64_t asked_ms;          // when somebody asked last
     int64_t pruned_ms;         // when changes were forgotten last
+    size_t gone_bytes;         // at most so large are the instances that have gone, which only the changes keep
     ist_api_body *bodies[_EUREKA_EXTENT_MAX][_EUREKA_FORMAT_MAX][_EUREKA_DETAIL_MAX][2]; // [1] packed
     ist_api_packer *packers[_EUREKA_FORMAT_MAX][_EUREKA_DETAIL_MAX];
 } eureka_list;

@@ -102,7 +102,7 @@ eureka_instance *eureka_instance_new(const eureka_instance *draft)
 {
     eureka_instance shape = *draft;
     ist_strv *texts[TEXTS];
-    size_t bytes = draft->metadata_count * sizeof(eureka_pair);
+    size_t bytes = sizeof(*draft) + draft->metadata_count * sizeof(eureka_pair);
     list_texts(&shape, texts);
     for (size_t i = 0; i < TEXTS; i++) {
         bytes += texts[i]->n;
@@ -110,12 +110,13 @@ eureka_instance *eureka_instance_new(const eureka_instance *draft)
     for (uint32_t i = 0; i < draft->metadata_count; i++) {
         bytes += draft->metadata[i].key.n + draft->metadata[i].value.n;
     }
-    eureka_instance *instance = ist_calloc(1, sizeof(*instance) + bytes);
+    eureka_instance *instance = ist_calloc(1, bytes);
     if (instance == NULL) {
         return NULL;
     }
     *instance = *draft;
     instance->refs = 1;
+    instance->size_bytes = bytes;
     eureka_pair *metadata = (eureka_pair *)(instance + 1);
     char *at = (char *)(metadata + draft->metadata_count);
     list_texts(instance, texts);

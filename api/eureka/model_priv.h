@@ -63,7 +63,8 @@ typedef struct eureka_instance {
     eureka_lease lease;
     int64_t updated_ms;
     int64_t dirty_ms;
-    uint64_t content; // hash of everything but the times
+    uint64_t content;  // hash of everything but the times
+    size_t size_bytes; // of this block
     uint32_t refs;
 } eureka_instance;
 

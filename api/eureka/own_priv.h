@@ -10,6 +10,7 @@
 #define OWN_MAX 64               // registrations; a pod has one application, or a few
 #define OWN_METADATA_MAX 256     // pairs of one
 #define OWN_TEXT_MAX_BYTES 65536 // of one, all texts together
+#define OWN_NAMES_MAX 256        // in its vipAddress; each is looked up, and compared with the others
 #define OWN_DURATION_MAX_S 86400
 
 typedef struct own_registration {

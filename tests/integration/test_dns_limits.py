@@ -21,8 +21,6 @@ import scripted_dns
 from dnswire import BIG, TYPE_A, VIP, connect, framed, packet, read_exactly, read_message, udp, wire_name
 
 SRV = struct.pack(">HH", 33, 1)
-# AddressSanitizer keeps what was freed for a while, and that would be measured.
-LEAN = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
 SLACK_KB = 768  # of the allocator and the sanitizers
 EVICTIONS, WAITING = "isthmus_dns_cache_evictions_total", "isthmus_dns_pending_queries"
 PENDING, CONNECTIONS = 2048, 256  # docs/dns.md, Limits
@@ -31,7 +29,7 @@ LONG = pytest.param(1_000_000, id="long", marks=[pytest.mark.long, pytest.mark.t
 
 @contextlib.contextmanager
 def serving(folder, upstream, *args):
-    with dnswire.serving(folder, *args, upstream=upstream, env=LEAN) as (agent, _):
+    with dnswire.serving(folder, *args, upstream=upstream, env=harness.LEAN) as (agent, _):
         yield agent
 
 

@@ -308,6 +308,37 @@ static void router_takes_bases_and_lenient_slashes(void **state)
     }
 }
 
+static void router_refuses_without_a_body_below_bases_that_want_it_so(void **state)
+{
+    static const ist_api_route ROWS[] = {{IST_API_GET, "/apps", "apps", nothing}};
+    static const ist_api_route OTHERS[] = {{IST_API_GET, "/x", "x", nothing}};
+    static const char *const BASES[] = {"/eureka", "/a/b", NULL};
+    static const ist_api_routes SET = {
+        .rows = ROWS, .count = 1, .bases = BASES, .lenient = true, .bare_refusals = true};
+    static const ist_api_routes OTHER = {.rows = OTHERS, .count = 1};
+    static const ist_api_routes *const BOTH[] = {&SET, &OTHER};
+    static const struct {
+        const char *path;
+        bool bare;
+    } CASES[] = {{"/eureka/apps", true}, {"//eureka//apps/a/b", true},
+                 {"/eureka", true},      {"/a/b/c", true},
+                 {"/a/c", false},        {"/a", false},
+                 {"/x", false},          {"/eurekas/apps", false}};
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(CASES); i++) {
+        ist_arena *arena = arena_or_fail();
+        ist_api_request request = {.method = IST_API_PUT, .path = ist_strv_from(CASES[i].path), .arena = arena};
+        ist_api_response response = {.body = IST_BUF_INIT};
+        const ist_api_routes *set = NULL;
+        assert_null(ist_api_route_find(BOTH, 2, &request, &set, &response));
+        if (response.bare != CASES[i].bare || response.status < 404) {
+            fail_msg("%s: %u", CASES[i].path, response.status);
+        }
+        ist_buf_done(&response.body);
+        ist_arena_free(arena);
+    }
+}
+
 static void router_gives_the_parts_in_order(void **state)
 {
     (void)state;
@@ -387,6 +418,7 @@ int main(void)
         cmocka_unit_test(origin_loopback_is_told_from_the_rest),
         cmocka_unit_test(router_finds_by_method_and_form),
         cmocka_unit_test(router_takes_bases_and_lenient_slashes),
+        cmocka_unit_test(router_refuses_without_a_body_below_bases_that_want_it_so),
         cmocka_unit_test(router_gives_the_parts_in_order),
         cmocka_unit_test(router_without_index_does_not_point_to_it),
         cmocka_unit_test(problem_replaces_what_was_begun),

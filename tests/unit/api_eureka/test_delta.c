@@ -447,6 +447,56 @@ static void view_is_let_go_when_nobody_asks(void **state)
     eureka_world_close(&world);
 }
 
+static size_t delta_apps(eureka_world *world)
+{
+    json_t *root = eureka_get(world, "/eureka/apps/delta", JSON_CLIENT);
+    size_t count = json_array_size(json_object_get(json_object_get(root, "applications"), "application"));
+    json_decref(root);
+    return count;
+}
+
+// A registration with as much metadata as it may have, which comes and goes.
+static void pass_by(eureka_world *world, const char *padding, unsigned number)
+{
+    char cancel[64];
+    ist_buf body = IST_BUF_INIT;
+    (void)snprintf(cancel, sizeof(cancel), "DELETE /eureka/apps/MINE/%u", number);
+    ist_buf_printf(&body,
+                   "{\"instanceId\":\"%u\",\"hostName\":\"h\",\"ipAddr\":\"b\",\"app\":\"MINE\","
+                   "\"dataCenterInfo\":{\"name\":\"MyOwn\"},\"metadata\":{\"a\":\"%s\"}}",
+                   number, padding);
+    assert_int_equal(ist_buf_status(&body), IST_OK);
+    ist_buf_append_char(&body, '\0');
+    assert_int_equal(eureka_ask_bare(world, "POST /eureka/apps/MINE", body.data), 204);
+    assert_int_equal(version_of(world, "/eureka/apps") != 0, 1);
+    assert_int_equal(eureka_ask_bare(world, cancel, NULL), 200);
+    assert_int_equal(version_of(world, "/eureka/apps") != 0, 1);
+    ist_buf_done(&body);
+}
+
+// 16 MiB of them; then the whole list stands in their place, and clients that know more of it read all again.
+static void deletions_that_are_too_much_give_way_to_the_whole_list(void **state)
+{
+    static char padding[60001];
+    eureka_world world;
+    (void)state;
+    memset(padding, 'x', sizeof(padding) - 1);
+    open_services(&world);
+    for (int minute = 0; minute < 61; minute++) { // the first hour has the whole list anyway
+        assert_true(delta_apps(&world) == (minute < 60 ? HOSTS : 0));
+        world.now_ms += MINUTE_MS;
+    }
+    unsigned number = 0;
+    while (number < 400 && delta_apps(&world) <= 1) {
+        pass_by(&world, padding, number++);
+    }
+    assert_in_range(number, 250, 290);
+    assert_int_equal(delta_apps(&world), HOSTS);
+    pass_by(&world, padding, number);
+    assert_int_equal(delta_apps(&world), HOSTS + 1);
+    eureka_world_close(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -456,6 +506,7 @@ int main(void)
         cmocka_unit_test(changes_beyond_the_limit_are_made_up_for),
         cmocka_unit_test(marks_of_other_lists_are_not_believed),
         cmocka_unit_test(version_grows_with_what_the_list_says_and_only_then),
+        cmocka_unit_test(deletions_that_are_too_much_give_way_to_the_whole_list),
         cmocka_unit_test(mended_list_is_what_it_would_be_made_anew),
         cmocka_unit_test(view_is_let_go_when_nobody_asks),
     };

@@ -122,6 +122,9 @@ static void broken_bodies_are_refused_with_the_reason(void **state)
         {"{\"instance\":{\"hostName\":\"a\",\"ipAddr\":\"b\",\"app\":\"YOURS\",\"dataCenterInfo\":{\"name\":\"MyOwn\"}}"
          "}",
          "Mismatched appName"},
+        {"{\"instance\":{\"hostName\":\"a\",\"ipAddr\":\"b\",\"app\":\"MI\\nE\",\"dataCenterInfo\":{\"name\":\"MyOwn\"}"
+         "}}",
+         "control character"},
     };
     eureka_world world;
     (void)state;
@@ -135,6 +138,49 @@ static void broken_bodies_are_refused_with_the_reason(void **state)
         ist_buf_done(&answer.body);
     }
     assert_int_equal(eureka_ask_bare(&world, "GET /eureka/apps/MINE", NULL), 404);
+    eureka_world_close(&world);
+}
+
+// Each name is looked up and compared with the others.
+static void names_of_a_registration_are_bounded(void **state)
+{
+    static const size_t COUNTS[] = {255, 256, 257};
+    (void)state;
+    for (size_t i = 0; i < IST_COUNT(COUNTS); i++) {
+        eureka_world world;
+        ist_buf body = IST_BUF_INIT;
+        open_filled(&world);
+        ist_buf_append_str(&body, "{\"hostName\":\"own:1\",\"ipAddr\":\"b\",\"app\":\"MINE\",\"dataCenterInfo\":"
+                                  "{\"name\":\"MyOwn\"},\"vipAddress\":\"mine");
+        for (size_t n = 1; n < COUNTS[i]; n++) {
+            ist_buf_printf(&body, ",n%zu", n);
+        }
+        ist_buf_append(&body, "\"}", sizeof("\"}")); // with the NUL
+        eureka_answer answer = eureka_ask(&world, "POST /eureka/apps/MINE", NULL, body.data);
+        assert_int_equal(answer.status, COUNTS[i] <= 256 ? 204 : 400);
+        assert_true(answer.status == 204 ||
+                    ist_strv_contains(ist_buf_view(&answer.body), IST_STRV("256 names in vipAddress")));
+        ist_buf_done(&answer.body);
+        ist_buf_done(&body);
+        eureka_world_close(&world);
+    }
+}
+
+static void packed_bodies_are_refused(void **state)
+{
+    eureka_world world;
+    (void)state;
+    open_filled(&world);
+    static const char *const REQUESTS[] = {"POST /eureka/apps/MINE", "POST /eureka/peerreplication/batch"};
+    for (size_t i = 0; i < IST_COUNT(REQUESTS); i++) {
+        eureka_answer answer = eureka_ask(&world, REQUESTS[i], "content-encoding: gzip", "{}");
+        assert_int_equal(answer.status, 415);
+        assert_string_equal(answer.type, "text/plain");
+        ist_buf_done(&answer.body);
+        answer = eureka_ask(&world, REQUESTS[i], "content-encoding: identity", "{}");
+        assert_int_not_equal(answer.status, 415);
+        ist_buf_done(&answer.body);
+    }
     eureka_world_close(&world);
 }
 
@@ -250,19 +296,21 @@ static void metadata_is_added_and_replaced_within_bounds(void **state)
 
 static void number_of_registrations_is_bounded(void **state)
 {
+    static const char ONE_MORE[] = "{\"instanceId\":\"more\",\"hostName\":\"h\",\"ipAddr\":\"b\",\"app\":\"MINE\","
+                                   "\"dataCenterInfo\":{\"name\":\"MyOwn\"}}";
     eureka_world world;
-    uint32_t taken = 0;
-    uint32_t status = 204;
     (void)state;
     open_filled(&world);
-    while (status == 204 && taken < 1000) {
+    for (unsigned i = 0; i < 64; i++) {
         char id[32];
-        (void)snprintf(id, sizeof(id), "own:%u", taken);
-        status = eureka_register(&world, "MINE", id, "10.9.9.9:7070", "mine");
-        taken += status == 204 ? 1 : 0;
+        (void)snprintf(id, sizeof(id), "own:%u", i);
+        assert_int_equal(eureka_register(&world, "MINE", id, "10.9.9.9:7070", "mine"), 204);
     }
-    assert_int_equal(status, 503);
-    assert_int_equal(taken, 64);
+    eureka_answer answer = eureka_ask(&world, "POST /eureka/apps/MINE", NULL, ONE_MORE);
+    assert_int_equal(answer.status, 503);
+    assert_true(ist_strv_contains(ist_buf_view(&answer.body), IST_STRV("64 registrations")));
+    ist_buf_done(&answer.body);
+    assert_int_equal(eureka_register(&world, "MINE", "own:63", "10.9.9.9:7070", "mine"), 204); // it is known
     world.now_ms += 90000;
     assert_int_equal(eureka_register(&world, "MINE", "later", "10.9.9.9:7070", "mine"), 204);
     eureka_world_close(&world);
@@ -383,6 +431,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_of_all_clients_are_taken),
         cmocka_unit_test(broken_bodies_are_refused_with_the_reason),
+        cmocka_unit_test(names_of_a_registration_are_bounded),
+        cmocka_unit_test(packed_bodies_are_refused),
         cmocka_unit_test(lease_lives_as_long_as_it_is_renewed),
         cmocka_unit_test(unknown_and_newer_ones_are_asked_to_register_again),
         cmocka_unit_test(status_can_be_overridden_and_cleared),

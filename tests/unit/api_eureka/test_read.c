@@ -27,8 +27,8 @@ static const char WHOLE[] =
 
 static void list_has_every_name_once_by_its_slots(void **state)
 {
-    static const char *const PATHS[] = {"/eureka/apps",      "/eureka/apps/",  "/eureka/v2/apps",
-                                        "/eureka/v2//apps/", "/eureka/%61pps", "//eureka/apps?regions=a,b",
+    static const char *const PATHS[] = {"/eureka/apps",       "/eureka/apps/",       "/eureka/v2/apps",
+                                        "/eureka/v2//apps/",  "/eureka/%61pps",      "//eureka/apps?regions=a,b",
                                         "/discovery/v2/apps", "/discovery//v2/apps/"};
     char text[TEXT_SIZE];
     eureka_world world;
@@ -198,8 +198,7 @@ static const char *settings_text(eureka_world *world, char *text)
     }
     json_object_foreach(json_object_get(instance, "metadata"), key, value)
     {
-        length +=
-            (size_t)snprintf(text + length, TEXT_SIZE - length, "%s=%s ", key, json_string_value(value));
+        length += (size_t)snprintf(text + length, TEXT_SIZE - length, "%s=%s ", key, json_string_value(value));
     }
     json_decref(root);
     return text;
@@ -232,9 +231,10 @@ static void pages_and_metadata_are_those_of_the_configuration(void **state)
                         "http://10.0.3.1:8080/ http://10.0.3.1:8080/actuator/info http://10.0.3.1:8080/actuator/health "
                         "version=v1 workload=app-v1 namespace=prod locality=r1/z1 ");
     use_policy(&world, &POLICY); // as a reload does
-    assert_string_equal(settings_text(&world, text),
-                        "http://10.0.3.1:8080/home http://10.0.3.1:8080/actuator/info http://10.0.3.1:8080/health?full=1 "
-                        "team=blue <team> version=v9 workload=app-v1 namespace=prod locality=r1/z1 ");
+    assert_string_equal(
+        settings_text(&world, text),
+        "http://10.0.3.1:8080/home http://10.0.3.1:8080/actuator/info http://10.0.3.1:8080/health?full=1 "
+        "team=blue <team> version=v9 workload=app-v1 namespace=prod locality=r1/z1 ");
     eureka_world_close(&world);
 }
 

@@ -101,6 +101,7 @@ typedef struct ist_api_routes {
     const char *const
         *bases;   // patterns stand behind one of these paths ("/eureka"); the last is NULL. NULL = behind none
     bool lenient;               // empty segments ("//", a slash at the end) count for nothing
+    bool bare_refusals;         // what has no route below the bases is refused without a body
     void (*on_view)(void *ctx); // NULL, or called after a view was published, so that what was made from older ones can be let
                                 // go; several publications may make one call
 } ist_api_routes;
