@@ -312,7 +312,13 @@ def check_calls(application, kind, within):
 
 @pytest.mark.parametrize(
     "client,kind",
-    [("fargo-xml", "list"), ("fargo-json", "list"), ("go-eureka-client", "list"), ("go-kit", "round-robin"), ("go-kit", "random")],
+    [
+        ("fargo-xml", "list"),
+        ("fargo-json", "list"),
+        ("go-eureka-client", "list"),
+        ("go-kit", "round-robin"),
+        ("go-kit", "random"),
+    ],
 )
 def test_go_client_calls_by_the_rules(stage, client, kind):
     with running(client, stage.mesh.port) as application:
