@@ -7,7 +7,6 @@ import sys
 import harness
 
 SCRIPT = pathlib.Path(__file__).parent / "python/eureka_application.py"
-OWN = "/eureka/apps/ORDERS/10.1.0.9%3Aorders%3A7070"
 
 
 def ready(agent):
@@ -24,18 +23,21 @@ def test_python_client_makes_the_pod_ready_and_drains_it():
     agent = harness.Agent("--source", f"dir:{mesh}", "--eureka-listen", "127.0.0.1:0", "--pod-ip", "10.1.0.9", "--ready-when",
                           "registered", wait="listening")  # fmt: skip
     wait_ready(agent, False, "the application has not registered with eureka yet")
-    url = f"http://127.0.0.1:{agent.ports['eureka']}/eureka/"
-    application = harness.Process([sys.executable, str(SCRIPT), url, "reviews", "1"])
-    application.wait_line(application.stdout, r"^\{.*")
+    application = harness.Process([sys.executable, str(SCRIPT), f"http://127.0.0.1:{agent.ports['eureka']}/eureka/"])
+
+    def say(command):
+        application.child.stdin.write(f"{command}\n")
+        application.child.stdin.flush()
+
     agent.wait_ready()
     wait_ready(agent, True, "ORDERS (10.1.0.9:orders:7070) has registered with eureka and is UP")
-    assert agent.http(f"{OWN}/status?value=OUT_OF_SERVICE", "PUT", port="eureka").status == 200
+    say("status OUT_OF_SERVICE")
     wait_ready(agent, False, "as OUT_OF_SERVICE")
-    assert agent.http(f"{OWN}/status", "DELETE", port="eureka").status == 200  # unknown now: a heartbeat brings a registration
+    say("clear")  # it is unknown now: the next heartbeat brings a registration
     wait_ready(agent, True, "is UP")
-    application.child.stdin.write("\n")
-    application.child.stdin.flush()
-    assert application.child.wait(30) == 0, application.log()
+    say("stop")
     wait_ready(agent, False, "has cancelled its registration")
+    application.child.stdin.close()
+    assert application.child.wait(30) == 0, application.log()
     application.stop()
     assert agent.stop() == 0
