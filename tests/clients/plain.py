@@ -8,8 +8,8 @@ PICKS = 10000
 # Their XStream looks into packages that modules close.
 CLOSED = ("base/java.lang", "base/java.lang.reflect", "base/java.text", "base/java.util", "desktop/java.awt",
           "desktop/java.awt.font")
-JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-       *(f"--add-opens=java.{package}=ALL-UNNAMED" for package in CLOSED))
+OPENED = [f"--add-opens=java.{package}=ALL-UNNAMED" for package in CLOSED]
+JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *OPENED)
 MAINS = {"eureka-client": "EurekaApplication", "eureka-client-1.7": "OldApplication", "eureka-client-2.0": "NewApplication"}
 
 

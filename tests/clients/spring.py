@@ -5,15 +5,20 @@ import collections
 import contextlib
 import json
 import re
+import subprocess
 import threading
 
 import demos
+import envoy_proxy
 import eureka_support
 import harness
+import objects
 from eureka_support import ALIASES, CALLS, DEFAULT_PORT, ECHOES, LEVERS, OTHER_PORT, SHARES, by_address, near
 
-JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", f"-Djava.security.properties={demos.FRESH_LOOK_UPS}")
 PORT = 8080  # of the applications, each on an address of its own
+PAYMENTS = "payments.default.svc.cluster.local"  # speaks TLS
+PAYMENTS_AT = ("127.0.84.1", "127.0.84.2")
 FEW = 200  # calls: ten rounds of a list of twenty
 SHIFTS = (*(dict(zip(ECHOES, shares)) for shares in ((10, 20, 70), (100, 0, 0), (0, 0, 100))), SHARES)
 
@@ -49,6 +54,58 @@ class Application(demos.Java):
 
     def complaints(self):
         return [line for line in self.stdout if re.search(r"Z +(WARN|ERROR) ", line) and not re.search(HARMLESS, line)]
+
+
+class Authority:
+    """A certificate authority of the test's own."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._run("openssl", "req", "-x509", *self.key("ca"), "-out", "ca.pem", "-days", "2", "-subj", "/CN=tests")
+        self._run("keytool", "-importcert", "-noprompt", "-file", "ca.pem", "-keystore", "trust.p12", "-storepass", "changeit")
+        self.java = (f"-Djavax.net.ssl.trustStore={folder / 'trust.p12'}", "-Djavax.net.ssl.trustStorePassword=changeit")
+
+    @staticmethod
+    def key(name):
+        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key")
+
+    def _run(self, *words):
+        subprocess.run(words, cwd=self.folder, check=True, capture_output=True, timeout=60)
+
+    def sign(self, host):
+        """Certificate and key for a host name."""
+        self._run("openssl", "req", "-x509", *self.key(host), "-CA", "ca.pem", "-CAkey", "ca.key", "-out", f"{host}.pem",
+                  "-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}")
+        return self.folder / f"{host}.pem", self.folder / f"{host}.key"
+
+
+class World:
+    """The mesh of all Eureka clients and a service that speaks TLS, on the agent that is also the applications' resolver."""
+
+    def __init__(self, folder):
+        self.authority = Authority(folder)
+        self.stage = eureka_support.Stage(
+            folder, ("--dns-listen", "127.0.0.1:53"), services={"payments": {"dns-answer": "endpoint"}})
+        self.secure_echo = envoy_proxy.Echo(*self.authority.sign(PAYMENTS))
+        port = self.secure_echo.port
+        self.stage.mesh.put("payments", *objects.app(
+            "payments", {"v1": PAYMENTS_AT}, ip="10.96.0.3", ports=((port, port, "https"),)))
+
+    def start(self, program, name, address, *settings, jvm=(), **more):
+        return Application(self.stage, program, name, address, *settings, jvm=(*jvm, *self.authority.java), **more)
+
+    def stop(self):
+        self.stage.stop()
+        self.secure_echo.stop()
+
+
+def check_tls(world, caller, by, schemes=("https", "http")):
+    """It is called by the name in its certificate, which the agent's own DNS leads to its endpoints; also where the
+    application writes http, of which most balancers make https."""
+    port = world.secure_echo.port
+    assert caller.json("/instances", name="payments") == [f"https://{PAYMENTS}:{port}"]
+    for scheme in schemes:
+        assert by_address(caller.calls(by, "payments", 20, scheme=scheme), port).keys() <= set(PAYMENTS_AT)
 
 
 def check_registration(caller):
@@ -123,6 +180,13 @@ def check_restart(stage, callers):
     for caller, by in callers:
         counts = by_address(caller.calls(by, "reviews"), stage.echo.port)
         assert near(counts, SHARES), (caller.name, counts)
+
+
+def check_decoding(bodies, caller, folder):
+    """By the mapper of RestTemplate, to which an unknown field is an error."""
+    results = folder / "results"
+    assert caller.get("/decode", list=bodies.lists[True], results=results) == "ok"
+    assert bodies.differences(True, results) == []
 
 
 def check_leave(stage, applications):

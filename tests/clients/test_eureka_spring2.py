@@ -3,7 +3,6 @@
 Feign, find the mesh through Eureka's client, over Jersey 1 and over RestTemplate."""
 
 import demos
-import eureka_support
 import pytest
 import spring
 from eureka_support import SHARES, by_address, near
@@ -21,22 +20,26 @@ CALLERS = {
 TOLD_NOTHING = "ribbon-jersey"  # of a registry: it is found where it is by default
 
 
-def application(stage, name, address):
-    jar, without, environment = CALLERS[name]
-    return spring.Application(stage, (jar, "SpringCaller"), name, address, jvm=JVM, env=environment, without=without,
-                              told=name != TOLD_NOTHING)
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = spring.World(tmp_path_factory.mktemp("mesh"))
+    yield world
+    world.stop()
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory):
-    stage = eureka_support.Stage(tmp_path_factory.mktemp("mesh"))
-    yield stage
-    stage.stop()
+def stage(world):
+    return world.stage
 
 
 @pytest.fixture(scope="module")
-def callers(stage):
-    found = {name: application(stage, name, f"127.0.82.{i}") for i, name in enumerate(CALLERS, 1)}
+def callers(world):
+    def start(name, address):
+        jar, without, environment = CALLERS[name]
+        return world.start((jar, "SpringCaller"), name, address, jvm=JVM, env=environment, without=without,
+                           told=name != TOLD_NOTHING)
+
+    found = {name: start(name, f"127.0.82.{i}") for i, name in enumerate(CALLERS, 1)}
     yield found
     demos.stop_all(found.values())
 
@@ -82,10 +85,12 @@ def test_requests_get_repeated_names(stage, caller):
 
 @pytest.mark.parametrize("name", ["balancer-2.3-template", "balancer-2.7-template"])
 def test_every_body_is_decoded(bodies, callers, name, tmp_path):
-    """By the mapper of RestTemplate, to which an unknown field is an error."""
-    results = tmp_path / "results"
-    assert callers[name].wait_started().get("/decode", list=bodies.lists[True], results=results) == "ok"
-    assert bodies.differences(True, results) == []
+    spring.check_decoding(bodies, callers[name].wait_started(), tmp_path)
+
+
+@pytest.mark.parametrize("by", ["template", "feign"])
+def test_service_that_speaks_tls_is_called_by_its_host(world, caller, by):
+    spring.check_tls(world, caller, by)
 
 
 def test_changes_arrive_by_deltas_alone(stage, running):

@@ -4,22 +4,16 @@ the admin server find the mesh through Eureka's client, over each of the HTTP cl
 
 import collections
 import http.client
-import subprocess
 
 import demos
-import envoy_proxy
-import eureka_support
 import harness
-import objects
 import pytest
 import spring
 from eureka_support import CALLS, ECHOES, SHARES, by_address, near
 from spring import PORT
 
-JVM = ("-Xmx160m", f"-Djava.security.properties={demos.FRESH_LOOK_UPS}")
+JVM = ("-Xmx160m",)
 CLIENTS = ("resttemplate", "restclient", "webclient", "feign")  # what an application calls others with
-PAYMENTS = "payments.default.svc.cluster.local"  # speaks TLS
-PAYMENTS_AT = ("127.0.84.1", "127.0.84.2")
 
 # What Eureka's client does HTTP with: what it says of itself, whether it asks for gzip, and what is measured beside it.
 TRANSPORTS = {
@@ -43,53 +37,9 @@ GATEWAY = ["--spring.main.web-application-type=reactive", "--spring.cloud.gatewa
            f"{LOCATOR}.enabled=true", f"{LOCATOR}.lower-case-service-id=true"]
 
 
-class Authority:
-    """A certificate authority of the test's own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self._run("openssl", "req", "-x509", *self.key("ca"), "-out", "ca.pem", "-days", "2", "-subj", "/CN=tests")
-        self._run("keytool", "-importcert", "-noprompt", "-file", "ca.pem", "-keystore", "trust.p12", "-storepass", "changeit")
-        self.java = (f"-Djavax.net.ssl.trustStore={folder / 'trust.p12'}", "-Djavax.net.ssl.trustStorePassword=changeit")
-
-    @staticmethod
-    def key(name):
-        return ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{name}.key")
-
-    def _run(self, *words):
-        subprocess.run(words, cwd=self.folder, check=True, capture_output=True, timeout=60)
-
-    def sign(self, host):
-        """Certificate and key for a host name."""
-        self._run("openssl", "req", "-x509", *self.key(host), "-CA", "ca.pem", "-CAkey", "ca.key", "-out", f"{host}.pem",
-                  "-days", "2", "-subj", f"/CN={host}", "-addext", f"subjectAltName=DNS:{host}")
-        return self.folder / f"{host}.pem", self.folder / f"{host}.key"
-
-
-class World:
-    """The mesh of all Eureka clients and a service that speaks TLS, on the agent that is also the applications' resolver."""
-
-    def __init__(self, folder):
-        self.authority = Authority(folder)
-        self.stage = eureka_support.Stage(
-            folder, ("--dns-listen", "127.0.0.1:53"), services={"payments": {"dns-answer": "endpoint"}})
-        self.secure_echo = envoy_proxy.Echo(*self.authority.sign(PAYMENTS))
-        port = self.secure_echo.port
-        self.stage.mesh.put("payments", *objects.app(
-            "payments", {"v1": PAYMENTS_AT}, ip="10.96.0.3", ports=((port, port, "https"),)))
-
-    def start(self, main, name, address, *settings, jar="spring-3.5", without=None):
-        return spring.Application(
-            self.stage, (jar, main), name, address, *settings, jvm=(*JVM, *self.authority.java), without=without)
-
-    def stop(self):
-        self.stage.stop()
-        self.secure_echo.stop()
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    world = World(tmp_path_factory.mktemp("mesh"))
+    world = spring.World(tmp_path_factory.mktemp("mesh"))
     yield world
     world.stop()
 
@@ -102,11 +52,14 @@ def stage(world):
 @pytest.fixture(scope="module")
 def programs(world):
     """All of them, started at the same time."""
-    found = {name: world.start("Caller", name, f"127.0.83.{i}", *SETTINGS[name], jar=JARS.get(name, "spring-3.5"))
-             for i, name in enumerate(TRANSPORTS, 1)}
+
+    def start(main, name, address, *settings, **more):
+        return world.start((JARS.get(name, "spring-3.5"), main), name, address, *settings, jvm=JVM, **more)
+
+    found = {name: start("Caller", name, f"127.0.83.{i}", *SETTINGS[name]) for i, name in enumerate(TRANSPORTS, 1)}
     netty = {"without": "tomcat-embed-core"}
-    found["gateway"] = world.start("Gateway", "gateway", "127.0.83.11", *GATEWAY, *SETTINGS["webclient"], **netty)
-    found["admin"] = world.start("Admin", "admin", "127.0.83.12", *SETTINGS["restclient"])
+    found["gateway"] = start("Gateway", "gateway", "127.0.83.11", *GATEWAY, *SETTINGS["webclient"], **netty)
+    found["admin"] = start("Admin", "admin", "127.0.83.12", *SETTINGS["restclient"])
     try:
         for program in found.values():
             program.wait_started()
@@ -155,11 +108,7 @@ def test_every_form_of_the_name(stage, callers):
 
 @pytest.mark.parametrize("by", CLIENTS)
 def test_service_that_speaks_tls_is_called_by_its_host(world, callers, by):
-    """The name in its certificate, which the agent's own DNS leads to its endpoints."""
-    port = world.secure_echo.port
-    caller = callers[0][0]
-    assert caller.json("/instances", name="payments") == [f"https://{PAYMENTS}:{port}"]
-    assert by_address(caller.calls(by, "payments", 20, scheme="https"), port).keys() <= set(PAYMENTS_AT)
+    spring.check_tls(world, callers[0][0], by)
 
 
 def test_gateway_routes_by_the_shares(stage, programs):
@@ -186,7 +135,7 @@ def test_admin_server_watches_everything(world, programs):
     wanted = {f"http://{address}:{echo.port}": {name} for address in ECHOES
               for name, echo in (("reviews", stage.echo), ("reviews--p9090", stage.more_echo))}
     wanted[f"http://{ECHOES[0]}:{stage.echo.port}"].add("ratings.shop")  # one instance for it: it goes by their URL
-    wanted[f"https://{PAYMENTS}:{world.secure_echo.port}"] = {"payments"}
+    wanted[f"https://{spring.PAYMENTS}:{world.secure_echo.port}"] = {"payments"}
     wanted |= {f"http://{one.address}:{PORT}": {one.name} for one in programs.values()}
     states = {url: "DOWN" if "boot4" in names else "UP" for url, names in wanted.items()}  # which says nothing of its health
 

@@ -407,7 +407,8 @@ class Relay:
                 except OSError:  # not there now; the next client may find it
                     client.close()
                     continue
-                client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                for side in (client, server):
+                    side.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.sockets += [client, server]
                 for source, sink, piece in ((client, server, 65536), (server, client, self.piece)):
                     threading.Thread(target=self._pass, args=(source, sink, piece), daemon=True).start()

@@ -4,7 +4,6 @@ package isthmus.spring;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import isthmus.eureka.Reading;
 import java.io.IOException;
-import java.net.URI;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -15,9 +14,6 @@ import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.cloud.client.discovery.DiscoveryClient;
 import org.springframework.cloud.client.loadbalancer.LoadBalanced;
 import org.springframework.cloud.netflix.eureka.http.RestTemplateTransportClientFactory;
-import org.springframework.cloud.openfeign.EnableFeignClients;
-import org.springframework.cloud.openfeign.FeignClientBuilder;
-import org.springframework.context.ApplicationContext;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.http.HttpStatus;
@@ -30,22 +26,13 @@ import org.springframework.web.client.RestTemplate;
 
 /** An application of Spring Cloud that calls others by their names in its registry; told by HTTP whom, how and how often. */
 @SpringBootApplication
-@EnableFeignClients
 @RestController
 public class SpringCaller {
-    private final ApplicationContext context;
-    private final RestTemplate template;
+    private final Map<String, Caller> callers;
     private final DiscoveryClient registry;
 
-    /** What is called. */
-    public interface Echo {
-        /** Address and port of who has answered. */
-        @GetMapping("/")
-        String place();
-    }
-
-    /** In a class of its own, because its user is a bean too. */
-    @Configuration(proxyBeanMethods = false)
+    /** In a class of its own, because its users are beans too. */
+    @Configuration
     public static class Clients {
         /** As every manual shows it. */
         @Bean
@@ -56,24 +43,16 @@ public class SpringCaller {
     }
 
     /** Of the application. */
-    public SpringCaller(ApplicationContext context, RestTemplate template, DiscoveryClient registry) {
-        this.context = context;
-        this.template = template;
+    public SpringCaller(Map<String, Caller> callers, DiscoveryClient registry) {
+        this.callers = callers;
         this.registry = registry;
-    }
-
-    private Supplier<String> caller(String by, String name) {
-        if (by.equals("feign")) {
-            return new FeignClientBuilder(context).forType(Echo.class, name).build()::place;
-        }
-        URI uri = URI.create("http://" + name + "/");
-        return () -> template.getForObject(uri, String.class);
     }
 
     /** How many calls of a name each of those that answered got. */
     @GetMapping("/calls")
-    public Map<String, Integer> calls(@RequestParam String by, @RequestParam String name, @RequestParam int times) {
-        Supplier<String> caller = caller(by, name);
+    public Map<String, Integer> calls(@RequestParam String by, @RequestParam String name, @RequestParam int times,
+            @RequestParam(defaultValue = "http") String scheme) {
+        Supplier<String> caller = callers.get(by).to(scheme + "://" + name);
         Map<String, Integer> counts = new TreeMap<>();
         for (int i = 0; i < times; i++) {
             counts.merge(caller.get(), 1, Integer::sum);
