@@ -22,10 +22,10 @@ PAYMENTS_AT = ("127.0.84.1", "127.0.84.2")
 FEW = 200  # calls: ten rounds of a list of twenty
 SHIFTS = (*(dict(zip(ECHOES, shares)) for shares in ((10, 20, 70), (100, 0, 0), (0, 0, 100))), SHARES)
 
-# Warnings that have nothing to do with what the door answers. A task of Eureka's client is interrupted when its period has
-# passed, which is a second here; that happens on a machine that is busy.
-HARMLESS = (r"TimedSupervisorTask|InterruptedException|Was unable to send heartbeat|Retry limit reached|"
-            r"Cannot find template location|LoadBalancerCaffeineWarnLogger|MacAddressUtil|MessagingBinders")
+# What the log of an application has where it does not like an answer. That a task of its client was interrupted says nothing:
+# it must end within its period, which is a second here.
+DISLIKED = (r"(Mapping|Decod|Codec|Encod|Parse|Conver|NotReadable|Unrecognized|NullPointer|IllegalArgument)\w*Exception|"
+            r"Unexpected error|HTTP [45]\d\d|[45]\d\d (Bad|Not Acceptable|Unsupported|Internal|Service)")
 
 
 class Application(demos.Java):
@@ -53,7 +53,7 @@ class Application(demos.Java):
         return len(self.wire.matching(method, f"/eureka/apps/{path}"))
 
     def complaints(self):
-        return [line for line in self.stdout if re.search(r"Z +(WARN|ERROR) ", line) and not re.search(HARMLESS, line)]
+        return [line for line in self.stdout if re.search(DISLIKED, line)]
 
 
 class Authority:
