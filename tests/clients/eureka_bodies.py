@@ -42,8 +42,10 @@ CENTER = {"name": "MyOwn"}  # what every registration must have
 ODD = (
     {"hostName": "bare", "app": "bare", "ipAddr": "10.1.0.10", "dataCenterInfo": CENTER, "status": "DOWN", "port": 7070},
     {"instanceId": "\U0001f600<&>\"']]>\u0001", "hostName": "<h>&amp;", "app": "<A>& \u65e5\u672c", "ipAddr": "fe80::1%eth0",
-     "dataCenterInfo": CENTER, "vipAddress": "gr\u00f6\u00dfe,${x}, <v>&", "status": "STARTING", "healthCheckUrl": "\u2028\ufffe\uffff",
-     "metadata": {"\U0001f600": "\U0001f600", "\u0001": "\u0001\r\n\u0085", "a:b/c d": "<![CDATA[x]]>", "-1": "1e3", "true": "nil",
+     "dataCenterInfo": CENTER, "vipAddress": "gr\u00f6\u00dfe,${x}, <v>&", "status": "STARTING",
+     "healthCheckUrl": "\u2028\ufffe\uffff",
+     "metadata": {"\U0001f600": "\U0001f600", "\u0001": "\u0001\r\n\u0085", "a:b/c d": "<![CDATA[x]]>", "-1": "1e3",
+                  "true": "nil",
                   "xml": "\\", "k" * 300: "v" * 3000}},
     {"instanceId": "up", "hostName": "fe80::1", "app": "UP", "ipAddr": "fe80::1", "dataCenterInfo": CENTER, "vipAddress": "",
      "metadata": {}, "homePageUrl": "", "securePort": {"$": 0, "@enabled": True}, "port": {"$": 65536, "@enabled": False}},

@@ -227,7 +227,8 @@ def test_odd_application_names_are_listed_in_both_formats(door, name):
 
 @pytest.mark.parametrize(
     "host",
-    ["evil.example", "evil.example:8761", "localhost.evil.example", "127.0.0.1.nip.io", "127.0.0.1@evil.example", "evil#localhost",
+    ["evil.example", "evil.example:8761", "localhost.evil.example", "127.0.0.1.nip.io", "127.0.0.1@evil.example",
+     "evil#localhost",
      "10.1.1.1", "[::2]", "[::1", "2130706433", "0x7f.1", "127.0.0.1:80:80", "local\x7fhost", "x" * 8000],
 )  # fmt: skip
 def test_hostile_hosts_are_refused(door, host):
@@ -348,7 +349,8 @@ def test_wrong_types_and_nulls_are_taken_or_refused(door, field):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"null", b"[]", b"1", b"1" * 400, b'"instance"', b'{"instance":null}', b'{"instance":[]}', b'{"instance":{}}', b'{"instance":',
+    [b"", b"null", b"[]", b"1", b"1" * 400, b'"instance"', b'{"instance":null}', b'{"instance":[]}', b'{"instance":{}}',
+     b'{"instance":',
      b'{"instance":{"instanceId":"a\\u0000b"}}', b"\xff\xfe{\x00}\x00", b"\x00", b"{\x00}", b'{"instance":{"app":"\xff"}}',
      b'{"instance":{"app":"\\ud800"}}', b"[" * 100000, b'{"instance":' * 50000, b'{"a":' * 15 + b"1" + b"}" * 15,
      b"<", b"<instance>", b"<instance/>", b"<a>" * 50000, b"<instance>&x;</instance>", b"<instance><app>\x00</app></instance>",
@@ -373,7 +375,8 @@ def test_more_members_than_any_registration_has_are_refused(door):
 
 
 def test_repeated_fields_are_one(door):
-    body = b'{"instance":' + json.dumps(instance()).encode()[:-1] + b',"app":"OTHER","app":"ORDERS","metadata":{"k":"1","k":"2"}}}'
+    more = b',"app":"OTHER","app":"ORDERS","metadata":{"k":"1","k":"2"}}}'
+    body = b'{"instance":' + json.dumps(instance()).encode()[:-1] + more
     assert door.ask("POST", "/eureka/apps/ORDERS", JSON, body)[0] == 204
     assert ("ORDERS", "me:orders:7070") in door.lists()
 
