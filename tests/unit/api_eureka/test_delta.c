@@ -20,6 +20,12 @@ static const eureka_model_kind KIND[KINDS] = {
     {.headers = JSON_CLIENT},                                     // eureka-client over Jersey 3
 };
 
+// How many endpoints: mostly as many as before, which no count shows.
+static uint32_t some(ist_prng *prng)
+{
+    return ist_prng_below(prng, 3) == 0 ? (uint32_t)ist_prng_below(prng, 6) : 2;
+}
+
 // Something of one service changes: the number of its endpoints, or the weights.
 static void change_mesh(eureka_world *world, ist_prng *prng)
 {
@@ -33,12 +39,12 @@ static void change_mesh(eureka_world *world, ist_prng *prng)
         break;
     case 1:
         (void)snprintf(cluster, sizeof(cluster), "outbound|80||%s", host);
-        mesh_world_cluster(&world->mesh, cluster, (uint8_t)(10 + n), (uint32_t)ist_prng_below(prng, 6));
+        mesh_world_cluster(&world->mesh, cluster, (uint8_t)(10 + n), some(prng));
         break;
     default:
         (void)snprintf(cluster, sizeof(cluster), "outbound|80|v%u|%s", (unsigned)ist_prng_below(prng, 2) + 1, host);
         mesh_world_cluster(&world->mesh, cluster, (uint8_t)(20 + n + HOSTS * ist_prng_below(prng, 2)),
-                           (uint32_t)ist_prng_below(prng, 6));
+                           some(prng));
         break;
     }
     (void)mesh_world_publish(&world->mesh);
@@ -171,9 +177,9 @@ static void clients_that_sleep_end_with_the_truth(void **state)
     open_services(&world);
     open_models(models);
     for (int step = 0; step < STEPS; step++) {
-        world.now_ms += (int64_t)ist_prng_below(&prng, MINUTE_MS);
+        world.now_ms += (int64_t)ist_prng_below(&prng, 4 * MINUTE_MS);
         happen(&world, &prng);
-        bool restart = ist_prng_below(&prng, 20) == 0;
+        bool restart = step > 2 * STEPS / 3 && ist_prng_below(&prng, 20) == 0; // long before, nothing is in doubt
         if (restart) {
             restart_agent(&world);
         }
@@ -201,12 +207,14 @@ static void sleeper_is_told_of_swaps_although_another_asks_all_the_time(void **s
         open_services(&world);
         eureka_model_open(&sleeper, &KIND[i]);
         eureka_model_open(&other, &KIND[i]);
-        eureka_model_poll(&sleeper, &world);
-        mesh_world_cluster(&world.mesh, "outbound|80|v1|s1.prod.svc.cluster.local", 60, 2);
-        (void)mesh_world_publish(&world.mesh);
-        for (int minute = 0; minute < 40; minute++) {
+        for (int minute = 0; minute < 110; minute++) {
             world.now_ms += MINUTE_MS;
             eureka_model_poll(&other, &world);
+            if (minute == 65) { // the doubt of the start is over
+                eureka_model_poll(&sleeper, &world);
+                mesh_world_cluster(&world.mesh, "outbound|80|v1|s1.prod.svc.cluster.local", 60, 2);
+                (void)mesh_world_publish(&world.mesh);
+            }
         }
         eureka_model_poll(&sleeper, &world);
         eureka_model_assert_truth(&sleeper, &world);
