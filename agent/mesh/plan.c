@@ -156,10 +156,13 @@ uint32_t ist_mesh_steady_slots(ist_mesh_steadies of_port, uint64_t key)
 
 // --- Object ---------------------------------------------------------------------------------------------------------
 
-static ist_mesh_plan *pack_plan(ist_mesh_pack *pack, const ist_mesh_name *draft, ist_mesh_steadies steadies)
+// What a DNS answer reads lies side by side: the plan, a copy of its name, the addresses.
+static ist_mesh_plan *pack_plan(ist_mesh_pack *pack, const ist_mesh_name *draft, ist_mesh_steadies steadies, ist_strv name)
 {
     ist_mesh_plan *plan = ist_mesh_pack_room(pack, sizeof(*plan), alignof(ist_mesh_plan));
     ist_mesh_name body = *draft;
+    body.name = ist_mesh_pack_strv(pack, name);
+    body.host = draft->host.n != 0 ? body.name : IST_STRV_NULL;
     body.addrs = IST_MESH_PACK_ARRAY(pack, draft->addrs, draft->v4_count + draft->v6_count, ist_mesh_name_addr);
     body.target = ist_mesh_pack_strv(pack, draft->target);
     steadies.items = IST_MESH_PACK_ARRAY(pack, steadies.items, steadies.count, ist_mesh_steady);
@@ -194,9 +197,9 @@ ist_mesh_plan *ist_mesh_plan_make(const ist_mesh_name *draft, ist_mesh_steadies 
                                   const ist_mesh_plan *previous, uint32_t seed)
 {
     ist_mesh_pack pack = {0};
-    (void)pack_plan(&pack, draft, steadies); // measures
+    (void)pack_plan(&pack, draft, steadies, ist_mesh_text_view(text)); // measures
     pack = (ist_mesh_pack){.base = ist_malloc(pack.used)};
-    ist_mesh_plan *plan = pack.base != NULL ? pack_plan(&pack, draft, steadies) : NULL;
+    ist_mesh_plan *plan = pack.base != NULL ? pack_plan(&pack, draft, steadies, ist_mesh_text_view(text)) : NULL;
     ist_mesh_dealer_object *dealer = plan != NULL ? dealer_for(previous, seed) : NULL;
     if (dealer == NULL) {
         ist_free(pack.base);
@@ -204,8 +207,6 @@ ist_mesh_plan *ist_mesh_plan_make(const ist_mesh_name *draft, ist_mesh_steadies 
     }
     plan->text = ist_mesh_text_ref(text);
     plan->dealer = dealer;
-    plan->body.name = ist_mesh_text_view(text);
-    plan->body.host = draft->host.n != 0 ? plan->body.name : IST_STRV_NULL;
     plan->body.dealer = &dealer->body;
     return plan;
 }

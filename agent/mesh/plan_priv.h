@@ -40,10 +40,10 @@ uint32_t ist_mesh_steady_slots(ist_mesh_steadies of_port, uint64_t key);
 
 typedef struct ist_mesh_plan {
     uint32_t refs;
-    ist_mesh_text *text; // of body.name
-    ist_mesh_dealer_object *dealer;
-    ist_mesh_steadies steadies; // of all ports of the service of this name
     ist_mesh_name body;
+    ist_mesh_dealer_object *dealer;
+    ist_mesh_text *text;        // as body.name
+    ist_mesh_steadies steadies; // of all ports of the service of this name
 } ist_mesh_plan;
 
 // Keyed by name.

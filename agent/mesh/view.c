@@ -339,20 +339,14 @@ const ist_mesh_name *ist_mesh_view_name(const ist_mesh_view *view, ist_strv name
     return found;
 }
 
-// Asks for all of a plan but its first cache line, which has been asked for.
+// Asks for what an answer reads of a plan, its name and its first addresses: all but the first cache line, which has been
+// asked for.
 static void fetch_plan(const ist_mesh_plan *plan)
 {
-    enum { LINE_BYTES = 64 };
-    for (size_t at = LINE_BYTES; at < sizeof(*plan); at += LINE_BYTES) {
+    enum { LINE_BYTES = 64, READ_BYTES = 256 };
+    for (size_t at = LINE_BYTES; at <= READ_BYTES; at += LINE_BYTES) {
         __builtin_prefetch((const char *)plan + at);
     }
-}
-
-static void fetch_parts(const ist_mesh_name *name)
-{
-    __builtin_prefetch(name->name.p);
-    __builtin_prefetch(name->addrs);
-    __builtin_prefetch(name->dealer);
 }
 
 void ist_mesh_view_name_batch(const ist_mesh_view *view, const ist_strv *names, size_t count, const ist_mesh_name **ret_plans)
@@ -367,14 +361,10 @@ void ist_mesh_view_name_batch(const ist_mesh_view *view, const ist_strv *names, 
     }
     for (size_t i = 0; i < count; i++) {
         const ist_mesh_plan *plan = likely[i];
-        ret_plans[i] = plan != NULL ? &plan->body : NULL;
-        if (plan != NULL) {
-            fetch_parts(&plan->body);
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (ret_plans[i] != NULL && !ist_strv_equal(ret_plans[i]->name, names[i])) {
-            ret_plans[i] = NULL;
+        ret_plans[i] = NULL;
+        if (plan != NULL && ist_strv_equal(plan->body.name, names[i])) {
+            __builtin_prefetch(plan->body.dealer);
+            ret_plans[i] = &plan->body;
         }
     }
 }

@@ -97,7 +97,7 @@ typedef struct ist_dns_inbox {
     struct mmsghdr in[UDP_BATCH];
     struct sockaddr_storage peers[UDP_BATCH];
     _Alignas(16) uint8_t controls[UDP_BATCH][CONTROL_BYTES];
-    uint8_t in_bytes[UDP_BATCH][UDP_QUERY_MAX];
+    uint8_t in_bytes[UDP_BATCH][UDP_QUERY_MAX + 64]; // a line more, lest all rows begin in the same few sets of the cache
 } ist_dns_inbox;
 
 // Buffers of one batch; one for the whole server.
