@@ -13,6 +13,7 @@ import demos  # noqa: E402
 import eureka_bodies  # noqa: E402
 import harness  # noqa: E402
 import routing  # noqa: E402
+import spring  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -53,3 +54,16 @@ def routing_world(request, tmp_path_factory):
     world = demos.World(folder, request.param == "tls", demos.ROUTING_CLIENT_IP, routing.mesh())
     yield world
     world.stop()
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Of Spring applications."""
+    world = spring.World(tmp_path_factory.mktemp("mesh"))
+    yield world
+    world.stop()
+
+
+@pytest.fixture(scope="module")
+def stage(world):
+    return world.stage

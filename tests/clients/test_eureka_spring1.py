@@ -14,13 +14,6 @@ LEVERS = {"EUREKA_CLIENT_REGISTRY_FETCH_INTERVAL_SECONDS": "1", "EUREKA_INSTANCE
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    world = spring.World(tmp_path_factory.mktemp("mesh"))
-    yield world
-    world.stop()
-
-
-@pytest.fixture(scope="module")
 def caller(world):
     caller = world.start(("spring-1.5", "SpringCaller"), "edgware", "127.0.85.1", jvm=JVM, env=LEVERS)
     yield caller.wait_started()

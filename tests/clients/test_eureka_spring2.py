@@ -21,18 +21,6 @@ TOLD_NOTHING = "ribbon-jersey"  # of a registry: it is found where it is by defa
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    world = spring.World(tmp_path_factory.mktemp("mesh"))
-    yield world
-    world.stop()
-
-
-@pytest.fixture(scope="module")
-def stage(world):
-    return world.stage
-
-
-@pytest.fixture(scope="module")
 def callers(world):
     def start(name, address):
         jar, without, environment = CALLERS[name]

@@ -39,18 +39,6 @@ GATEWAY = ["--spring.main.web-application-type=reactive", "--spring.cloud.gatewa
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    world = spring.World(tmp_path_factory.mktemp("mesh"))
-    yield world
-    world.stop()
-
-
-@pytest.fixture(scope="module")
-def stage(world):
-    return world.stage
-
-
-@pytest.fixture(scope="module")
 def programs(world):
     """All of them, started at the same time."""
 
