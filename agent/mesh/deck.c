@@ -62,8 +62,8 @@ static uint32_t slots_at(const ist_mesh_deck *deck, uint32_t index)
 // Who has the `place`-th card of a deck.
 static uint32_t holder(const ist_mesh_deck *deck, uint32_t place)
 {
-    if (deck->total == deck->count) {
-        return place; // one slot each: no order is smoother than their own
+    if (deck->total == deck->count && deck->total <= WINDOW / 2) {
+        return place; // one slot each, and a block is one window: the shuffle alone decides
     }
     uint32_t begin = 0;
     uint32_t end = deck->count;
