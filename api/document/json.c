@@ -91,6 +91,16 @@ static void fill(document_reader *reader, ist_document *node, json_t *value, int
     }
 }
 
+// Jansson quotes what it stopped at, as it came, and the quotation may end inside of a character.
+static void keep_plain_text(char *text)
+{
+    for (; *text != '\0'; text++) {
+        if (*text < ' ' || *text > '~') {
+            *text = '?';
+        }
+    }
+}
+
 const ist_document *document_read_json(document_reader *reader, ist_strv body)
 {
     json_error_t error;
@@ -99,6 +109,7 @@ const ist_document *document_read_json(document_reader *reader, ist_strv body)
     if (value == NULL && json_error_code(&error) == json_error_out_of_memory) {
         no_memory(reader);
     } else if (value == NULL) {
+        keep_plain_text(error.text);
         reader->status = ist_err_set(reader->err, IST_EPARSE, "line %d: %s", error.line, error.text);
     } else if (document_add(reader, NULL, &root, IST_STRV_NULL) != NULL) {
         fill(reader, root, value, 0);

@@ -92,6 +92,7 @@ static void broken_bodies_are_refused_with_their_reason(void **state)
         {IST_DOCUMENT_JSON, IST_STRV_INIT("{\"a\":1}x"), IST_EPARSE, "line 1"},
         {IST_DOCUMENT_JSON, IST_STRV_INIT("{\"a\":\"\\u0000\"}"), IST_EPARSE, "line 1"},
         {IST_DOCUMENT_JSON, IST_STRV_INIT("{\"a\":\"\xff\"}"), IST_EPARSE, "line 1"},
+        {IST_DOCUMENT_JSON, IST_STRV_INIT("{\"\\ud8\xcd\x9b\":1}"), IST_EPARSE, "escape near '\"\\ud8?'"},
         {IST_DOCUMENT_JSON, IST_STRV_INIT("[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]"), IST_ELIMIT, "levels"},
         {IST_DOCUMENT_XML, IST_STRV_INIT(""), IST_EPARSE, "no element found"},
         {IST_DOCUMENT_XML, IST_STRV_INIT("<a><b></a>"), IST_EPARSE, "mismatched tag"},
