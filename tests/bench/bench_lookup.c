@@ -101,7 +101,8 @@ static bool put_routes(bench *b, uint32_t count, const char *cluster)
 
 static bool open_bench(bench *b)
 {
-    *b = (bench){.store = ist_mesh_store_new(), .arena = ist_arena_new(1 << 16, 0)};
+    static const ist_api_status_source STATUS = {.ctx = NULL}; // nobody else to ask
+    *b = (bench){.store = ist_mesh_store_new(), .arena = ist_arena_new(1 << 16, 0), .rest = {.status = &STATUS}};
     if (b->store == NULL || b->arena == NULL) {
         return false;
     }
