@@ -133,18 +133,6 @@ static const ist_mesh_locality *pack_localities(ist_mesh_pack *pack, const ist_m
     return out;
 }
 
-static const ist_strv *pack_texts(ist_mesh_pack *pack, const ist_strv *texts, uint32_t count)
-{
-    ist_strv *out = IST_MESH_PACK_ARRAY(pack, texts, count, ist_strv);
-    for (uint32_t i = 0; i < count; i++) {
-        ist_strv text = ist_mesh_pack_strv(pack, texts[i]);
-        if (out != NULL) {
-            out[i] = text;
-        }
-    }
-    return out;
-}
-
 static endpoints_object *pack_endpoints(ist_mesh_pack *pack, const ist_mesh_endpoints *spec)
 {
     endpoints_object *object = ist_mesh_pack_room(pack, sizeof(*object), alignof(endpoints_object));
@@ -152,8 +140,8 @@ static endpoints_object *pack_endpoints(ist_mesh_pack *pack, const ist_mesh_endp
     body.items = IST_MESH_PACK_ARRAY(pack, spec->items, spec->count, ist_mesh_endpoint);
     body.alternates = IST_MESH_PACK_ARRAY(pack, spec->alternates, spec->alternate_count, ist_mesh_addr);
     body.localities = pack_localities(pack, spec);
-    body.workloads = pack_texts(pack, spec->workloads, spec->workload_count);
-    body.hostnames = pack_texts(pack, spec->hostnames, spec->hostname_count);
+    body.workloads = ist_mesh_pack_texts(pack, spec->workloads, spec->workload_count);
+    body.hostnames = ist_mesh_pack_texts(pack, spec->hostnames, spec->hostname_count);
     if (object != NULL) {
         *object = (endpoints_object){.refs = 1, .body = body};
     }

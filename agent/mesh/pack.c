@@ -48,6 +48,18 @@ ist_strv ist_mesh_pack_strv(ist_mesh_pack *pack, ist_strv text)
     return ist_strv_make(ist_mesh_pack_copy(pack, text.p, text.n, 1), text.n);
 }
 
+const ist_strv *ist_mesh_pack_texts(ist_mesh_pack *pack, const ist_strv *texts, uint32_t count)
+{
+    ist_strv *out = IST_MESH_PACK_ARRAY(pack, texts, count, ist_strv);
+    for (uint32_t i = 0; i < count; i++) {
+        ist_strv text = ist_mesh_pack_strv(pack, texts[i]);
+        if (out != NULL) {
+            out[i] = text;
+        }
+    }
+    return out;
+}
+
 ist_strv ist_mesh_pack_within(ist_mesh_pack *pack, ist_strv text, ist_strv source, ist_strv packed)
 {
     if (text.n == 0) {

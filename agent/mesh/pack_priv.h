@@ -20,7 +20,9 @@ void *ist_mesh_pack_room(ist_mesh_pack *pack, size_t bytes, size_t alignment) IS
 // Shallow copy of an array; NULL while measuring and for an empty one.
 void *ist_mesh_pack_copy(ist_mesh_pack *pack, const void *items, size_t bytes, size_t alignment) IST_NONNULL_ARGS(1);
 ist_strv ist_mesh_pack_strv(ist_mesh_pack *pack, ist_strv text) IST_NONNULL;
-// As above, but where `text` is a part of `source`, the result is the same part of `packed`, its copy.
+// Deep copy of a list of texts; NULL while measuring and for an empty one.
+const ist_strv *ist_mesh_pack_texts(ist_mesh_pack *pack, const ist_strv *texts, uint32_t count) IST_NONNULL_ARGS(1);
+// As ist_mesh_pack_strv, but where `text` is a part of `source`, the result is the same part of `packed`, its copy.
 ist_strv ist_mesh_pack_within(ist_mesh_pack *pack, ist_strv text, ist_strv source, ist_strv packed) IST_NONNULL;
 
 #define IST_MESH_PACK_ARRAY(pack, items, count, type)                                                                  \

@@ -63,18 +63,6 @@ static const ist_mesh_app_name *pack_names(ist_mesh_pack *pack, const ist_mesh_p
     return names;
 }
 
-static const ist_strv *pack_list(ist_mesh_pack *pack, const ist_strv *from, uint32_t count)
-{
-    ist_strv *list = IST_MESH_PACK_ARRAY(pack, from, count, ist_strv);
-    for (uint32_t i = 0; i < count; i++) {
-        ist_strv copy = ist_mesh_pack_strv(pack, from[i]);
-        if (list != NULL) {
-            list[i] = copy;
-        }
-    }
-    return list;
-}
-
 static ist_mesh_pages pack_pages(ist_mesh_pack *pack, const ist_mesh_pages *pages)
 {
     ist_mesh_pages copy;
@@ -131,8 +119,8 @@ static policy_object *pack_policy(ist_mesh_pack *pack, const ist_mesh_policy *po
     body.services = pack_services(pack, policy);
     body.contexts = pack_contexts(pack, policy);
     body.names = pack_names(pack, policy);
-    body.search = pack_list(pack, policy->search, policy->search_count);
-    body.unlisted = pack_list(pack, policy->unlisted, policy->unlisted_count);
+    body.search = ist_mesh_pack_texts(pack, policy->search, policy->search_count);
+    body.unlisted = ist_mesh_pack_texts(pack, policy->unlisted, policy->unlisted_count);
     body.pages = pack_pages(pack, &policy->pages);
     if (object != NULL) {
         *object = (policy_object){.refs = 1, .body = body};

@@ -362,14 +362,7 @@ static void pack_l4_route(ist_mesh_pack *pack, const ist_mesh_l4_route *in, ist_
 {
     ist_mesh_l4_route copy = *in;
     copy.prefixes = IST_MESH_PACK_ARRAY(pack, in->prefixes, in->prefix_count, ist_mesh_prefix);
-    ist_strv *names = IST_MESH_PACK_ARRAY(pack, in->server_names, in->server_name_count, ist_strv);
-    for (uint32_t i = 0; i < in->server_name_count; i++) {
-        ist_strv name = ist_mesh_pack_strv(pack, in->server_names[i]);
-        if (names != NULL) {
-            names[i] = name;
-        }
-    }
-    copy.server_names = names;
+    copy.server_names = ist_mesh_pack_texts(pack, in->server_names, in->server_name_count);
     copy.destinations = pack_weighted(pack, in->destinations, in->destination_count);
     copy.hash_policies = pack_hash_policies(pack, in->hash_policies, in->hash_policy_count);
     if (out != NULL) {

@@ -65,18 +65,6 @@ static const ist_mesh_port *pack_ports(ist_mesh_pack *pack, const ist_mesh_servi
     return ports;
 }
 
-static const ist_strv *pack_aliases(ist_mesh_pack *pack, const ist_mesh_service *draft)
-{
-    ist_strv *aliases = IST_MESH_PACK_ARRAY(pack, draft->aliases, draft->alias_count, ist_strv);
-    for (uint32_t i = 0; i < draft->alias_count; i++) {
-        ist_strv alias = ist_mesh_pack_strv(pack, draft->aliases[i]);
-        if (aliases != NULL) {
-            aliases[i] = alias;
-        }
-    }
-    return aliases;
-}
-
 static ist_mesh_service_object *pack_service(ist_mesh_pack *pack, const ist_mesh_service *draft, const ist_mesh_text *text)
 {
     ist_mesh_service_object *object = ist_mesh_pack_room(pack, sizeof(*object), alignof(ist_mesh_service_object));
@@ -86,7 +74,7 @@ static ist_mesh_service_object *pack_service(ist_mesh_pack *pack, const ist_mesh
     body.namespace_ = ist_mesh_pack_within(pack, draft->namespace_, body.host, body.host);
     body.alias_of = ist_mesh_pack_strv(pack, draft->alias_of);
     body.ports = pack_ports(pack, draft);
-    body.aliases = pack_aliases(pack, draft);
+    body.aliases = ist_mesh_pack_texts(pack, draft->aliases, draft->alias_count);
     body.vips = IST_MESH_PACK_ARRAY(pack, draft->vips, draft->vip_count, ist_mesh_addr);
     if (object != NULL) {
         *object = (ist_mesh_service_object){.refs = 1, .body = body};

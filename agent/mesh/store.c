@@ -120,8 +120,7 @@ void ist_mesh_store_release(ist_mesh_store *store, const ist_mesh_view *view)
     if (view == NULL) {
         return;
     }
-    ist_mesh_view *own =
-        (ist_mesh_view *)(uintptr_t)view; // the count and the list link are the mutable parts of a view
+    ist_mesh_view *own = (ist_mesh_view *)(uintptr_t)view; // the count and the list link are the mutable parts of a view
     if (atomic_fetch_sub_explicit(&own->refs, 1, memory_order_acq_rel) != 1) {
         return;
     }
