@@ -9,7 +9,6 @@
 
 #define PLAIN_PORT 80
 #define SECURE_PORT 443
-#define METADATA_MAX 5 // pairs of what the mesh knows
 
 // One instance of one variant, on its way into an application.
 typedef struct placed {
@@ -25,56 +24,6 @@ typedef struct maker {
 } maker;
 
 // --- One instance ---------------------------------------------------------------------------------------------------
-
-// What the configuration says goes before what the mesh knows.
-static void add_pair(eureka_pair *metadata, uint32_t *count, const char *key, ist_strv value)
-{
-    for (uint32_t i = 0; i < *count; i++) {
-        if (ist_strv_equal(metadata[i].key, ist_strv_from(key))) {
-            return;
-        }
-    }
-    if (value.n != 0) {
-        metadata[(*count)++] = (eureka_pair){ist_strv_from(key), value};
-    }
-}
-
-// "region/zone/subzone" without what is not known at its end; p NULL: the arena is full.
-static ist_strv locality_text(const ist_mesh_locality *locality, ist_arena *arena)
-{
-    if (locality == NULL || locality->region.n == 0) {
-        return IST_STRV("");
-    }
-    return ist_strv_from(ist_arena_printf(arena, "%.*s%s%.*s%s%.*s", IST_STRV_ARG(locality->region),
-                                          locality->zone.n != 0 ? "/" : "", IST_STRV_ARG(locality->zone),
-                                          locality->subzone.n != 0 ? "/" : "", IST_STRV_ARG(locality->subzone)));
-}
-
-// Never weight, zone, hint or instanceId: balancers give these a meaning, and the configuration cannot have them.
-static bool fill_metadata(const maker *m, const ist_registry_instance *instance, const ist_registry_target *target,
-                          eureka_instance *draft)
-{
-    const ist_mesh_service_policy *own =
-        ist_mesh_policy_service(ist_mesh_view_policy(m->source->view), target->service->host);
-    uint32_t configured = own != NULL ? own->metadata_count : 0;
-    ist_mesh_protocol protocol = target->port->protocol;
-    eureka_pair *metadata = IST_ARENA_ARRAY(m->arena, (size_t)configured + METADATA_MAX, eureka_pair);
-    ist_strv locality = locality_text(instance->locality, m->arena);
-    const char *port = protocol == IST_MESH_HTTP2 ? ist_arena_printf(m->arena, "%u", instance->port) : "";
-    if (metadata == NULL || locality.p == NULL || port == NULL) {
-        return false;
-    }
-    for (uint32_t i = 0; i < configured; i++) {
-        metadata[draft->metadata_count++] = (eureka_pair){own->metadata[i].key, own->metadata[i].value};
-    }
-    add_pair(metadata, &draft->metadata_count, "version", instance->workload.revision);
-    add_pair(metadata, &draft->metadata_count, "workload", instance->workload.name);
-    add_pair(metadata, &draft->metadata_count, "namespace", instance->workload.namespace_);
-    add_pair(metadata, &draft->metadata_count, "locality", locality);
-    add_pair(metadata, &draft->metadata_count, "gRPC_port", ist_strv_from(port));
-    draft->metadata = metadata;
-    return true;
-}
 
 // p NULL: the arena is full.
 static ist_strv page_url(const maker *m, const ist_registry_instance *instance, ist_strv path, const char *fallback)
@@ -112,7 +61,10 @@ static bool fill_draft(const maker *m, const ist_registry_instance *instance, co
                                .secure_port_enabled = instance->secure,
                                .updated_ms = m->source->now_ms,
                                .dirty_ms = m->source->now_ms};
-    return id != NULL && fill_metadata(m, instance, target, draft) && fill_urls(m, instance, target, draft);
+    return id != NULL &&
+           ist_registry_metadata_of(m->source->view, target, instance, m->arena, &draft->metadata,
+                                    &draft->metadata_count) == IST_OK &&
+           fill_urls(m, instance, target, draft);
 }
 
 static void append_vips(ist_buf *vips, ist_strv name, uint32_t times)

@@ -7,7 +7,7 @@
 
 #include "model_priv.h"
 
-#include "api_registry/instances.h"
+#include "api_registry/metadata.h"
 
 // How weights are told.
 typedef enum eureka_layout {
@@ -42,8 +42,6 @@ typedef struct mesh_plan {
 // In the arena. IST_ENOTFOUND: the service is not listed. IST_ENOMEM.
 ist_status mesh_plan_of(const mesh_source *source, const ist_mesh_service *service, ist_arena *arena,
                         mesh_plan *ret_plan);
-// Do its routes lead to other services, so that it changes with them?
-bool mesh_crosses(const ist_mesh_service *service);
 // Adds its applications. IST_ENOMEM: some may be missing.
 ist_status mesh_apps_of(const mesh_source *source, const mesh_plan *plan, ist_arena *scratch, eureka_apps *out);
 // The application of one name that somebody asks for, listed or not: `name` in any case. Its instances have `name` as their

@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "base/vec.h"
 #include "base/strv.h"
+#include "mesh/policy.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,10 +28,7 @@ bool eureka_status_parse(ist_strv text, eureka_status *ret_status); // any case
 // The text with ASCII in upper case, in the buffer; cut where that is too small.
 ist_strv eureka_upper(ist_strv text, char *buffer, size_t size_bytes);
 
-typedef struct eureka_pair {
-    ist_strv key;
-    ist_strv value;
-} eureka_pair;
+typedef ist_mesh_metadata eureka_pair;
 
 typedef struct eureka_lease {
     int64_t renewal_s;

@@ -188,7 +188,9 @@ static ist_status look_at(const looker *l, const ist_mesh_service *service)
     }
     self->service_revision = 0; // to be made again, should this fail
     status = make_part(l, &plan, self);
-    status = status == IST_OK ? note_crossing(l->parts, service->host, self, mesh_crosses(service)) : status;
+    if (status == IST_OK) {
+        status = note_crossing(l->parts, service->host, self, ist_registry_crosses(service));
+    }
     if (status == IST_OK) {
         self->service_revision = service->revision;
     }

@@ -169,3 +169,39 @@ ist_status ist_registry_instances_of(const ist_mesh_view *view, const ist_regist
     *ret_instances = (ist_registry_instances){.items = items, .count = merge(items, count)};
     return IST_OK;
 }
+
+static bool leads_elsewhere(const ist_mesh_weighted *destinations, uint32_t count, ist_strv host)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (!ist_strv_equal(destinations[i].key.host, host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool port_crosses(const ist_mesh_port *port, ist_strv host)
+{
+    for (uint32_t i = 0; port->virtual_host != NULL && i < port->virtual_host->route_count; i++) {
+        const ist_mesh_route *route = &port->virtual_host->routes[i];
+        if (leads_elsewhere(route->destinations, route->destination_count, host)) {
+            return true;
+        }
+    }
+    for (uint32_t i = 0; i < port->l4_route_count; i++) {
+        if (leads_elsewhere(port->l4_routes[i].destinations, port->l4_routes[i].destination_count, host)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ist_registry_crosses(const ist_mesh_service *service)
+{
+    for (uint32_t i = 0; i < service->port_count; i++) {
+        if (port_crosses(&service->ports[i], service->host)) {
+            return true;
+        }
+    }
+    return false;
+}

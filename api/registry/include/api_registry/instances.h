@@ -28,3 +28,5 @@ typedef struct ist_registry_instances {
 // Empty with IST_OK: nothing usable is there. IST_ENOMEM.
 ist_status ist_registry_instances_of(const ist_mesh_view *view, const ist_registry_target *target, ist_arena *arena,
                                      ist_registry_instances *ret_instances) IST_NONNULL IST_MUSTCHECK;
+// Do its routes lead to other services, so that its instances change with theirs?
+bool ist_registry_crosses(const ist_mesh_service *service) IST_NONNULL;
