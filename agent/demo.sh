@@ -56,7 +56,7 @@ cp -r docs/examples/bookinfo "$work/mesh"
 show "isthmus agent --source dir:mesh --dns-listen 127.0.0.1:0 --admin-listen 127.0.0.1:0 ..."
 "$isthmus" agent --source "dir:$work/mesh" --pod-namespace default --dns-listen 127.0.0.1:0 \
     --dns-upstream 127.0.0.1:9 --admin-listen 127.0.0.1:0 --health-listen 127.0.0.1:0 \
-    --eureka-listen 127.0.0.1:0 --drain-time 0s \
+    --eureka-listen 127.0.0.1:0 --nacos-listen 127.0.0.1:0 --nacos-grpc-listen 127.0.0.1:0 --drain-time 0s \
     > "$work/ready" 2> "$work/log" &
 agent_pid=$!
 for _ in $(seq 300); do

@@ -121,6 +121,16 @@ static const ist_option ROWS[] = {
                                     REGISTRIES, "path of statusPageUrl; per service in the file"},
     [IST_OPT_EUREKA_HEALTH_PATH] = {"eureka-health-path", NULL, IST_OPTION_URL_PATH, "/actuator/health", NULL, "PATH",
                                     REGISTRIES, "path of healthCheckUrl; per service in the file"},
+    [IST_OPT_NACOS_LISTEN] = {"nacos-listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:8848", "off", "ADDR:PORT | off",
+                              REGISTRIES, "where the Nacos registry is served over HTTP; keep it on loopback"},
+    [IST_OPT_NACOS_GRPC_LISTEN] = {"nacos-grpc-listen", NULL, IST_OPTION_LISTEN, "127.0.0.1:9848", "off",
+                                   "ADDR:PORT | off", REGISTRIES,
+                                   "where it is served over gRPC; clients expect the port of HTTP + 1000"},
+    [IST_OPT_NACOS_CONNECTIONS] = {"nacos-connections", NULL, IST_OPTION_COUNT, "1024", NULL, "N", REGISTRIES,
+                                   "how many clients of Nacos may be connected, over HTTP and over gRPC each"},
+    [IST_OPT_NACOS_PROFILE] = {"nacos-profile", NULL, IST_OPTION_CHOICE, "auto", "auto|weights|repeat|plain",
+                               "auto | weights | repeat | plain", REGISTRIES,
+                               "how weights are told: by client, as weights, repeated instances, not at all"},
     [IST_OPT_READY_WHEN] = {"ready-when", NULL, IST_OPTION_CHOICE, "view", "view|registered", "view | registered",
                             REGISTRIES,
                             "ready with the first view, or only while the application is registered here and UP"},
@@ -275,10 +285,12 @@ static ist_status check_takeover(const ist_options *options, ist_err *err)
 
 static ist_status check_ready(const ist_options *options, ist_err *err)
 {
-    if (ist_options_choice(options, IST_OPT_READY_WHEN) != 0 && ist_options_off(options, IST_OPT_EUREKA_LISTEN)) {
+    bool no_registry = ist_options_off(options, IST_OPT_EUREKA_LISTEN) && ist_options_off(options, IST_OPT_NACOS_LISTEN) &&
+                       ist_options_off(options, IST_OPT_NACOS_GRPC_LISTEN);
+    if (ist_options_choice(options, IST_OPT_READY_WHEN) != 0 && no_registry) {
         return ist_err_set(err, IST_EINVAL,
                            "--ready-when registered waits for a registration of the application, but every registry door is "
-                           "off: set --eureka-listen, or leave --ready-when at view");
+                           "off: set --eureka-listen or --nacos-listen, or leave --ready-when at view");
     }
     return IST_OK;
 }

@@ -4,6 +4,7 @@
 #include "address_watch_priv.h"
 #include "dns_source_priv.h"
 #include "dns_status_priv.h"
+#include "nacos_door_priv.h"
 #include "query_log_priv.h"
 #include "dns_upstreams_priv.h"
 
@@ -18,13 +19,14 @@
 
 #include <stdio.h>
 
-enum { ADMIN = 0, HEALTH, EUREKA, HTTP_DOORS };
+enum { ADMIN = 0, HEALTH, EUREKA, NACOS, HTTP_DOORS };
 enum { EUREKA_BASES_MAX = 64 }; // as the option takes
 
 typedef struct http_door {
     const char *name; // on the ready line
     ist_agent_option option;
-    ist_strv host; // of the listener
+    ist_agent_option connections; // how many clients; 0 = as the server thinks fit
+    ist_strv host;                // of the listener
     uint16_t port; // 0 = not open
     int fd;        // borrowed from the server
 } http_door;
@@ -43,6 +45,7 @@ struct doors {
     ist_api_rest rest;
     ist_api_admin admin;
     ist_api_eureka *eureka;
+    nacos_door nacos;
     http_door https[HTTP_DOORS];
     dns_upstreams upstreams;
 };
@@ -201,6 +204,10 @@ static void list_routes(doors *self, const http_door *door, ist_http_listener_ar
         args->sets[args->set_count++] = ist_api_eureka_page_routes(self->eureka);
         return;
     }
+    if (door == &self->https[NACOS]) {
+        args->sets[args->set_count++] = ist_api_nacos_routes(self->nacos.nacos);
+        return;
+    }
     args->sets[args->set_count++] = ist_api_admin_public_routes(&self->admin);
     if (door == &self->https[ADMIN]) {
         args->sets[args->set_count++] = ist_api_rest_routes(&self->rest);
@@ -223,8 +230,8 @@ static ist_status open_http(doors *self, http_door *door, ist_err *err)
     door->host = args.host;
     args.inherited = &self->args.handover->sockets;
     args.name = door->name; // as IST_SOCKET_ADMIN and its like
-    if (door->option == IST_OPT_EUREKA_LISTEN) {
-        args.max_connections = (uint32_t)ist_options_number(self->args.options, IST_OPT_EUREKA_CONNECTIONS);
+    if (door->connections != 0) {
+        args.max_connections = (uint32_t)ist_options_number(self->args.options, door->connections);
     }
     status = ist_http_server_listen(self->http, &args, &door->port, &door->fd, err);
     if (status != IST_OK) {
@@ -261,7 +268,10 @@ static ist_status new_http(doors *self, ist_err *err)
     self->rest.status = self->args.status;
     self->https[ADMIN] = (http_door){.name = "admin", .option = IST_OPT_ADMIN_LISTEN};
     self->https[HEALTH] = (http_door){.name = "health", .option = IST_OPT_HEALTH_LISTEN};
-    self->https[EUREKA] = (http_door){.name = "eureka", .option = IST_OPT_EUREKA_LISTEN};
+    self->https[EUREKA] = (http_door){
+        .name = "eureka", .option = IST_OPT_EUREKA_LISTEN, .connections = IST_OPT_EUREKA_CONNECTIONS};
+    self->https[NACOS] =
+        (http_door){.name = "nacos", .option = IST_OPT_NACOS_LISTEN, .connections = IST_OPT_NACOS_CONNECTIONS};
     if (ist_api_admin_init(&self->admin, self->args.status, self->args.metrics) != IST_OK) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
@@ -270,6 +280,15 @@ static ist_status new_http(doors *self, ist_err *err)
         if (self->eureka == NULL) {
             return ist_err_set(err, IST_ENOMEM, "out of memory");
         }
+    }
+    nacos_door_args nacos = {.options = self->args.options,
+                             .loop = self->args.http->loop,
+                             .store = self->args.store,
+                             .metrics = self->args.metrics,
+                             .on_registered = self->args.on_registered,
+                             .ctx = self->args.ctx};
+    if (nacos_door_init(&self->nacos, &nacos) != IST_OK) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     return ist_http_server_new(&args, &self->http, err);
 }
@@ -342,6 +361,7 @@ void doors_free(doors *self)
     }
     ist_http_server_free(self->http);
     ist_api_eureka_free(self->eureka);
+    nacos_door_done(&self->nacos);
     address_watch_stop(&self->addresses);
     dns_upstreams_done(&self->upstreams);
     query_log_done(&self->query_log);
@@ -501,9 +521,15 @@ void doors_list_sockets(const doors *self, ist_sockets *out)
 
 bool doors_registered(const doors *self, ist_buf *why)
 {
-    bool open = self->https[EUREKA].port != 0;
-    ist_registry_registrar registrar = open ? ist_api_eureka_registrar(self->eureka) : (ist_registry_registrar){.name = NULL};
-    return ist_registry_is_up(&registrar, open ? 1 : 0, why);
+    ist_registry_registrar open[2];
+    size_t count = 0;
+    if (self->https[EUREKA].port != 0) {
+        open[count++] = ist_api_eureka_registrar(self->eureka);
+    }
+    if (self->https[NACOS].port != 0) {
+        open[count++] = ist_api_nacos_registrar(self->nacos.nacos);
+    }
+    return ist_registry_is_up(open, count, why);
 }
 
 void doors_refresh_metrics(const doors *self)

@@ -127,7 +127,7 @@ class Agent(Server, harness.Agent):
     def __init__(self, name, directory, upstream, *options, source=None):
         self.name = name
         command = [harness.binary(), "agent", "--source", source or f"dir:{directory}", *benchlib.POD,
-                   "--admin-listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0", "--eureka-listen", "off",
+                   "--admin-listen", "127.0.0.1:0", "--health-listen", "127.0.0.1:0", *harness.REGISTRIES_OFF,
                    "--drain-time", "0s",
                    "--dns-upstream", upstream, *options]
         harness.Process.__init__(self, ["taskset", "-c", str(SERVER_CORE), *command])

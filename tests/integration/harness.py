@@ -137,6 +137,9 @@ class Answer:
         return json.loads(self.body)
 
 
+REGISTRIES_OFF = ("--eureka-listen", "off", "--nacos-listen", "off", "--nacos-grpc-listen", "off")
+
+
 class Agent(Process):
     """The agent on free ports. `args` override the defaults of the tests; `upstream` None leaves it to them."""
 
@@ -150,8 +153,7 @@ class Agent(Process):
             "127.0.0.1:0",
             "--health-listen",
             "127.0.0.1:0",
-            "--eureka-listen",
-            "off",
+            *REGISTRIES_OFF,
             "--drain-time",
             "0s",
             "--log-level",

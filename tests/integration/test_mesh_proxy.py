@@ -183,6 +183,6 @@ def test_annotations_decide_and_are_followed(both, tmp_path, config):
 
 def test_file_that_cannot_be_read_is_refused(bookinfo):
     done = harness.run("agent", "--source", f"dir:{bookinfo}", "--dns-listen", "off", "--admin-listen", "127.0.0.1:0",
-                       "--health-listen", "off", "--eureka-listen", "off", "--annotations-file", "/nonexistent/x")  # fmt: skip
+                       "--health-listen", "off", *harness.REGISTRIES_OFF, "--annotations-file", "/nonexistent/x")  # fmt: skip
     assert done.returncode == 1
     assert "--annotations-file: cannot read" in done.stderr and "/nonexistent/x" in done.stderr

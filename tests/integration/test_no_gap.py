@@ -177,7 +177,7 @@ def children_of(pid):
 def test_first_process_of_a_container_buries_orphans(bookinfo):
     outside = harness.Process(
         ["unshare", "--pid", "--fork", "--kill-child", harness.binary(), "supervise", "agent", *mesh_options(bookinfo),
-         "--dns-listen", "127.0.0.1:0", "--admin-listen", "off", "--health-listen", "off", "--eureka-listen", "off",
+         "--dns-listen", "127.0.0.1:0", "--admin-listen", "off", "--health-listen", "off", *harness.REGISTRIES_OFF,
          "--drain-time", "0s"]
     )  # fmt: skip
     outside.wait_line(outside.stdout, "^ready ")
@@ -275,7 +275,7 @@ def test_sockets_of_systemd_are_used_and_readiness_is_told(bookinfo, tmp_path):
         fds = udp.fileno(), tcp.fileno()
         script = f'exec 30<&{fds[0]} 31<&{fds[1]} 3<&30 4<&31 30<&- 31<&-; LISTEN_PID=$$ LISTEN_FDS=2 exec "$@"'
         words = [harness.binary(), "agent", *mesh_options(bookinfo), "--dns-listen", f"127.0.0.1:{port}"]
-        words += ["--admin-listen", "off", "--health-listen", "off", "--eureka-listen", "off"]
+        words += ["--admin-listen", "off", "--health-listen", "off", *harness.REGISTRIES_OFF]
         words += ["--drain-time", "0s", "--dns-upstream", "127.0.0.1:9"]
         agent = harness.Process(
             ["bash", "-c", script, "bash", *words], env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, pass_fds=fds

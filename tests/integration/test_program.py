@@ -42,8 +42,7 @@ def test_reference_in_the_docs_is_what_the_program_says():
                 "127.0.0.1:0",
                 "--health-listen",
                 "off",
-                "--eureka-listen",
-                "off",
+                *harness.REGISTRIES_OFF,
             ),
             1,
             "/nonexistent/mesh",
@@ -62,8 +61,7 @@ def test_reference_in_the_docs_is_what_the_program_says():
                 "off",
                 "--health-listen",
                 "off",
-                "--eureka-listen",
-                "off",
+                *harness.REGISTRIES_OFF,
             ),
             1,
             "door",
@@ -101,8 +99,7 @@ def test_all_doors_busy_ends_the_agent(bookinfo):
             f"127.0.0.1:{port}",
             "--health-listen",
             "off",
-            "--eureka-listen",
-            "off",
+            *harness.REGISTRIES_OFF,
         )
         assert done.returncode == 1 and str(port) in done.stderr
         assert f"--admin-listen: cannot listen on 127.0.0.1 port {port}" in done.stderr

@@ -158,9 +158,9 @@ def test_drain_goes_first(start_agent, bookinfo):
 
 
 def test_door_that_is_off_is_refused(bookinfo):
-    done = harness.run("agent", "--source", f"dir:{bookinfo}", "--eureka-listen", "off", "--ready-when", "registered")
+    done = harness.run("agent", "--source", f"dir:{bookinfo}", *harness.REGISTRIES_OFF, "--ready-when", "registered")
     assert done.returncode == 2
-    assert "every registry door is off: set --eureka-listen, or leave --ready-when at view" in done.stderr
+    assert "every registry door is off: set --eureka-listen or --nacos-listen, or leave --ready-when at view" in done.stderr
 
 
 def test_door_that_stays_closed_is_named(start_agent, bookinfo):
