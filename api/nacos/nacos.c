@@ -43,6 +43,7 @@ void ist_api_nacos_free(ist_api_nacos *nacos)
     if (nacos == NULL) {
         return;
     }
+    nacos_waiting_done(nacos);
     nacos_connections_done(nacos);
     if (nacos->lists.by_wish != NULL) {
         nacos_lists_done(&nacos->lists, nacos->store);
@@ -109,6 +110,11 @@ int64_t nacos_wall_ms(const ist_api_nacos *nacos)
     return ist_clock_wall_ms(nacos->clock);
 }
 
+bool nacos_has_view(const ist_api_nacos *nacos)
+{
+    return ist_mesh_store_revision(nacos->store) != 0;
+}
+
 nacos_list *nacos_find_list(ist_api_nacos *nacos, const nacos_wish *wish)
 {
     bool changed = false;
@@ -157,12 +163,11 @@ void ist_api_nacos_tick(ist_api_nacos *nacos)
     nacos->wake_ms = -1;
     int64_t own_ms = nacos_own_age(&nacos->own, now_ms);
     nacos_own_changed(nacos);
-    int64_t connections_ms = nacos_connections_tick(nacos, now_ms);
-    if (own_ms >= 0) {
-        nacos_wake_in(nacos, own_ms);
-    }
-    if (connections_ms >= 0) {
-        nacos_wake_in(nacos, connections_ms);
+    const int64_t next_ms[] = {own_ms, nacos_waiting_tick(nacos, now_ms), nacos_connections_tick(nacos, now_ms)};
+    for (size_t i = 0; i < IST_COUNT(next_ms); i++) {
+        if (next_ms[i] >= 0) {
+            nacos_wake_in(nacos, next_ms[i]);
+        }
     }
 }
 
@@ -171,6 +176,7 @@ void ist_api_nacos_on_view(ist_api_nacos *nacos)
     nacos_lists_forget(&nacos->lists, nacos_now_ms(nacos));
     nacos_names_drop(&nacos->names);
     nacos_push_changes(nacos);
+    (void)nacos_waiting_tick(nacos, nacos_now_ms(nacos)); // with a view none is left
 }
 
 // --- Readiness ------------------------------------------------------------------------------------------------------

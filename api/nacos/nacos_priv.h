@@ -20,6 +20,8 @@ struct ist_api_nacos {
     nacos_lists lists;
     nacos_names names;
     struct nacos_connection *connections;
+    struct nacos_waiting *waiting; // calls that came before the first view
+    size_t waiting_count;
     size_t subscription_count;
     uint64_t next_id;  // of messages
     int64_t wake_ms;   // monotonic, when tick() is to be called; -1 = not at all
@@ -31,6 +33,7 @@ struct ist_api_nacos {
 
 int64_t nacos_now_ms(const ist_api_nacos *nacos);
 int64_t nacos_wall_ms(const ist_api_nacos *nacos);
+bool nacos_has_view(const ist_api_nacos *nacos);
 
 // The clients that are told apart: what their balancers honour, and whether they ignore empty lists.
 typedef enum nacos_client {

@@ -12,7 +12,7 @@
 #define DETECTION_MS 5000 // ... and has so long to say so
 #define ACK_MS 3000
 
-enum { ERROR_UNREGISTERED = 301, ERROR_NO_HANDLER = 302, ERROR_PARSE = 400 };
+enum { ERROR_STARTING = 300, ERROR_UNREGISTERED = 301, ERROR_NO_HANDLER = 302, ERROR_PARSE = 400 };
 
 // --- Answers --------------------------------------------------------------------------------------------------------
 
@@ -72,17 +72,18 @@ typedef struct request_kind {
     const char *answer;
     void (*handle)(nacos_call *call);
     bool anybody; // also without a connection that is set up
+    bool waits;   // for the first view
 } request_kind;
 
 static const request_kind KINDS[] = {
-    {"ServerCheckRequest", "ServerCheckResponse", check_server, true},
-    {"HealthCheckRequest", "HealthCheckResponse", nacos_answer_ok, false},
-    {"InstanceRequest", "InstanceResponse", nacos_call_instance, false},
-    {"PersistentInstanceRequest", "InstanceResponse", nacos_call_instance, false},
-    {"BatchInstanceRequest", "BatchInstanceResponse", nacos_call_batch, false},
-    {"ServiceQueryRequest", "QueryServiceResponse", nacos_call_query, false},
-    {"SubscribeServiceRequest", "SubscribeServiceResponse", nacos_call_subscribe, false},
-    {"ServiceListRequest", "ServiceListResponse", nacos_call_services, false},
+    {.type = "ServerCheckRequest", .answer = "ServerCheckResponse", .handle = check_server, .anybody = true},
+    {.type = "HealthCheckRequest", .answer = "HealthCheckResponse", .handle = nacos_answer_ok},
+    {.type = "InstanceRequest", .answer = "InstanceResponse", .handle = nacos_call_instance},
+    {.type = "PersistentInstanceRequest", .answer = "InstanceResponse", .handle = nacos_call_instance},
+    {.type = "BatchInstanceRequest", .answer = "BatchInstanceResponse", .handle = nacos_call_batch},
+    {.type = "ServiceQueryRequest", .answer = "QueryServiceResponse", .handle = nacos_call_query, .waits = true},
+    {.type = "SubscribeServiceRequest", .answer = "SubscribeServiceResponse", .handle = nacos_call_subscribe, .waits = true},
+    {.type = "ServiceListRequest", .answer = "ServiceListResponse", .handle = nacos_call_services, .waits = true},
 };
 
 static const request_kind *find_kind(ist_strv type)
@@ -120,6 +121,10 @@ static void dispatch(nacos_call *call, ist_strv type)
         refuse(call, ERROR_NO_HANDLER, "RequestHandler Not Found");
     } else if (call->connection == NULL && !kind->anybody) {
         refuse(call, ERROR_UNREGISTERED, "Connection is unregistered.");
+    } else if (kind->waits && !nacos_has_view(call->nacos)) {
+        call->answer = kind->answer;
+        call->early = true;
+        nacos_answer_error(call, ERROR_STARTING, "the agent has no view of the mesh yet: `isthmus status` says why");
     } else {
         call->answer = kind->answer;
         kind->handle(call);
@@ -140,9 +145,8 @@ static void read_and_dispatch(nacos_call *call, ist_strv message)
     }
 }
 
-static void on_call(void *ctx, const ist_rpc_call *rpc)
+bool nacos_call_answer(ist_api_nacos *nacos, const ist_rpc_call *rpc, bool patient)
 {
-    ist_api_nacos *nacos = ctx;
     ist_buf body = IST_BUF_INIT;
     ist_buf message = IST_BUF_INIT;
     nacos_call call = {.nacos = nacos,
@@ -153,12 +157,24 @@ static void on_call(void *ctx, const ist_rpc_call *rpc)
     ist_json_begin_object(&call.json, NULL);
     read_and_dispatch(&call, rpc->message);
     ist_json_end_object(&call.json);
-    message.status = ist_buf_status(&body);
-    nacos_payload_write(&(nacos_payload){.type = ist_strv_from(call.answer), .body = ist_buf_view(&body)}, &message);
-    // Without memory: nothing, which no client takes for an answer.
-    rpc->reply->finish(rpc->reply, ist_buf_status(&message) == IST_OK ? ist_buf_view(&message) : IST_STRV_NULL);
+    bool answers = !call.early || !patient;
+    if (answers) {
+        message.status = ist_buf_status(&body);
+        nacos_payload_write(&(nacos_payload){.type = ist_strv_from(call.answer), .body = ist_buf_view(&body)}, &message);
+        // Without memory: nothing, which no client takes for an answer.
+        rpc->reply->finish(rpc->reply, ist_buf_status(&message) == IST_OK ? ist_buf_view(&message) : IST_STRV_NULL);
+    }
     ist_buf_done(&body);
     ist_buf_done(&message);
+    return answers;
+}
+
+static void on_call(void *ctx, const ist_rpc_call *rpc)
+{
+    ist_api_nacos *nacos = ctx;
+    if (!nacos_call_answer(nacos, rpc, true) && !nacos_waiting_add(nacos, rpc)) {
+        (void)nacos_call_answer(nacos, rpc, false);
+    }
 }
 
 // --- Connections ----------------------------------------------------------------------------------------------------

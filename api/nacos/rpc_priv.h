@@ -40,6 +40,7 @@ typedef struct nacos_call {
     ist_arena *arena;
     ist_json json;      // of the answer, an object that is open
     const char *answer; // its type
+    bool early;         // it asks for what only a view can tell, and there is none yet
 } nacos_call;
 
 // A text member; empty where it is missing or null.
@@ -55,6 +56,24 @@ void nacos_call_batch(nacos_call *call);
 void nacos_call_query(nacos_call *call);
 void nacos_call_subscribe(nacos_call *call);
 void nacos_call_services(nacos_call *call);
+
+// Answers a call. False: it is too early, and the caller is `patient`: nothing was answered.
+bool nacos_call_answer(ist_api_nacos *nacos, const ist_rpc_call *rpc, bool patient);
+
+// Calls that came before the first view, kept until it is there or their clients lose patience.
+typedef struct nacos_waiting {
+    struct nacos_waiting *next;
+    ist_rpc_reply *reply;
+    ist_arena *texts;
+    ist_strv peer;
+    ist_strv message;
+    int64_t until_ms;
+} nacos_waiting;
+// False: out of memory, or too many wait.
+bool nacos_waiting_add(ist_api_nacos *nacos, const ist_rpc_call *rpc);
+// Answers those that can be, or must be now; returns when the next one must, -1 = none waits.
+int64_t nacos_waiting_tick(ist_api_nacos *nacos, int64_t now_ms);
+void nacos_waiting_done(ist_api_nacos *nacos);
 
 // The RPC connections, for whoever looks after time.
 int64_t nacos_connections_tick(ist_api_nacos *nacos, int64_t now_ms);
