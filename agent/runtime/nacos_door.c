@@ -34,16 +34,17 @@ ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
                          .timer = {.fire = on_timer, .ctx = door},
                          .on_registered = args->on_registered,
                          .ctx = args->ctx};
-    if (ist_options_off(args->options, IST_OPT_NACOS_LISTEN) && ist_options_off(args->options, IST_OPT_NACOS_GRPC_LISTEN)) {
+    if (ist_options_off(args->options, IST_OPT_NACOS_LISTEN) &&
+        ist_options_off(args->options, IST_OPT_NACOS_GRPC_LISTEN)) {
         return IST_OK;
     }
     // The choices of the option stand in the order of the enum.
-    ist_api_nacos_args nacos = {
-        .clock = ist_clock_system(),
-        .metrics = args->metrics,
-        .store = args->store,
-        .profile = (ist_api_nacos_profile)ist_options_choice(args->options, IST_OPT_NACOS_PROFILE),
-        .outside = {.ctx = door, .wake_in = wake_in, .on_registered = on_registered}};
+    ist_api_nacos_args nacos = {.clock = ist_clock_system(),
+                                .metrics = args->metrics,
+                                .store = args->store,
+                                .profile =
+                                    (ist_api_nacos_profile)ist_options_choice(args->options, IST_OPT_NACOS_PROFILE),
+                                .outside = {.ctx = door, .wake_in = wake_in, .on_registered = on_registered}};
     door->nacos = ist_api_nacos_new(&nacos);
     return door->nacos != NULL ? IST_OK : IST_ENOMEM;
 }

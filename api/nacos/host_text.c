@@ -130,7 +130,8 @@ static bool all_same(const nacos_hosts *hosts)
     return true;
 }
 
-void nacos_hosts_write(const nacos_hosts *hosts, const nacos_key *key, nacos_layout layout, ist_arena *arena, ist_json *json)
+void nacos_hosts_write(const nacos_hosts *hosts, const nacos_key *key, nacos_layout layout, ist_arena *arena,
+                       ist_json *json)
 {
     bool same = all_same(hosts);
     if (layout == NACOS_REPEAT && !same) {

@@ -83,8 +83,7 @@ static ist_status add_mesh(const maker *m)
 {
     ist_registry_instances instances;
     ist_status status = ist_registry_instances_of(m->view, m->target, m->arena, &instances);
-    nacos_host *items =
-        status == IST_OK ? IST_ARENA_ARRAY(m->arena, (size_t)instances.count + 1, nacos_host) : NULL;
+    nacos_host *items = status == IST_OK ? IST_ARENA_ARRAY(m->arena, (size_t)instances.count + 1, nacos_host) : NULL;
     if (items == NULL) {
         return status == IST_OK ? IST_ENOMEM : status;
     }
@@ -132,12 +131,8 @@ ist_status nacos_hosts_of(const ist_mesh_view *view, const nacos_own *own, const
 {
     ist_registry_target target;
     bool found = view != NULL && ist_registry_find(view, key->name, &target);
-    maker m = {.view = view,
-               .own = own,
-               .key = key,
-               .target = found ? &target : NULL,
-               .arena = arena,
-               .hosts = ret_hosts};
+    maker m = {
+        .view = view, .own = own, .key = key, .target = found ? &target : NULL, .arena = arena, .hosts = ret_hosts};
     *ret_hosts = (nacos_hosts){.service = found ? target.service : NULL, .known = found};
     ist_status status = found ? add_mesh(&m) : IST_OK;
     if (status == IST_OK && ret_hosts->count == 0) {

@@ -46,6 +46,7 @@ ist_status nacos_hosts_of(const ist_mesh_view *view, const nacos_own *own, const
 void nacos_hosts_filter(nacos_hosts *hosts, ist_strv clusters);
 
 // The members of a list of hosts, in the order in which clients that go round should call them.
-void nacos_hosts_write(const nacos_hosts *hosts, const nacos_key *key, nacos_layout layout, ist_arena *arena, ist_json *json);
+void nacos_hosts_write(const nacos_hosts *hosts, const nacos_key *key, nacos_layout layout, ist_arena *arena,
+                       ist_json *json);
 // One host that gets no calls any more: what is sent to clients that ignore empty lists.
 void nacos_hosts_write_gone(ist_strv ip, uint16_t port, const nacos_key *key, ist_json *json);

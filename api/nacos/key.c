@@ -37,9 +37,8 @@ ist_status nacos_key_make(ist_strv namespace_id, ist_strv group, ist_strv name, 
     if (!ist_strv_valid_utf8(name) || !ist_strv_valid_utf8(group) || !ist_strv_valid_utf8(namespace_id)) {
         return ist_err_set(err, IST_EINVAL, "Param 'serviceName', 'groupName' or 'namespaceId' is no UTF-8");
     }
-    *ret_key = (nacos_key){.namespace_id = or_default(namespace_id, NACOS_PUBLIC),
-                           .group = or_default(group, NACOS_GROUP),
-                           .name = name};
+    *ret_key = (nacos_key){
+        .namespace_id = or_default(namespace_id, NACOS_PUBLIC), .group = or_default(group, NACOS_GROUP), .name = name};
     return IST_OK;
 }
 

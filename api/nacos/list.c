@@ -36,8 +36,8 @@ void nacos_lists_done(nacos_lists *lists, ist_mesh_store *store)
 // Parts that clients choose are told apart by their lengths.
 static void append_wish(const nacos_wish *wish, ist_buf *out)
 {
-    ist_buf_printf(out, "%d %d %zu %zu %zu ", (int)wish->layout, wish->keeps_gone, wish->key.namespace_id.n, wish->key.group.n,
-                   wish->key.name.n);
+    ist_buf_printf(out, "%d %d %zu %zu %zu ", (int)wish->layout, wish->keeps_gone, wish->key.namespace_id.n,
+                   wish->key.group.n, wish->key.name.n);
     ist_buf_append_strv(out, wish->key.namespace_id);
     ist_buf_append_strv(out, wish->key.group);
     ist_buf_append_strv(out, wish->key.name);
@@ -144,7 +144,8 @@ static ist_status note_places(nacos_list *list, const nacos_hosts *hosts)
     list->last.count = 0;
     for (size_t i = 0; i < hosts->count && i < PLACES_MAX && status == IST_OK; i++) {
         nacos_place place = {.port = hosts->items[i].port};
-        if (ist_strv_copy(hosts->items[i].ip, place.ip, sizeof(place.ip))) { // else the name of a host that is always there
+        if (ist_strv_copy(hosts->items[i].ip, place.ip,
+                          sizeof(place.ip))) { // else the name of a host that is always there
             status = IST_VEC_PUSH(&list->last, place, PLACES_MAX);
         }
     }

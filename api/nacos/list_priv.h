@@ -34,14 +34,14 @@ typedef struct nacos_places {
 typedef struct nacos_list {
     nacos_wish wish; // texts in the arena
     ist_arena *texts;
-    ist_buf hosts;        // JSON, "[...]"
-    nacos_places last;    // of hosts that it had before it became empty; kept where the client keeps gone ones
-    int64_t ref_ms;       // "lastRefTime": raised by every message about it
-    int64_t asked_ms;     // monotonic
-    bool known;           // somebody has the name
-    bool made;            // `hosts` is there
-    bool crosses;         // it changes with other services
-    uint64_t revision;    // of the view that it was looked at in; 0 = none
+    ist_buf hosts;     // JSON, "[...]"
+    nacos_places last; // of hosts that it had before it became empty; kept where the client keeps gone ones
+    int64_t ref_ms;    // "lastRefTime": raised by every message about it
+    int64_t asked_ms;  // monotonic
+    bool known;        // somebody has the name
+    bool made;         // `hosts` is there
+    bool crosses;      // it changes with other services
+    uint64_t revision; // of the view that it was looked at in; 0 = none
     uint64_t service_revision;
     ist_strv service_host; // of the service behind the name; empty = none. In the arena
     uint64_t own_version;
@@ -66,7 +66,8 @@ nacos_list *nacos_list_find(nacos_lists *lists, const nacos_wish *wish, int64_t 
 // Frees lists that nobody subscribes to and nobody has asked for lately.
 void nacos_lists_forget(nacos_lists *lists, int64_t now_ms);
 // Brings a list up to date. *ret_changed: its hosts are others than before. IST_ENOMEM: it is as it was.
-ist_status nacos_list_refresh(nacos_list *list, const nacos_state *state, ist_arena *scratch, bool *ret_changed) IST_MUSTCHECK;
+ist_status nacos_list_refresh(nacos_list *list, const nacos_state *state, ist_arena *scratch,
+                              bool *ret_changed) IST_MUSTCHECK;
 
 // The name in it: grouped in HTTP, plain in RPC.
 typedef enum nacos_style { NACOS_PLAIN_NAME = 0, NACOS_GROUPED_NAME } nacos_style;

@@ -192,12 +192,13 @@ static bool find_registration(void *ctx, size_t n, ist_registry_registration *re
     }
     const nacos_instance *instance = &found->instance;
     bool healthy = instance->healthy && !found->silent;
-    *ret_registration =
-        (ist_registry_registration){.app = instance->key.name,
-                                    .id = instance->ip,
-                                    .status = ist_strv_from(!instance->enabled ? "disabled" : healthy ? "healthy" : "unhealthy"),
-                                    .up = instance->enabled && healthy,
-                                    .end = n < own->count ? IST_REGISTRY_LASTS : own->end};
+    *ret_registration = (ist_registry_registration){.app = instance->key.name,
+                                                    .id = instance->ip,
+                                                    .status = ist_strv_from(!instance->enabled ? "disabled"
+                                                                            : healthy          ? "healthy"
+                                                                                               : "unhealthy"),
+                                                    .up = instance->enabled && healthy,
+                                                    .end = n < own->count ? IST_REGISTRY_LASTS : own->end};
     return true;
 }
 

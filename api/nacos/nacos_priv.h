@@ -23,8 +23,8 @@ struct ist_api_nacos {
     struct nacos_waiting *waiting; // calls that came before the first view
     size_t waiting_count;
     size_t subscription_count;
-    uint64_t next_id;  // of messages
-    int64_t wake_ms;   // monotonic, when tick() is to be called; -1 = not at all
+    uint64_t next_id; // of messages
+    int64_t wake_ms;  // monotonic, when tick() is to be called; -1 = not at all
     ist_metric *registrations;
     ist_metric *subscriptions;
     ist_metric *pushes;

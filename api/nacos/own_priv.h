@@ -12,8 +12,8 @@
 
 #include <stdint.h>
 
-#define NACOS_OWN_MAX 1024            // registrations; Dubbo makes one an interface
-#define NACOS_OWN_METADATA_MAX 256    // pairs of one
+#define NACOS_OWN_MAX 1024         // registrations; Dubbo makes one an interface
+#define NACOS_OWN_METADATA_MAX 256 // pairs of one
 #define NACOS_WEIGHT_MAX 10000
 #define NACOS_IP_MAX 255
 #define NACOS_OWN_TEXT_MAX_BYTES 65536 // of one, all texts together
@@ -33,7 +33,7 @@ typedef struct nacos_instance {
 } nacos_instance;
 
 typedef struct nacos_registration {
-    uint64_t hash; // of key, ip and port, by which it is found
+    uint64_t hash;    // of key, ip and port, by which it is found
     ist_arena *arena; // its texts
     nacos_instance instance;
     const void *owner; // the connection whose end is its end; NULL = beats
@@ -45,7 +45,7 @@ typedef struct nacos_own {
     nacos_registration **items;
     size_t count;
     size_t capacity;
-    uint64_t version; // raised by every change that lists show
+    uint64_t version;          // raised by every change that lists show
     nacos_registration *ended; // the one that ended last; NULL = none has
     ist_registry_end end;      // ... and how
 } nacos_own;

@@ -19,8 +19,8 @@ static void keep(void *ctx, void *memory)
 ist_status nacos_payload_read(ist_strv message, ist_arena *arena, nacos_payload *ret_payload)
 {
     ProtobufCAllocator allocator = {.alloc = allocate, .free = keep, .allocator_data = arena};
-    const Nacos__Payload *payload =
-        nacos__payload__unpack(&allocator, message.n, message.n != 0 ? (const uint8_t *)message.p : (const uint8_t *)"");
+    const Nacos__Payload *payload = nacos__payload__unpack(
+        &allocator, message.n, message.n != 0 ? (const uint8_t *)message.p : (const uint8_t *)"");
     if (payload == NULL || payload->metadata == NULL) {
         return IST_EPARSE;
     }

@@ -104,7 +104,8 @@ static void settle(ist_api_nacos *nacos, nacos_subscription *subscription)
 
 void nacos_acknowledged(ist_api_nacos *nacos, nacos_subscriber *subscriber, uint64_t id)
 {
-    for (nacos_subscription *each = subscriber->subscriptions; each != NULL && id != 0; each = each->next_of_subscriber) {
+    for (nacos_subscription *each = subscriber->subscriptions; each != NULL && id != 0;
+         each = each->next_of_subscriber) {
         if (each->sent_id == id) {
             settle(nacos, each);
             return;

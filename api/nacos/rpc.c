@@ -60,8 +60,8 @@ static void refuse(nacos_call *call, uint32_t code, const char *text)
 
 static void check_server(nacos_call *call)
 {
-    const char *id = ist_arena_printf(call->arena, "%lld_%.*s", (long long)nacos_wall_ms(call->nacos),
-                                      IST_STRV_ARG(call->peer));
+    const char *id =
+        ist_arena_printf(call->arena, "%lld_%.*s", (long long)nacos_wall_ms(call->nacos), IST_STRV_ARG(call->peer));
     nacos_answer_ok(call);
     ist_json_strv(&call->json, "connectionId", ist_strv_from(id));
     ist_json_bool(&call->json, "supportAbilityNegotiation", true);
@@ -82,7 +82,10 @@ static const request_kind KINDS[] = {
     {.type = "PersistentInstanceRequest", .answer = "InstanceResponse", .handle = nacos_call_instance},
     {.type = "BatchInstanceRequest", .answer = "BatchInstanceResponse", .handle = nacos_call_batch},
     {.type = "ServiceQueryRequest", .answer = "QueryServiceResponse", .handle = nacos_call_query, .waits = true},
-    {.type = "SubscribeServiceRequest", .answer = "SubscribeServiceResponse", .handle = nacos_call_subscribe, .waits = true},
+    {.type = "SubscribeServiceRequest",
+     .answer = "SubscribeServiceResponse",
+     .handle = nacos_call_subscribe,
+     .waits = true},
     {.type = "ServiceListRequest", .answer = "ServiceListResponse", .handle = nacos_call_services, .waits = true},
 };
 
@@ -160,7 +163,8 @@ bool nacos_call_answer(ist_api_nacos *nacos, const ist_rpc_call *rpc, bool patie
     bool answers = !call.early || !patient;
     if (answers) {
         message.status = ist_buf_status(&body);
-        nacos_payload_write(&(nacos_payload){.type = ist_strv_from(call.answer), .body = ist_buf_view(&body)}, &message);
+        nacos_payload_write(&(nacos_payload){.type = ist_strv_from(call.answer), .body = ist_buf_view(&body)},
+                            &message);
         // Without memory: nothing, which no client takes for an answer.
         rpc->reply->finish(rpc->reply, ist_buf_status(&message) == IST_OK ? ist_buf_view(&message) : IST_STRV_NULL);
     }

@@ -26,7 +26,8 @@ static void answer_status(nacos_call *call, ist_status status)
     if (status == IST_OK) {
         nacos_answer_ok(call);
     } else if (status == IST_ELIMIT) {
-        nacos_answer_error(call, ERROR_LIMIT, "too many registrations, or one that is too long (docs/nacos.md, Limits)");
+        nacos_answer_error(call, ERROR_LIMIT,
+                           "too many registrations, or one that is too long (docs/nacos.md, Limits)");
     } else {
         nacos_answer_error(call, ERROR_MEMORY, "out of memory");
     }
@@ -128,7 +129,8 @@ static void remove_others(nacos_call *call, const nacos_key *key, const nacos_in
         nacos_registration *each = own->items[i - 1];
         bool stays = each->owner != call->connection || !nacos_key_equal(&each->instance.key, key);
         for (size_t d = 0; d < count && !stays; d++) {
-            stays = drafts[d].port == each->instance.port && ist_strv_equal(nacos_bare_ip(drafts[d].ip), each->instance.ip);
+            stays =
+                drafts[d].port == each->instance.port && ist_strv_equal(nacos_bare_ip(drafts[d].ip), each->instance.ip);
         }
         if (!stays) {
             nacos_own_remove(own, each, IST_REGISTRY_CANCELLED);
@@ -255,7 +257,8 @@ void nacos_call_services(nacos_call *call)
     ist_json_u64(&call->json, "count", status == IST_OK ? nacos->names.count : 0);
     ist_json_begin_array(&call->json, "serviceNames");
     if (status == IST_OK) {
-        nacos_page page = nacos_names_page(&nacos->names, number_of(call, "pageNo", 1), number_of(call, "pageSize", UINT64_MAX));
+        nacos_page page =
+            nacos_names_page(&nacos->names, number_of(call, "pageNo", 1), number_of(call, "pageSize", UINT64_MAX));
         for (size_t i = 0; i < page.count; i++) {
             ist_json_strv(&call->json, NULL, page.items[i]);
         }
