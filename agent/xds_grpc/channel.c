@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "channel_priv.h"
 
+#include "grpc_loop/settings.h"
+
 #include <grpc/grpc_security.h>
 
 #define CONNECT_MS 10000   // of one TCP and TLS attempt
@@ -8,64 +10,33 @@
 #define KEEPALIVE_TIMEOUT_MS 10000
 #define MAX_MESSAGE_BYTES (256 << 20) // istiod's largest pushes are about 40 MB
 #define WINDOW_BYTES (1 << 20)
-#define MAX_ARGS 24
 
-typedef struct arg_list {
-    grpc_arg items[MAX_ARGS];
-    size_t count;
-} arg_list;
-
-// gRPC copies the texts and does not write to them, though its struct cannot say so.
-static char *unconst(const char *text)
+static void fill(ist_grpc_settings *list, const ist_xds_grpc_stream_args *args)
 {
-    union {
-        const char *in;
-        char *out;
-    } both = {.in = text};
-    return both.out;
-}
-
-static void add_int(arg_list *list, const char *key, int value)
-{
-    list->items[list->count++] = (grpc_arg){.type = GRPC_ARG_INTEGER, .key = unconst(key), .value = {.integer = value}};
-}
-
-static void add_text(arg_list *list, const char *key, const char *value)
-{
-    list->items[list->count++] =
-        (grpc_arg){.type = GRPC_ARG_STRING, .key = unconst(key), .value = {.string = unconst(value)}};
-}
-
-static void fill(arg_list *list, const ist_xds_grpc_stream_args *args)
-{
-    add_text(list, GRPC_ARG_DEFAULT_AUTHORITY, args->authority);
-    add_int(list, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, MAX_MESSAGE_BYTES);
-    add_int(list, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MS); // also the deadline of one attempt
-    add_int(list, GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS);
-    add_int(list, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS);
-    add_int(list, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
-    add_int(list, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0); // 0 = any number: an idle stream stays watched
-    add_int(list, GRPC_ARG_HTTP2_BDP_PROBE, 0);
-    add_int(list, GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, WINDOW_BYTES);
+    ist_grpc_settings_add_text(list, GRPC_ARG_DEFAULT_AUTHORITY, args->authority);
+    ist_grpc_settings_add_int(list, GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, MAX_MESSAGE_BYTES);
+    ist_grpc_settings_add_int(list, GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, CONNECT_MS); // also the deadline of one attempt
+    ist_grpc_settings_add_int(list, GRPC_ARG_KEEPALIVE_TIME_MS, KEEPALIVE_MS);
+    ist_grpc_settings_add_int(list, GRPC_ARG_KEEPALIVE_TIMEOUT_MS, KEEPALIVE_TIMEOUT_MS);
+    ist_grpc_settings_add_int(list, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 0);
+    ist_grpc_settings_add_int(list, GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0); // 0 = any number: an idle stream stays watched
+    ist_grpc_settings_add_int(list, GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    ist_grpc_settings_add_int(list, GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, WINDOW_BYTES);
     // The stream is the only user of its connection, and the client above decides what is tried when.
-    add_int(list, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
-    add_int(list, GRPC_ARG_ENABLE_RETRIES, 0);
-    add_int(list, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
-    add_int(list, GRPC_ARG_INHIBIT_HEALTH_CHECKING, 1);
-    add_int(list, GRPC_ARG_ENABLE_HTTP_PROXY, 0); // a proxy of the environment is meant for the application
-    // What costs memory and helps nobody here.
-    add_int(list, GRPC_ARG_ENABLE_CENSUS, 0);
-    add_int(list, GRPC_ARG_ENABLE_LOAD_REPORTING, 0);
-    add_int(list, GRPC_ARG_ENABLE_CHANNELZ, 0);
-    add_int(list, GRPC_ARG_MAX_CHANNEL_TRACE_EVENT_MEMORY_PER_NODE, 0);
-    add_int(list, GRPC_ARG_ENABLE_DEADLINE_CHECKS, 0);
+    ist_grpc_settings_add_int(list, GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+    ist_grpc_settings_add_int(list, GRPC_ARG_ENABLE_RETRIES, 0);
+    ist_grpc_settings_add_int(list, GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+    ist_grpc_settings_add_int(list, GRPC_ARG_INHIBIT_HEALTH_CHECKING, 1);
+    ist_grpc_settings_add_int(list, GRPC_ARG_ENABLE_HTTP_PROXY, 0); // a proxy of the environment is meant for the application
+    ist_grpc_settings_add_lean(list);
+    ist_grpc_settings_add_int(list, GRPC_ARG_ENABLE_DEADLINE_CHECKS, 0);
 }
 
 grpc_channel *ist_xds_grpc_channel_new(const ist_xds_grpc_stream_args *args)
 {
-    arg_list list = {.count = 0};
+    ist_grpc_settings list = {.count = 0};
     fill(&list, args);
-    grpc_channel_args all = {.num_args = list.count, .args = list.items};
+    grpc_channel_args all = ist_grpc_settings_args(&list);
     grpc_channel_credentials *credentials = args->root_pem != NULL
                                                 ? grpc_ssl_credentials_create(args->root_pem, NULL, NULL, NULL)
                                                 : grpc_insecure_credentials_create();

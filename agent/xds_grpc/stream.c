@@ -4,6 +4,8 @@
 #include "base/alloc.h"
 #include "base/vec.h"
 #include "channel_priv.h"
+#include "grpc_loop/bytes.h"
+#include "grpc_loop/op.h"
 
 #include <grpc/byte_buffer.h>
 #include <grpc/byte_buffer_reader.h>
@@ -12,7 +14,6 @@
 #include <grpc/support/alloc.h>
 
 #include <assert.h>
-#include <stdatomic.h>
 
 // Each kind of operation is under way at most once, so its job can live in the stream.
 typedef enum op_kind {
@@ -24,24 +25,18 @@ typedef enum op_kind {
     _OP_MAX
 } op_kind;
 
-typedef struct op {
+typedef struct stream_op {
+    ist_grpc_op op;
     ist_xds_grpc_stream *stream;
-    ist_loop_job job;
     op_kind kind;
-    bool pending; // started, and its job has not run
-    bool ok;      // written by the queue thread before it posts the job
-    // Released before gRPC gets the tag, acquired when it comes back. gRPC's own locks order this already; the thread
-    // sanitizer cannot see them.
-    atomic_bool handed_over;
-} op;
+} stream_op;
 
 struct ist_xds_grpc_stream {
-    ist_loop *loop;
     const ist_xds_grpc_stream_events *events;
     void *ctx;
     grpc_channel *channel;
     grpc_call *call;
-    op ops[_OP_MAX];
+    stream_op ops[_OP_MAX];
     bool abandoned;
     bool closed;
     grpc_byte_buffer *sending;
@@ -62,11 +57,7 @@ struct ist_xds_grpc_stream {
 
 static void start(ist_xds_grpc_stream *stream, op_kind kind, const grpc_op *what)
 {
-    op *self = &stream->ops[kind];
-    assert(!self->pending);
-    self->pending = true;
-    atomic_store_explicit(&self->handed_over, true, memory_order_release);
-    grpc_call_error error = grpc_call_start_batch(stream->call, what, 1, self, NULL);
+    grpc_call_error error = grpc_call_start_batch(stream->call, what, 1, ist_grpc_op_tag(&stream->ops[kind].op), NULL);
     assert(error == GRPC_CALL_OK); // it refuses wrong use only
     (void)error;
 }
@@ -197,28 +188,21 @@ static void dispatch(ist_xds_grpc_stream *stream, op_kind kind, bool ok)
     }
 }
 
-static bool has_pending(const ist_xds_grpc_stream *stream)
+static size_t count_pending(const ist_xds_grpc_stream *stream)
 {
-    bool pending = false;
+    size_t pending = 0;
     for (size_t i = 0; i < _OP_MAX; i++) {
-        pending = pending || stream->ops[i].pending;
+        pending += ist_grpc_op_is_pending(&stream->ops[i].op) ? 1 : 0;
     }
     return pending;
 }
 
-static void finish_op(op *self)
+static void on_op(void *ctx, bool ok)
 {
-    self->pending = false;
-    atomic_store_explicit(&self->handed_over, false, memory_order_relaxed);
-    dispatch(self->stream, self->kind, self->ok);
-}
-
-static void run_op(void *ctx)
-{
-    op *self = ctx;
+    const stream_op *self = ctx;
     ist_xds_grpc_stream *stream = self->stream;
-    finish_op(self);
-    if (!has_pending(stream)) { // the operation for the status is the last to end, or one that ends with it
+    dispatch(stream, self->kind, ok);
+    if (count_pending(stream) == 0) { // the operation for the status is the last to end, or one that ends with it
         stream->events->gone(stream->ctx, stream);
     }
 }
@@ -242,14 +226,13 @@ ist_xds_grpc_stream *ist_xds_grpc_stream_new(const ist_xds_grpc_stream_args *arg
     if (stream == NULL) {
         return NULL;
     }
-    stream->loop = args->loop;
     stream->events = args->events;
     stream->ctx = args->ctx;
     for (op_kind kind = OP_SEND_HEADERS; kind < _OP_MAX; kind++) {
-        op *self = &stream->ops[kind];
+        stream_op *self = &stream->ops[kind];
         self->stream = stream;
         self->kind = kind;
-        self->job = (ist_loop_job){.run = run_op, .ctx = self};
+        ist_grpc_op_init(&self->op, args->loop, on_op, self);
     }
     stream->details = grpc_empty_slice();
     grpc_metadata_array_init(&stream->headers);
@@ -281,9 +264,7 @@ void ist_xds_grpc_stream_send(ist_xds_grpc_stream *stream, const void *bytes, si
     if (stream->closed) {
         return; // the owner knows already
     }
-    grpc_slice slice = grpc_slice_from_copied_buffer(bytes, length);
-    stream->sending = grpc_raw_byte_buffer_create(&slice, 1);
-    grpc_slice_unref(slice);
+    stream->sending = ist_grpc_bytes_new(ist_strv_make(bytes, length));
     grpc_op what = {.op = GRPC_OP_SEND_MESSAGE};
     what.data.send_message.send_message = stream->sending;
     start(stream, OP_SEND, &what);
@@ -302,22 +283,11 @@ void ist_xds_grpc_stream_abandon(ist_xds_grpc_stream *stream)
 
 void ist_xds_grpc_stream_finish(ist_xds_grpc_stream *stream)
 {
-    for (size_t i = 0; i < _OP_MAX; i++) {
-        op *self = &stream->ops[i];
-        if (self->pending) {
-            ist_loop_cancel(stream->loop, &self->job);
-            finish_op(self);
+    size_t left = count_pending(stream);
+    for (size_t i = 0; left != 0; i++) {
+        if (ist_grpc_op_is_pending(&stream->ops[i].op)) {
+            left--;
+            ist_grpc_op_finish(&stream->ops[i].op); // the last one tells `gone`, where the stream is freed
         }
     }
-    stream->events->gone(stream->ctx, stream);
-}
-
-void ist_xds_grpc_stream_complete(void *tag, bool ok)
-{
-    op *self = tag;
-    bool ours = atomic_load_explicit(&self->handed_over, memory_order_acquire);
-    assert(ours);
-    (void)ours;
-    self->ok = ok;
-    ist_loop_post(self->stream->loop, &self->job);
 }

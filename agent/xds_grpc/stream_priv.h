@@ -47,5 +47,3 @@ void ist_xds_grpc_stream_abandon(ist_xds_grpc_stream *stream) IST_NONNULL; // en
 // and the queue thread has ended. `gone` is told.
 void ist_xds_grpc_stream_finish(ist_xds_grpc_stream *stream) IST_NONNULL;
 void ist_xds_grpc_stream_free(ist_xds_grpc_stream *stream); // in `gone` only
-// The queue thread's part: an operation's tag and outcome become a job of the loop.
-void ist_xds_grpc_stream_complete(void *tag, bool ok) IST_NONNULL;

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/vec.h"
 #include "explain_priv.h"
-#include "pump_priv.h"
+#include "grpc_loop/pump.h"
 #include "secret_priv.h"
 #include "server_priv.h"
 #include "stream_priv.h"
@@ -47,7 +47,7 @@ struct ist_xds_grpc {
     char *server_name; // NULL = the host of the server
     char *token_file;  // NULL = none
     char *cluster_id;  // NULL = none
-    ist_xds_grpc_pump pump;
+    ist_grpc_pump pump;
     bool pumping;
     ist_loop_timer client_timer;
     ist_loop_timer connect_timer;
@@ -438,7 +438,8 @@ ist_status ist_xds_grpc_new(const ist_xds_grpc_args *args, ist_xds_grpc **ret_gr
         status = start_timers(grpc, err);
     }
     if (status == IST_OK) {
-        status = ist_xds_grpc_pump_start(&grpc->pump, err);
+        ist_grpc_set_defaults();
+        status = ist_grpc_pump_start(&grpc->pump, err);
         grpc->pumping = status == IST_OK;
     }
     if (status != IST_OK) {
@@ -454,11 +455,11 @@ static void stop_streams(ist_xds_grpc *grpc)
     for (size_t i = 0; i < grpc->streams.count; i++) {
         ist_xds_grpc_stream_abandon(grpc->streams.items[i]);
     }
-    ist_xds_grpc_pump_stop(&grpc->pump);
+    ist_grpc_pump_stop(&grpc->pump);
     while (grpc->streams.count != 0) {
         ist_xds_grpc_stream_finish(grpc->streams.items[grpc->streams.count - 1]); // tells on_gone, which takes it out
     }
-    ist_xds_grpc_pump_done(&grpc->pump);
+    ist_grpc_pump_done(&grpc->pump);
 }
 
 void ist_xds_grpc_free(ist_xds_grpc *grpc)

@@ -27,7 +27,7 @@ SYSTEM = set("""arpa/inet assert cerrno cstring dirent endian errno exception fc
     link sys/ioctl sys/mman sys/prctl sys/random sys/resource sys/signalfd sys/socket sys/stat sys/statfs sys/syscall
     sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/wait termios time unistd utility""".split())
 IO = r"(poll|sys/(epoll|eventfd|inotify|signalfd|socket|timerfd|un))\.h"
-ADAPTERS = {"base", "loop", "sockets", "takeover", "supervise", "config", "xds_grpc", "files", "dns_forward",
+ADAPTERS = {"base", "loop", "sockets", "takeover", "supervise", "config", "grpc_loop", "xds_grpc", "files", "dns_forward",
             "dns_server", "api_http", "api_grpc", "snapshot", "runtime", "cli",
             "main"}  # all others are engines: bytes in, bytes out
 GENERATED = {"openapi.h", "page_css.h", "version.h"}

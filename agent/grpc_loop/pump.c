@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "pump_priv.h"
+#include "grpc_loop/pump.h"
 
 #include "base/log.h"
-#include "stream_priv.h"
+#include "grpc_loop/op.h"
 
 #include <grpc/support/log.h>
 
@@ -17,27 +17,26 @@ static void on_grpc_log(gpr_log_func_args *args)
     IST_DEBUG(IST_LOG_XDS, "grpc: %s", args->message);
 }
 
-// gRPC reads these once, in grpc_init. What the user has set stands.
-static void set_defaults(void)
+void ist_grpc_set_defaults(void)
 {
-    // NOLINTNEXTLINE(concurrency-mt-unsafe): before other threads start
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): the header demands that other threads have not started
     (void)setenv("GRPC_CLIENT_CHANNEL_BACKUP_POLL_INTERVAL_MS", "0", 0); // the queue thread polls all the time
 }
 
 static void *run(void *ctx)
 {
-    const ist_xds_grpc_pump *pump = ctx;
+    const ist_grpc_pump *pump = ctx;
     grpc_event event;
     do {
         event = grpc_completion_queue_next(pump->queue, gpr_inf_future(GPR_CLOCK_REALTIME), NULL);
         if (event.type == GRPC_OP_COMPLETE) {
-            ist_xds_grpc_stream_complete(event.tag, event.success != 0);
+            ist_grpc_op_complete(event.tag, event.success != 0);
         }
     } while (event.type != GRPC_QUEUE_SHUTDOWN);
     return NULL;
 }
 
-static int start_thread(ist_xds_grpc_pump *pump)
+static int start_thread(ist_grpc_pump *pump)
 {
     pthread_attr_t attributes;
     int error = pthread_attr_init(&attributes);
@@ -53,13 +52,12 @@ static int start_thread(ist_xds_grpc_pump *pump)
     return error;
 }
 
-ist_status ist_xds_grpc_pump_start(ist_xds_grpc_pump *pump, ist_err *err)
+ist_status ist_grpc_pump_start(ist_grpc_pump *pump, ist_err *err)
 {
     sigset_t all;
     sigset_t before;
     (void)sigfillset(&all);
     (void)pthread_sigmask(SIG_SETMASK, &all, &before); // gRPC's threads inherit it: signals are the runtime's
-    set_defaults();
     gpr_set_log_function(on_grpc_log);
     grpc_init();
     pump->queue = grpc_completion_queue_create_for_next(NULL);
@@ -67,19 +65,19 @@ ist_status ist_xds_grpc_pump_start(ist_xds_grpc_pump *pump, ist_err *err)
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error != 0) {
         grpc_completion_queue_shutdown(pump->queue);
-        ist_xds_grpc_pump_done(pump);
+        ist_grpc_pump_done(pump);
         return ist_err_errno(err, error, "cannot start the gRPC thread");
     }
     return IST_OK;
 }
 
-void ist_xds_grpc_pump_stop(ist_xds_grpc_pump *pump)
+void ist_grpc_pump_stop(ist_grpc_pump *pump)
 {
     grpc_completion_queue_shutdown(pump->queue);
     (void)pthread_join(pump->thread, NULL);
 }
 
-void ist_xds_grpc_pump_done(ist_xds_grpc_pump *pump)
+void ist_grpc_pump_done(ist_grpc_pump *pump)
 {
     grpc_completion_queue_destroy(pump->queue);
     grpc_shutdown_blocking();
