@@ -176,13 +176,9 @@ static void add_common_headers(const http_exchange *exchange, const ist_api_resp
 static void count(const http_exchange *exchange, uint32_t status)
 {
     const ist_http_server *server = exchange->listener->server;
-    const char *api = exchange->set != NULL ? exchange->set->api : "none";
-    const char *operation = exchange->route != NULL ? exchange->route->operation : "none";
-    char code[16];
-    (void)snprintf(code, sizeof(code), "%u", status);
-    ist_metric_add(ist_metric_series(server->requests, api, operation, code), 1);
     int64_t elapsed_ms = ist_clock_now_ms(ist_clock_system()) - exchange->started_ms;
-    ist_histogram_observe(ist_histogram_series(server->durations, api, operation), (double)elapsed_ms / 1000.0);
+    ist_api_request_metrics_count(&server->metrics, exchange->set != NULL ? exchange->set->api : "none",
+                                  exchange->route != NULL ? exchange->route->operation : NULL, status, elapsed_ms);
 }
 
 // `out` NULL: not even the answer fits into memory, and the connection is closed.

@@ -5,6 +5,8 @@
 
 #include "api_http/server.h"
 
+#include "api_core/request_metrics.h"
+
 #include <microhttpd.h>
 
 typedef struct http_listener http_listener;
@@ -16,9 +18,7 @@ struct ist_http_server {
     ist_mesh_reader reader;
     ist_loop_job view_job;         // posted when a view was published
     ist_loop_timer wait_timer;     // earliest deadline of the waiting exchanges
-    ist_metric_family *requests;
-    ist_metric_family *durations;
-    ist_metric_family *watchers;
+    ist_api_request_metrics metrics;
     ist_arena *scratch;            // of the handlers, one call at a time
     http_listener *listeners;
     http_exchange *waiting;        // suspended, double linked

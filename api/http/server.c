@@ -162,30 +162,10 @@ static void wake(void *ctx)
 
 ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server **ret_server, ist_err *err)
 {
-    static const double BOUNDS[] = {0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 10};
-    static const ist_metric_def REQUESTS = {.kind = IST_METRIC_COUNTER,
-                                            .name = "isthmus_registry_requests_total",
-                                            .help = "HTTP requests by door, operation and status.",
-                                            .label_1 = "api",
-                                            .label_2 = "op",
-                                            .label_3 = "code"};
-    static const ist_metric_def DURATIONS = {.kind = IST_METRIC_HISTOGRAM,
-                                             .name = "isthmus_registry_request_duration_seconds",
-                                             .help = "Time from request to answer, long polls included.",
-                                             .label_1 = "api",
-                                             .label_2 = "op",
-                                             .bounds = BOUNDS,
-                                             .bound_count = IST_COUNT(BOUNDS)};
-    static const ist_metric_def WATCHERS = {.kind = IST_METRIC_GAUGE,
-                                            .name = "isthmus_registry_watchers",
-                                            .help = "Long polls and event streams that wait for news.",
-                                            .label_1 = "api"};
     ist_http_server *server = IST_NEW(ist_http_server);
     ist_arena *scratch = ist_arena_new(0, SCRATCH_MAX_BYTES);
-    ist_metric_family *requests = ist_metrics_family(args->metrics, &REQUESTS);
-    ist_metric_family *durations = ist_metrics_family(args->metrics, &DURATIONS);
-    ist_metric_family *watchers = ist_metrics_family(args->metrics, &WATCHERS);
-    if (server == NULL || scratch == NULL || requests == NULL || durations == NULL || watchers == NULL) {
+    ist_api_request_metrics metrics;
+    if (server == NULL || scratch == NULL || !ist_api_request_metrics_init(&metrics, args->metrics)) {
         ist_arena_free(scratch);
         ist_free(server);
         return ist_err_set(err, IST_ENOMEM, "out of memory");
@@ -194,9 +174,7 @@ ist_status ist_http_server_new(const ist_http_server_args *args, ist_http_server
                                 .store = args->store,
                                 .view_job = {.run = on_view, .ctx = server},
                                 .wait_timer = {.fire = on_wait_timer, .ctx = server},
-                                .requests = requests,
-                                .durations = durations,
-                                .watchers = watchers,
+                                .metrics = metrics,
                                 .scratch = scratch};
     ist_mesh_reader_init(&server->reader, args->store, wake, server);
     *ret_server = server;
@@ -260,18 +238,6 @@ static bool is_loopback(const struct sockaddr_storage *storage)
                                          : IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr);
 }
 
-// A listening socket, or -1 with *err filled.
-static int open_socket(const ist_http_listener_args *args, ist_socket_address *address, ist_err *err)
-{
-    int fd = ist_socket_open(args->inherited, args->name != NULL ? args->name : "", IST_SOCKET_HTTP, address);
-    if (fd < 0) {
-        const char *remedy =
-            errno == EADDRINUSE ? " (another process has the port: choose another one, or 0 for any)" : "";
-        (void)ist_err_errno(err, errno, "cannot listen on %.*s port %u%s", IST_STRV_ARG(args->host), args->port, remedy);
-    }
-    return fd;
-}
-
 static struct MHD_Daemon *start_daemon(http_listener *listener, int fd)
 {
     return MHD_start_daemon(
@@ -301,9 +267,7 @@ ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listen
                                   int *ret_fd, ist_err *err)
 {
     ist_socket_address address;
-    if (!ist_socket_address_make(args->host, args->port, &address)) {
-        return ist_err_set(err, IST_EINVAL, "\"%.*s\" is no IP address", IST_STRV_ARG(args->host));
-    }
+    int fd = -1;
     http_listener *listener = IST_NEW(http_listener);
     if (listener == NULL) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
@@ -313,16 +277,13 @@ ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listen
     for (size_t i = 0; i < args->set_count; i++) {
         listener->sets[i] = args->sets[i];
         listener->set_refs[i] = &listener->sets[i];
-        listener->watchers[i] = ist_metric_series(server->watchers, args->sets[i].api, NULL, NULL);
+        listener->watchers[i] = ist_metric_series(server->metrics.watchers, args->sets[i].api, NULL, NULL);
     }
-    listener->loopback = is_loopback(&address.any);
-    ist_status status = IST_EIO;
-    ist_socket_address_adapt(&address);
-    int fd = open_socket(args, &address, err);
-    if (fd < 0) {
-        status = err != NULL ? err->code : IST_EIO;
+    ist_status status = ist_socket_listen(args->inherited, args->name, args->host, args->port, &address, &fd, err);
+    if (status != IST_OK) {
         goto out;
     }
+    listener->loopback = is_loopback(&address.any);
     listener->max_connections = args->max_connections != 0 ? args->max_connections : CONNECTIONS_DEFAULT;
     listener->daemon = start_daemon(listener, fd);
     if (listener->daemon == NULL) {

@@ -8,8 +8,7 @@
 
 static void count_watcher(const http_exchange *exchange, int change)
 {
-    ist_metric *gauge = exchange->listener->watchers[exchange->set - exchange->listener->sets];
-    ist_metric_set(gauge, ist_metric_value(gauge) + change);
+    ist_api_request_metrics_watch(exchange->listener->watchers[exchange->set - exchange->listener->sets], change);
 }
 
 static void resume(http_exchange *exchange)
