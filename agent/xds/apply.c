@@ -46,6 +46,25 @@ static bool find_name(ist_xds_decoder *decoder, ist_xds_type type, const ist_xds
     return resource->type_url.n > 0 && ist_xds_decoder_name(decoder, resource->value, decoder->arena, ret_name);
 }
 
+// By the name inside, which is the one that the builder knows it by: a state-of-the-world response has no other.
+static ist_status record(ist_xds_decoder *decoder, const ist_xds_response *response, ist_xds_type type,
+                         const ist_xds_resource *resource, ist_err *err)
+{
+    ist_strv name = IST_STRV_NULL;
+    ist_strv bytes = IST_STRV_NULL;
+    if (decoder->recorder == NULL) {
+        return IST_OK;
+    }
+    if (ist_xds_span_view(resource->value, decoder->arena, &bytes) != IST_OK) {
+        return ist_err_set(err, IST_ENOMEM, "out of memory");
+    }
+    if (type != IST_XDS_NDS) { // whose first field is a name of the table
+        name = ist_xds_wire_bytes(bytes, IST_XDS_NAME_FIELD);
+    }
+    decoder->recorder->put(decoder->recorder->ctx, type, name, response->version, bytes);
+    return IST_OK;
+}
+
 // Whoever was refused stays as it was, also in a full set.
 static void refuse(ist_xds_decoder *decoder, ist_xds_type type, const ist_xds_resource *resource, const ist_err *err)
 {
@@ -55,6 +74,9 @@ static void refuse(ist_xds_decoder *decoder, ist_xds_type type, const ist_xds_re
         ist_mesh_builder_mention(decoder->builder, IST_MESH_SET_CLUSTERS, IST_STRV_NULL, name);
     } else if (type == IST_XDS_LDS) {
         ist_mesh_builder_mention(decoder->builder, IST_MESH_SET_LISTENERS, IST_STRV_NULL, name);
+    }
+    if (decoder->recorder != NULL) {
+        decoder->recorder->keep(decoder->recorder->ctx, type, name);
     }
     ist_xds_rejects_add(decoder->rejects, type, name, err);
 }
@@ -67,6 +89,9 @@ static ist_status apply_resource(ist_xds_decoder *decoder, const ist_xds_respons
     ist_status status = ist_xds_resource_parse(response->mode, span, decoder->arena, &resource, err);
     if (status == IST_OK) {
         status = decode(decoder, type, &resource, err);
+    }
+    if (status == IST_OK) {
+        status = record(decoder, response, type, &resource, err);
     }
     if (status == IST_OK || status == IST_ENOMEM) {
         return status;
@@ -92,6 +117,9 @@ static ist_status apply_removal(ist_xds_decoder *decoder, ist_xds_type type, ist
         ist_mesh_builder_remove_cluster(decoder->builder, name);
     } else if (type == IST_XDS_LDS) {
         ist_mesh_builder_remove_listener(decoder->builder, name);
+    }
+    if (decoder->recorder != NULL && (type == IST_XDS_CDS || type == IST_XDS_LDS)) {
+        decoder->recorder->remove(decoder->recorder->ctx, type, name);
     }
     return IST_OK;
 }
@@ -128,11 +156,26 @@ ist_status ist_xds_apply(ist_xds_decoder *decoder, const ist_xds_response *respo
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
     decoder->untold = false;
+    if (whole_set && decoder->recorder != NULL) {
+        decoder->recorder->set_begin(decoder->recorder->ctx, type);
+    }
     ist_status status = apply_items(decoder, response, type, err);
     if (whole_set && status == IST_OK && !decoder->untold) {
         ist_mesh_builder_refresh_end(decoder->builder, set, IST_STRV_NULL);
+        if (decoder->recorder != NULL) {
+            decoder->recorder->set_end(decoder->recorder->ctx, type);
+        }
     } else if (whole_set) {
         ist_mesh_builder_refresh_abandon(decoder->builder, set, IST_STRV_NULL);
     }
     return status;
+}
+
+ist_status ist_xds_apply_restored(ist_xds_decoder *decoder, ist_xds_type type, ist_strv bytes, ist_err *err)
+{
+    ist_xds_slice slice;
+    ist_xds_resource resource = {.type_url = ist_strv_from(ist_xds_type_url(type)),
+                                 .value = ist_xds_span_of(bytes, &slice)};
+    ist_arena_clear(decoder->arena);
+    return decode(decoder, type, &resource, err);
 }

@@ -84,6 +84,10 @@ static ist_xds_client *client_new(const ist_xds_client_args *args)
     client->request = IST_BUF_INIT;
     client->decoder.builder = args->builder;
     client->decoder.rejects = &client->rejects;
+    if (args->recorder != NULL) {
+        client->recorder = *args->recorder;
+        client->decoder.recorder = &client->recorder;
+    }
     client->decoder.max_resource_bytes =
         args->max_resource_bytes != 0 ? args->max_resource_bytes : DEFAULT_MAX_RESOURCE_BYTES;
     client->backoff = (ist_backoff){.base_ms = BACKOFF_BASE_MS, .cap_ms = BACKOFF_CAP_MS, .floor_ms = BACKOFF_FLOOR_MS};
@@ -280,6 +284,24 @@ static void finish(ist_xds_client *client, ist_status status, const ist_err *err
     }
     pump(client, now_ms);
     set_timer(client);
+}
+
+// --- Restoring ------------------------------------------------------------------------------------------------------
+
+ist_status ist_xds_client_restore(ist_xds_client *client, ist_xds_type type, ist_strv bytes, ist_err *err)
+{
+    ist_xds_rejects_clear(&client->rejects);
+    ist_status status = ist_xds_apply_restored(&client->decoder, type, bytes, err);
+    if (status == IST_OK && client->rejects.count != 0) {
+        return ist_err_set(err, IST_EINVAL, "%s", client->rejects.text); // members of it
+    }
+    return status;
+}
+
+ist_status ist_xds_client_restored(ist_xds_client *client, ist_err *err)
+{
+    ist_mesh_store_set_stale(client->store, true);
+    return ist_xds_sync_commit(client, err);
 }
 
 // --- Inputs ---------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ struct ist_xds_client {
     ist_mesh_builder *builder;
     ist_mesh_store *store;
     ist_xds_transport transport;
+    ist_xds_recorder recorder; // calls NULL = nobody keeps anything; decoder.recorder points here
     void (*on_published)(void *ctx, const ist_mesh_commit *commit); // NULL = nobody asks
     void *ctx;
     ist_xds_mode mode;

@@ -8,7 +8,6 @@
 
 #include "base/hash.h"
 
-#define NAME_FIELD 1
 #define MORE_TEXT "; and more" // room for it is always left
 
 void ist_xds_rejects_clear(ist_xds_rejects *rejects)
@@ -73,7 +72,7 @@ bool ist_xds_decoder_name(ist_xds_decoder *decoder, ist_xds_span message, ist_ar
     ist_strv name = IST_STRV_NULL;
     ist_xds_field field;
     while (ist_xds_wire_next(&wire, &field)) {
-        if (field.number == NAME_FIELD && field.type == IST_XDS_WIRE_BYTES &&
+        if (field.number == IST_XDS_NAME_FIELD && field.type == IST_XDS_WIRE_BYTES &&
             ist_xds_decoder_view(decoder, field.bytes, arena, &name, NULL) != IST_OK) {
             name = IST_STRV_NULL;
         }

@@ -30,6 +30,7 @@ typedef struct ist_xds_decoder {
     ist_arena *arena;           // one resource
     ist_arena *unit;            // one endpoint, virtual host or name inside it
     ist_xds_rejects *rejects;   // members of a resource that were refused
+    const ist_xds_recorder *recorder; // hears of what is accepted; NULL = nobody
     size_t max_resource_bytes;  // of what must stand in one piece
     uint64_t skipped_endpoints; // no IP address: Unix sockets, Envoy-internal addresses
     bool untold;                // a refused cluster or listener of this response did not even tell its name
@@ -54,6 +55,8 @@ ist_status ist_xds_endpoints_unpack(ist_xds_decoder *decoder, ist_strv assignmen
 // max_resource_bytes; IST_ENOMEM.
 ist_status ist_xds_decoder_view(ist_xds_decoder *decoder, ist_xds_span span, ist_arena *arena, ist_strv *ret_bytes,
                                 ist_err *err) IST_NONNULL_ARGS(1, 3, 4) IST_MUSTCHECK;
+
+#define IST_XDS_NAME_FIELD 1
 
 // The name of a message, which is field 1 of everything that has one, in one piece. Empty where there is none, or where it
 // is larger than a resource may be. False: the bytes break off before the name, so nobody knows whose they are.

@@ -28,17 +28,30 @@ static void want_cluster(void *ctx, ist_strv cluster)
     }
 }
 
+static void forget_endpoints(void *ctx, ist_strv cluster)
+{
+    const ist_xds_client *client = ctx;
+    if (client->decoder.recorder != NULL) {
+        client->recorder.remove(client->recorder.ctx, IST_XDS_EDS, cluster);
+    }
+}
+
 static ist_status want_endpoints(ist_xds_client *client)
 {
     want_state wanting = {.names = client->subs[IST_XDS_EDS].names};
     ist_xds_names_update_begin(wanting.names);
     ist_mesh_builder_each_eds_cluster(client->builder, want_cluster, &wanting);
-    return wanting.status == IST_OK ? ist_xds_names_update_end(wanting.names, NULL, NULL) : wanting.status;
+    return wanting.status == IST_OK ? ist_xds_names_update_end(wanting.names, forget_endpoints, client)
+                                    : wanting.status;
 }
 
 static void remove_table(void *ctx, ist_strv table)
 {
-    ist_mesh_builder_remove_table(ctx, table);
+    const ist_xds_client *client = ctx;
+    ist_mesh_builder_remove_table(client->builder, table);
+    if (client->decoder.recorder != NULL) {
+        client->recorder.remove(client->recorder.ctx, IST_XDS_RDS, table);
+    }
 }
 
 static ist_status want_routes(ist_xds_client *client)
@@ -61,7 +74,7 @@ static ist_status want_routes(ist_xds_client *client)
             return status;
         }
     }
-    return ist_xds_names_update_end(names, remove_table, client->builder);
+    return ist_xds_names_update_end(names, remove_table, client);
 }
 
 ist_status ist_xds_sync_subscriptions(ist_xds_client *client, ist_err *err)
@@ -82,6 +95,9 @@ ist_status ist_xds_sync_begin(ist_xds_client *client, ist_err *err)
         if (ist_xds_sub_reset(&client->subs[i]) != IST_OK) {
             return no_memory(err);
         }
+    }
+    if (client->decoder.recorder != NULL) {
+        client->recorder.opened(client->recorder.ctx);
     }
     client->subs[IST_XDS_CDS].wanted = true;
     client->subs[IST_XDS_EDS].wanted = true;
@@ -105,6 +121,9 @@ ist_status ist_xds_sync_commit(ist_xds_client *client, ist_err *err)
 {
     ist_mesh_commit commit;
     ist_status status = ist_mesh_builder_commit(client->builder, &commit, err);
+    if (status == IST_OK && commit.published && client->decoder.recorder != NULL) {
+        client->recorder.published(client->recorder.ctx, commit.revision);
+    }
     if (status == IST_OK && commit.published && client->on_published != NULL) {
         client->on_published(client->ctx, &commit);
     }
@@ -161,10 +180,14 @@ ist_status ist_xds_sync_step(ist_xds_client *client, int64_t now_ms, ist_err *er
         listeners->wanted = true;
         return IST_OK;
     }
-    if (client->state != IST_XDS_SYNCING || (!client->first_view && !may_publish_first(client, now_ms))) {
+    if (client->state == IST_XDS_SYNCING && !client->first_view && !may_publish_first(client, now_ms)) {
         return IST_OK;
     }
-    return become_synced(client, now_ms, err);
+    ist_status status = client->state == IST_XDS_SYNCING ? become_synced(client, now_ms, err) : IST_OK;
+    if (status == IST_OK && client->decoder.recorder != NULL) {
+        client->recorder.settled(client->recorder.ctx, ist_mesh_store_revision(client->store));
+    }
+    return status;
 }
 
 // --- Responses ------------------------------------------------------------------------------------------------------

@@ -147,6 +147,7 @@ void script_init(xds_script *script, const script_args *args)
         .max_resource_bytes = args->max_resource_bytes,
         .on_published = on_published,
         .ctx = script,
+        .recorder = args->recorder,
     };
     ist_err err = IST_ERR_NULL;
     if (ist_xds_client_new(&client_args, &script->client, &err) != IST_OK) {

@@ -58,6 +58,7 @@ typedef struct script_args {
     uint32_t servers; // 0 = 1
     uint32_t max_resources;
     size_t max_resource_bytes;
+    const ist_xds_recorder *recorder;
 } script_args;
 
 void script_init(xds_script *script, const script_args *args);

@@ -74,6 +74,22 @@ typedef struct ist_xds_transport {
     void *ctx;
 } ist_xds_transport;
 
+// Who keeps what we accept, so that a later start can restore it (a snapshot on disk). Called in the order of effects on the
+// builder: puts and removals as they are staged, `settled` when a view is published of them and everything that was asked for
+// has been answered, so that what belongs together is together. Texts and bytes are borrowed for the call.
+typedef struct ist_xds_recorder {
+    void (*opened)(void *ctx); // a new stream: from here on everything is told anew
+    void (*put)(void *ctx, ist_xds_type type, ist_strv name, ist_strv version, ist_strv bytes);
+    void (*remove)(void *ctx, ist_xds_type type, ist_strv name);
+    // A complete set (CDS, LDS): what is neither put nor kept between these two is gone. A begin without end removes nothing.
+    void (*set_begin)(void *ctx, ist_xds_type type);
+    void (*keep)(void *ctx, ist_xds_type type, ist_strv name);
+    void (*set_end)(void *ctx, ist_xds_type type);
+    void (*published)(void *ctx, uint64_t revision);
+    void (*settled)(void *ctx, uint64_t revision);
+    void *ctx;
+} ist_xds_recorder;
+
 typedef struct ist_xds_client_args {
     ist_mesh_builder *builder;
     ist_mesh_store *store;              // its stale flag is kept by the client
@@ -88,12 +104,20 @@ typedef struct ist_xds_client_args {
     uint32_t max_resources;             // per response; more end the stream; 0 = 1,000,000
     void (*on_published)(void *ctx, const ist_mesh_commit *commit); // a new view is out; NULL = nobody asks
     void *ctx;
+    const ist_xds_recorder *recorder;   // copied; NULL = nobody keeps anything
 } ist_xds_client_args;
 
 // IST_EINVAL: no server, or a node without pod name, namespace, IP or domain; IST_ELIMIT: too many labels; IST_ENOMEM.
 ist_status ist_xds_client_new(const ist_xds_client_args *args, ist_xds_client **ret_client, ist_err *err)
     IST_NONNULL_ARGS(1, 2) IST_MUSTCHECK;
 void ist_xds_client_free(ist_xds_client *client);
+
+// Before start: a resource that was accepted by an earlier process, through the decoder of its type, types in the order of
+// ist_xds_type. IST_ENOMEM; any other failure means that this one alone is refused, for the reason in *err.
+ist_status ist_xds_client_restore(ist_xds_client *client, ist_xds_type type, ist_strv bytes, ist_err *err)
+    IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+// Publishes what has been restored, as a stale view. IST_ENOMEM: there is none.
+ist_status ist_xds_client_restored(ist_xds_client *client, ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 
 // Inputs. now_ms: monotonic. A stream that brings nothing within 15 s of opening, or leaves a request without an answer for
 // 30 s, is closed and the next server tried; but listeners, routes and names that a control plane which answers about
