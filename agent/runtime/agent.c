@@ -51,6 +51,7 @@ typedef struct agent {
     worker http;
     resolve_bridge *bridge;
     mesh_proxy_watch proxy; // on the writer's loop
+    warm_start warm;        // the writer's, through the source
     source *source;
     doors *doors;
     handover handover;
@@ -280,7 +281,11 @@ static ist_status init_hub(agent *self, ist_err *err)
     if (status != IST_OK) {
         return status;
     }
-    ist_mesh_builder_args args = {.store = self->store, .policy = &draft.policy, .resolve = &resolve};
+    warm_start_init(&self->warm, self->options, &self->identity, self->env);
+    ist_mesh_builder_args args = {.store = self->store,
+                                  .policy = &draft.policy,
+                                  .resolve = &resolve,
+                                  .first_revision = warm_start_first_revision(&self->warm)};
     self->builder = ist_mesh_builder_new(&args);
     policy_draft_done(&draft);
     return self->builder != NULL ? IST_OK : ist_err_set(err, IST_ENOMEM, "out of memory");
@@ -413,6 +418,7 @@ static ist_status init_source(agent *self, ist_err *err)
                         .store = self->store,
                         .resolve = &resolve,
                         .metrics = self->metrics,
+                        .warm = &self->warm,
                         .on_ready = on_ready,
                         .ctx = self};
     return source_new(&args, &self->source, err);
@@ -472,7 +478,8 @@ static ist_status start(agent *self, ist_err *err)
         status = worker_start(&self->dns, err);
     }
     if (status == IST_OK) {
-        status = source_start(self->source, err);
+        // Beside an agent that serves its live view nobody is helped by an old one.
+        status = source_start(self->source, self->handover.kind != HANDOVER_STANDBY, err);
     }
     if (status == IST_OK) {
         status = worker_start(&self->writer, err);
@@ -781,6 +788,7 @@ static void stop(agent *self)
     mesh_proxy_stop(&self->proxy);
     doors_free(self->doors);
     source_free(self->source);
+    warm_start_done(&self->warm);
     ist_mesh_builder_free(self->builder);
     if (self->store != NULL) {
         ist_mesh_store_reap(self->store);

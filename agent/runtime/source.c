@@ -34,9 +34,12 @@ struct source {
     int64_t lost_ms;   // since when there is no stream; 0 = there is one, or none was tried yet
     int64_t warned_ms; // when the last warning of it was written; 0 = it was not
     bool synced;
-    pthread_mutex_t lock; // protects status
+    bool confirmed;       // the control plane has
+    pthread_mutex_t lock; // protects the rest but the metrics
     xds_status status;
+    warm_start_status warm;
     xds_metrics metrics;
+    warm_start_metrics warm_metrics;
 };
 
 // --- Memory ---------------------------------------------------------------------------------------------------------
@@ -185,6 +188,7 @@ static void log_published(void *ctx, const ist_mesh_commit *commit)
 static ist_status new_xds(source *self, ist_err *err)
 {
     const ist_options *options = self->args.options;
+    ist_xds_recorder recorder = warm_start_recorder(self->args.warm);
     bool tls = ist_options_flag(options, IST_OPT_XDS_TLS);
     ist_status status = read_servers(self, err);
     if (status != IST_OK) {
@@ -216,6 +220,7 @@ static ist_status new_xds(source *self, ist_err *err)
         .mode = ist_options_choice(options, IST_OPT_XDS_MODE) == 0 ? IST_XDS_DELTA : IST_XDS_SOTW,
         .random_seed = ist_random_u64(),
         .on_published = log_published,
+        .recorder = self->args.warm->snapshot != NULL ? &recorder : NULL,
     };
     status = ist_xds_client_new(&client, &self->client, err);
     if (status == IST_OK) {
@@ -272,7 +277,7 @@ static void log_changes(source *self, const ist_xds_status *now)
         log_connected(self, now, server);
     }
     if (!connected && now->connect_failures + now->disconnects != before->connect_failures + before->disconnects) {
-        log_failure(self, now, ist_xds_client_is_synced(self->client));
+        log_failure(self, now, self->synced);
     }
     self->connected = connected;
     log_unanswered(self, now, server);
@@ -288,6 +293,34 @@ static void log_nacks(const source *self, const ist_xds_status *now)
     }
 }
 
+static void become_ready(source *self)
+{
+    if (!self->synced) {
+        self->synced = true;
+        self->args.on_ready(self->args.ctx);
+    }
+}
+
+static void copy_warm(source *self)
+{
+    if (warm_start_is_news(self->args.warm, &self->warm, self->confirmed)) {
+        warm_start_status now = warm_start_status_of(self->args.warm, self->confirmed);
+        (void)pthread_mutex_lock(&self->lock);
+        self->warm = now;
+        (void)pthread_mutex_unlock(&self->lock);
+    }
+}
+
+static void on_confirmed(source *self)
+{
+    self->confirmed = true;
+    if (self->args.warm->serving) {
+        IST_NOTICE(IST_LOG_XDS, "istiod has answered: the restored view is up to date, revision %llu",
+                   (unsigned long long)ist_mesh_store_revision(self->args.store));
+    }
+    become_ready(self);
+}
+
 static void on_idle(void *ctx)
 {
     source *self = ctx;
@@ -295,6 +328,7 @@ static void on_idle(void *ctx)
     if (self->client == NULL) {
         return;
     }
+    copy_warm(self);
     ist_xds_status now;
     ist_xds_client_status(self->client, &now);
     if (xds_status_same(&self->status, &now)) {
@@ -305,9 +339,9 @@ static void on_idle(void *ctx)
     (void)pthread_mutex_lock(&self->lock);
     xds_status_copy(&self->status, &now, ist_xds_client_is_synced(self->client));
     (void)pthread_mutex_unlock(&self->lock);
-    if (self->status.synced && !self->synced) {
-        self->synced = true;
-        self->args.on_ready(self->args.ctx);
+    if (self->status.synced && !self->confirmed) {
+        on_confirmed(self);
+        copy_warm(self);
     }
     arm_trim(self);
 }
@@ -362,6 +396,9 @@ ist_status source_new(const source_args *args, source **ret_source, ist_err *err
     if (status == IST_OK && !directory) {
         status = xds_metrics_init(&self->metrics, args->metrics);
     }
+    if (status == IST_OK && args->warm->snapshot != NULL) {
+        status = warm_start_metrics_init(&self->warm_metrics, args->metrics);
+    }
     if (status != IST_OK) {
         source_free(self);
         return status;
@@ -384,7 +421,18 @@ static void warn_unreadable(const ist_options *options, ist_agent_option option)
     }
 }
 
-ist_status source_start(source *self, ist_err *err)
+// At once, and whatever istiod does.
+static void restore_view(source *self)
+{
+    bool restored = warm_start_restore(self->args.warm, self->client, self->args.store);
+    copy_warm(self);
+    if (restored) {
+        arm_trim(self);
+        become_ready(self);
+    }
+}
+
+ist_status source_start(source *self, bool restore, ist_err *err)
 {
     ist_loop_on_idle(self->args.writer->loop, on_idle, self);
     if (self->files != NULL) {
@@ -395,6 +443,9 @@ ist_status source_start(source *self, ist_err *err)
         warn_unreadable(self->args.options, IST_OPT_XDS_TOKEN);
     }
     ist_mesh_store_set_stale(self->args.store, true);
+    if (restore) {
+        restore_view(self);
+    }
     ist_xds_client_start(self->client, ist_loop_now_ms(self->args.writer->loop));
     return IST_OK;
 }
@@ -476,6 +527,7 @@ void source_write_status(source *self, ist_json *json)
         ist_json_string(json, "kind", "istiod");
         (void)pthread_mutex_lock(&self->lock);
         xds_status_write(&self->status, self->servers, self->server_count, json);
+        warm_start_status_write(&self->warm, json);
         (void)pthread_mutex_unlock(&self->lock);
     }
     ist_json_end_object(json);
@@ -489,9 +541,13 @@ bool source_is_synced(source *self, ist_buf *why)
         return read;
     }
     (void)pthread_mutex_lock(&self->lock);
-    bool synced = xds_status_explain(&self->status, why);
+    bool restored = self->warm.serving;
+    bool synced = !restored && xds_status_explain(&self->status, why);
     (void)pthread_mutex_unlock(&self->lock);
-    return synced;
+    if (restored) {
+        ist_buf_append_str(why, "ready: stale, restored from the snapshot");
+    }
+    return synced || restored;
 }
 
 void source_refresh_metrics(source *self)
@@ -501,5 +557,6 @@ void source_refresh_metrics(source *self)
     }
     (void)pthread_mutex_lock(&self->lock);
     xds_metrics_refresh(&self->metrics, &self->status, self->servers, self->server_count);
+    warm_start_metrics_refresh(&self->warm_metrics, &self->warm);
     (void)pthread_mutex_unlock(&self->lock);
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "identity_priv.h"
+#include "warm_start_priv.h"
 #include "worker_priv.h"
 
 #include "api_core/json.h"
@@ -22,14 +23,15 @@ typedef struct source_args {
     ist_mesh_store *store;
     const ist_resolve *resolve;
     ist_metrics *metrics;
+    warm_start *warm; // what an earlier process has left; outlives the source
     void (*on_ready)(void *ctx); // once, with the first complete view; the writer thread, or within source_start
     void *ctx;
 } source_args;
 
 ist_status source_new(const source_args *args, source **ret_source, ist_err *err);
-// Reads the directory, or opens the first stream. A directory that cannot be read is an error; an istiod that does not
-// answer is not.
-ist_status source_start(source *source, ist_err *err);
+// Reads the directory, or opens the first stream, after the view of a snapshot where `restore` says so. A directory that cannot
+// be read is an error; an istiod that does not answer is not.
+ist_status source_start(source *source, bool restore, ist_err *err);
 // The writer thread has ended.
 void source_free(source *source);
 

@@ -3,6 +3,8 @@
 
 #include "base/cursor.h"
 
+#define WALL_MS_MAX 253402300800000U // the year 10000: what comes behind was never a time
+
 enum { WINDOW_BYTES = 1 << 18 };
 
 void ist_snapshot_reader_init(ist_snapshot_reader *reader, uint64_t size,
@@ -105,7 +107,8 @@ static void take_commit(walk *w, const ist_snapshot_record *record)
 {
     ist_cursor cursor = ist_cursor_over(record->value.p, record->value.n);
     w->contents.revision = record->number;
-    w->contents.committed_ms = (int64_t)ist_cursor_u64(&cursor);
+    uint64_t wall_ms = ist_cursor_u64(&cursor);
+    w->contents.committed_ms = wall_ms < WALL_MS_MAX ? (int64_t)wall_ms : 0;
     w->contents.end = w->at + record->length;
     w->contents.commits++;
 }

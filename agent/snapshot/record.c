@@ -236,13 +236,18 @@ void ist_snapshot_end_set(ist_snapshot *snapshot, uint32_t type)
     }
 }
 
+void ist_snapshot_seen(ist_snapshot *snapshot, uint64_t revision)
+{
+    if (ist_snapshot_is_recording(snapshot)) {
+        ist_snapshot_reserve(snapshot, revision);
+    }
+}
+
 void ist_snapshot_commit(ist_snapshot *snapshot, uint64_t revision, int64_t wall_ms)
 {
     uint8_t wall[8];
     ist_err err = IST_ERR_NULL;
-    if (ist_snapshot_is_recording(snapshot)) {
-        ist_snapshot_reserve(snapshot, revision);
-    }
+    ist_snapshot_seen(snapshot, revision);
     if (!ist_snapshot_is_recording(snapshot) || !snapshot->dirty) {
         return;
     }

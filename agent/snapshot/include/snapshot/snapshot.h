@@ -69,6 +69,9 @@ void ist_snapshot_remove(ist_snapshot *snapshot, uint32_t type, ist_strv name) I
 void ist_snapshot_begin_set(ist_snapshot *snapshot, uint32_t type) IST_NONNULL;
 void ist_snapshot_keep(ist_snapshot *snapshot, uint32_t type, ist_strv name) IST_NONNULL; // mentioned, stays as it was
 void ist_snapshot_end_set(ist_snapshot *snapshot, uint32_t type) IST_NONNULL;
+// A view of this revision is out: no later process gives this number, or a lower one, to another. Every published revision is
+// to be told, also where nothing changed here.
+void ist_snapshot_seen(ist_snapshot *snapshot, uint64_t revision) IST_NONNULL;
 // The changes so far make the view of this revision. wall_ms: since 1970 UTC.
 void ist_snapshot_commit(ist_snapshot *snapshot, uint64_t revision, int64_t wall_ms) IST_NONNULL;
 // After a failure: forgets what was not committed. False: it still cannot be written.
