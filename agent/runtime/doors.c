@@ -471,6 +471,9 @@ static void quiesce_http(void *ctx)
 {
     doors *self = ctx;
     ist_http_server_quiesce(self->http);
+    if (self->nacos.nacos != NULL) {
+        ist_api_nacos_reset(self->nacos.nacos);
+    }
 }
 
 typedef struct busy_call {

@@ -335,6 +335,27 @@ static int64_t look_after(nacos_connection *connection, int64_t now_ms)
     return DETECTION_MS;
 }
 
+// Java and Go go elsewhere when they are told to, and lose nothing; to others it is what they do not understand.
+static void reset(nacos_connection *connection)
+{
+    ist_buf body = IST_BUF_INIT;
+    bool told =
+        connection->set_up && (connection->client == NACOS_CLIENT_JAVA || connection->client == NACOS_CLIENT_GO);
+    ist_buf_printf(&body, "{\"headers\":{},\"requestId\":\"%llu\",\"module\":\"internal\"}",
+                   (unsigned long long)++connection->nacos->next_id);
+    if (!told || !send_json(connection, "ConnectResetRequest", &body)) {
+        connection->stream->close(connection->stream);
+    }
+    ist_buf_done(&body);
+}
+
+void ist_api_nacos_reset(ist_api_nacos *nacos)
+{
+    for (nacos_connection *each = nacos->connections; each != NULL; each = each->next) {
+        reset(each);
+    }
+}
+
 static int64_t earlier(int64_t a_ms, int64_t b_ms)
 {
     return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;

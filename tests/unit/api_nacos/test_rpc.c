@@ -127,6 +127,24 @@ static void silent_client_is_asked_and_then_disconnected(void **state)
     nacos_peer_close(&dead);
 }
 
+static void leaving_door_sends_its_clients_away(void **state)
+{
+    nacos_world *world = *state;
+    nacos_peer go;
+    nacos_peer other;
+    nacos_peer_open(&go, world, "go", GO);
+    nacos_peer_open(&other, world, "other", "{\"clientVersion\":\"Nacos-Python-Client:v2.0.0\"}");
+    ist_api_nacos_reset(world->nacos);
+    nacos_message message = nacos_peer_read(&go);
+    assert_string_equal(message.type, "ConnectResetRequest");
+    assert_true(json_is_string(json_object_get(message.body, "requestId")));
+    json_decref(message.body);
+    assert_false(go.closed);
+    assert_true(other.closed);
+    nacos_peer_close(&go);
+    nacos_peer_close(&other);
+}
+
 static void nobody_there_is_nothing_to_wake_up_for(void **state)
 {
     nacos_world *world = *state;
@@ -472,6 +490,7 @@ int main(void)
         RPC_TEST(unknown_request_is_an_error_of_its_own),
         RPC_TEST(what_is_no_message_ends_the_stream),
         RPC_TEST(silent_client_is_asked_and_then_disconnected),
+        RPC_TEST(leaving_door_sends_its_clients_away),
         RPC_TEST(nobody_there_is_nothing_to_wake_up_for),
         RPC_TEST(query_echoes_and_answers_from_the_view),
         RPC_TEST(weights_are_told_in_the_clients_way),

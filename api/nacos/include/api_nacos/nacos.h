@@ -68,5 +68,8 @@ void ist_api_nacos_tick(ist_api_nacos *nacos) IST_NONNULL;
 void ist_api_nacos_datagram(ist_api_nacos *nacos, const ist_mesh_addr *from, uint16_t port, ist_strv datagram)
     IST_NONNULL;
 
+// Another process serves from now on: RPC clients are sent there.
+void ist_api_nacos_reset(ist_api_nacos *nacos) IST_NONNULL;
+
 // The registrations, for readiness.
 ist_registry_registrar ist_api_nacos_registrar(ist_api_nacos *nacos) IST_NONNULL;
