@@ -141,23 +141,24 @@ int ist_socket_open(ist_sockets *inherited, const char *name, ist_socket_kind ki
     return fd;
 }
 
-ist_status ist_socket_listen(ist_sockets *inherited, const char *name, ist_strv host, uint16_t port,
-                             ist_socket_address *ret_address, int *ret_fd, ist_err *err)
+int ist_socket_listen(ist_sockets *inherited, const char *name, ist_strv host, uint16_t port, ist_socket_address *ret_address,
+                      ist_err *err)
 {
     ist_socket_address address;
     if (!ist_socket_address_make(host, port, &address)) {
-        return ist_err_set(err, IST_EINVAL, "\"%.*s\" is no IP address", IST_STRV_ARG(host));
+        (void)ist_err_set(err, IST_EINVAL, "\"%.*s\" is no IP address", IST_STRV_ARG(host));
+        return -1;
     }
     ist_socket_address_adapt(&address);
     int fd = ist_socket_open(inherited, name != NULL ? name : "", IST_SOCKET_HTTP, &address);
     if (fd < 0) {
         const char *remedy =
             errno == EADDRINUSE ? " (another process has the port: choose another one, or 0 for any)" : "";
-        return ist_err_errno(err, errno, "cannot listen on %.*s port %u%s", IST_STRV_ARG(host), port, remedy);
+        (void)ist_err_errno(err, errno, "cannot listen on %.*s port %u%s", IST_STRV_ARG(host), port, remedy);
+        return -1;
     }
     *ret_address = address;
-    *ret_fd = fd;
-    return IST_OK;
+    return fd;
 }
 
 // UDP first, then TCP on the same port; a port of the kernel's choice may be taken for TCP, then another one is tried.

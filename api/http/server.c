@@ -267,7 +267,7 @@ ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listen
                                   int *ret_fd, ist_err *err)
 {
     ist_socket_address address;
-    int fd = -1;
+    ist_err why = IST_ERR_NULL;
     http_listener *listener = IST_NEW(http_listener);
     if (listener == NULL) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
@@ -279,8 +279,10 @@ ist_status ist_http_server_listen(ist_http_server *server, const ist_http_listen
         listener->set_refs[i] = &listener->sets[i];
         listener->watchers[i] = ist_metric_series(server->metrics.watchers, args->sets[i].api, NULL, NULL);
     }
-    ist_status status = ist_socket_listen(args->inherited, args->name, args->host, args->port, &address, &fd, err);
-    if (status != IST_OK) {
+    ist_status status = IST_OK;
+    int fd = ist_socket_listen(args->inherited, args->name, args->host, args->port, &address, &why);
+    if (fd < 0) {
+        status = ist_err_set(err, why.code, "%s", why.text);
         goto out;
     }
     listener->loopback = is_loopback(&address.any);

@@ -25,7 +25,7 @@ CONFINED = {  # calls that have their place: pattern -> (paths, reason)
                                      "return a status: only main ends the process, or a child whose exec has failed"),
     r"abort": (("agent/base/",), "an assertion, or a status"),
     r"getaddrinfo|getnameinfo": (("agent/cli/",), "would ask our own DNS server: use mesh/resolve.h"),
-    r"setenv": (("agent/xds_grpc/",), "changes the whole process under other threads (gRPC's settings are made before)"),
+    r"setenv": (("agent/grpc_loop/",), "changes the whole process under other threads (gRPC's settings are made before)"),
 }
 GLOBALS = {  # mutable at file scope, each with its reason
     "agent/base/alloc.c": "failure injection of the tests",

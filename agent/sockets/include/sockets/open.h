@@ -28,10 +28,10 @@ uint16_t ist_socket_address_port(const ist_socket_address *address) IST_NONNULL;
 // inherited by programs that we start. *address becomes what it is bound to. -1: errno says why.
 int ist_socket_open(ist_sockets *inherited, const char *name, ist_socket_kind kind, ist_socket_address *address)
     IST_NONNULL_ARGS(2, 4);
-// The same for a door of HTTP or gRPC on a numeric address. IST_EINVAL: it is none; IST_EBUSY, IST_EACCES, ...: the text names the
-// address and the remedy.
-ist_status ist_socket_listen(ist_sockets *inherited, const char *name, ist_strv host, uint16_t port,
-                             ist_socket_address *ret_address, int *ret_fd, ist_err *err) IST_NONNULL_ARGS(5, 6) IST_MUSTCHECK;
+// The same for a door of HTTP or gRPC on a numeric address; *ret_address is what it is bound to. -1: the error says why,
+// IST_EINVAL for what is no address, IST_EBUSY, IST_EACCES, ...; its text names the address and the remedy.
+int ist_socket_listen(ist_sockets *inherited, const char *name, ist_strv host, uint16_t port, ist_socket_address *ret_address,
+                      ist_err *err) IST_NONNULL_ARGS(5, 6);
 // UDP and TCP on one port, also where the kernel chooses it. ret_fds: UDP, TCP. False: errno says why, *ret_kind for which;
 // errno 0: no port was free for both.
 bool ist_socket_open_dns(ist_sockets *inherited, ist_socket_address *address, int ret_fds[2], ist_socket_kind *ret_kind)

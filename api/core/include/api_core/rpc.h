@@ -18,16 +18,16 @@
 #include "base/status.h"
 #include "base/strv.h"
 
-// The answer to a unary call, to be finished once: at once or later. The adapter's object; whether the client still waits does
-// not matter.
+// The answer to a unary call, to be finished once: at once or later. The adapter's object, until the adapter is freed; whether
+// the client still waits does not matter.
 typedef struct ist_rpc_reply {
     void (*finish)(struct ist_rpc_reply *reply, ist_strv message); // copies the message; the reply is gone afterwards
 } ist_rpc_reply;
 
 // A stream that a client has opened: the adapter's object, valid from `opened` until `closed` has returned.
 typedef struct ist_rpc_stream {
-    // Copies the message and sends it when the ones before have gone. IST_ELIMIT: too much is unsent, the client does not read;
-    // IST_ENOMEM.
+    // Copies the message and sends it when the ones before have gone. IST_ELIMIT: more than 1 MiB is unsent, the client does not
+    // read, and the stream has been ended, as if by close(); IST_ECLOSED: it was already; IST_ENOMEM.
     ist_status (*send)(struct ist_rpc_stream *stream, ist_strv message);
     // Ends the stream after what is queued; `closed` follows, not from within this call.
     void (*close)(struct ist_rpc_stream *stream);
@@ -51,4 +51,5 @@ typedef struct ist_rpc_service {
     ist_status (*opened)(void *ctx, ist_rpc_stream *stream, ist_strv peer); // other than IST_OK: it is refused, no `closed`
     void (*received)(void *ctx, ist_rpc_stream *stream, ist_strv message, ist_arena *arena);
     void (*closed)(void *ctx, ist_rpc_stream *stream); // by whichever side, also when the connection breaks
+    void (*drained)(void *ctx, ist_rpc_stream *stream); // all that was sent has gone out: time for what was put off. May be NULL
 } ist_rpc_service;
