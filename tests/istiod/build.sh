@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds istiod-harness, adsdump, goregexp and istiodns outside the tree, once for each state of the sources, and prints the
-# directory that holds them as the last line of stdout. Progress goes to stderr. Safe to call several times at once.
+# Builds istiod-harness, adsdump, goregexp, istiodns and istioinject outside the tree, once for each state of the sources, beside
+# a copy of Istio's istiod chart, and prints the directory that holds them as the last line of stdout. Progress goes to stderr.
+# Safe to call several times at once.
 set -eu
 
 cd "$(dirname "$0")"
@@ -14,15 +15,19 @@ out="$cache/istiod-$hash"
 mkdir -p "$cache"
 exec 9>"$cache/istiod.lock"
 flock 9
-if [ ! -x "$out/istiod-harness" ] || [ ! -x "$out/adsdump" ] || [ ! -x "$out/goregexp" ] || [ ! -x "$out/istiodns" ]; then
+if [ ! -e "$out/complete" ]; then
 	echo "istiod: building into $out (minutes with a cold build cache, seconds with a warm one)" >&2
 	tmp="$out.tmp"
 	rm -rf "$tmp"
 	mkdir -p "$tmp"
-	for target in istiod-harness:. adsdump:./cmd/adsdump goregexp:./cmd/goregexp istiodns:./cmd/istiodns; do
+	for target in istiod-harness:. adsdump:./cmd/adsdump goregexp:./cmd/goregexp istiodns:./cmd/istiodns \
+		istioinject:./cmd/istioinject; do
 		echo "istiod: go build ${target%%:*}" >&2
 		nice go build -trimpath -ldflags=-s -o "$tmp/${target%%:*}" "${target#*:}" >&2
 	done
+	istio=$(go list -m -f '{{.Dir}}' istio.io/istio)
+	cp -r --no-preserve=mode "$istio/manifests/charts/istio-control/istio-discovery" "$tmp/istiod-chart"
+	touch "$tmp/complete"
 	rm -rf "$out"
 	mv "$tmp" "$out"
 	find "$cache" -maxdepth 1 -name 'istiod-*' -mtime +7 -exec rm -rf {} +
