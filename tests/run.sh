@@ -14,6 +14,7 @@
 #   istiod       pytest: both of them on the real control plane (tests/istiod, built with Go)
 #   envoy        pytest: the release build against a real Envoy on that control plane
 #   clients      pytest: unmodified Java clients and resolver libraries in pods with the release build (tests/clients)
+#   charts       pytest: charts/isthmus rendered by Helm 3 and 4, merged by Istio's own injector, judged, and run as a pod
 #   demo         agent/demo.sh --once
 #   bench        tests/bench/run.sh, short form
 #
@@ -25,7 +26,7 @@ set -uo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 top=$PWD
-ALL=(lint unit asan tsan fuzz integration istiod envoy clients demo bench)
+ALL=(lint unit asan tsan fuzz integration istiod envoy clients charts demo bench)
 LOGS=$top/build/logs
 long=
 short_only=' and not long' # pytest markers
@@ -37,7 +38,7 @@ finish() { # the closing line, which machines read
 }
 
 usage() {
-  sed -n '4,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '4,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   exit "$1"
 }
 
@@ -235,6 +236,11 @@ tier_clients() {
     ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "${short_only# and }" tests/clients
 }
 
+tier_charts() {
+  built istiod ISTHMUS_ISTIOD_DIR && built charts ISTHMUS_CHARTS_DIR && build release isthmus &&
+    ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "${short_only# and }" tests/charts
+}
+
 # What is compared are decisions, which both builds make alike; the sanitizers see this code in the tier before.
 tier_envoy() {
   built istiod ISTHMUS_ISTIOD_DIR && build release isthmus &&
@@ -273,6 +279,12 @@ build_istiod() {
 build_demos() {
   bash tests/support/install.sh java && bash tests/support/install.sh resolvers && bash tests/clients/go/build.sh &&
     bash tests/clients/node/build.sh && bash tests/clients/java/build.sh
+}
+
+build_charts() {
+  local folder
+  bash tests/support/install.sh resolvers && folder=$(bash tests/support/install.sh go) &&
+    env PATH="$folder:$PATH" bash tests/charts/build.sh
 }
 
 start_build() { # start_build NAME: build_NAME prints the folder as its last line
@@ -339,11 +351,14 @@ if ! install; then
 fi
 export PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 set -m # each background job gets a process group
-if wants istiod || wants envoy || wants clients; then
+if wants istiod || wants envoy || wants clients || wants charts; then
   start_build istiod
 fi
 if wants clients; then
   start_build demos
+fi
+if wants charts; then
+  start_build charts
 fi
 for tier in "${tiers[@]}"; do
   run_tier "$tier"

@@ -26,7 +26,7 @@ BUILD=(
 TEST=(
   clang-14 clang-format-14 clang-tidy-14 libclang-rt-14-dev llvm-14 libcmocka-dev
   cppcheck dnsperf iproute2 iptables libldns-dev procps prometheus python3 python3-venv shellcheck strace unbound universal-ctags
-  util-linux
+  unzip util-linux
 )
 
 JAVA=(maven openjdk-17-jdk-headless)
