@@ -8,6 +8,7 @@
 #   memory  resident memory idle and with a large mesh, from a directory and from istiod, beside Envoy
 #   push    from the last byte of an EDS push to the changed DNS and REST answer
 #   sync    CPU and time of a cold synchronisation, beside Envoy
+#   warm    from exec to the first DNS answer out of a snapshot, while istiod is down
 #   commit  cost of one changed service for meshes of growing size, in process
 #   dns     DNS answers beside a bare UDP echo and other servers; needs root (port 53 of a loopback address)
 #   update  DNS answers while 1,000 endpoints a second change
@@ -21,7 +22,7 @@
 # Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-ALL=(memory push sync commit dns update answer select lookup eureka)
+ALL=(memory push sync warm commit dns update answer select lookup eureka)
 long=
 commit_form=(--short)
 benches=()
@@ -29,7 +30,7 @@ for word in "$@"; do
   case $word in
   --long) long=--long commit_form=() ;;
   -h | --help)
-    sed -n '4,22s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '4,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   *)
@@ -50,7 +51,7 @@ export PATH=$venv:$PATH PYTHONDONTWRITEBYTECODE=1 LC_ALL=C.UTF-8
 export ISTHMUS_BIN=${ISTHMUS_BIN:-$PWD/build/release/isthmus}
 export BENCH_PROGRAMS=$PWD/build/release/tests/bench
 export BENCH_RESULTS=${BENCH_RESULTS:-$PWD/build/bench}
-if wants memory || wants push || wants sync || wants dns; then
+if wants memory || wants push || wants sync || wants warm || wants dns; then
   go=$(bash tests/support/install.sh go)
   ISTHMUS_ISTIOD_DIR=${ISTHMUS_ISTIOD_DIR:-$(env PATH="$go:$PATH" bash tests/istiod/build.sh | tail -n 1)}
   export ISTHMUS_ISTIOD_DIR

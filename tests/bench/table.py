@@ -57,6 +57,15 @@ def sync(f):
     row("the same: Envoy", "synthetic_beside_envoy", "envoy")
 
 
+def warm(f):
+    head("Warm start, istiod down", "services x 10", "resources", "file, MB", "first answer, ms", "answer of the mesh, ms",
+         "CPU, ms", "RSS after, MB", "peak, MB", "goal, ms")
+    for row in f["rows"]:
+        line(f"{row['services']:,}", f"{row['resources']:,}", row["file_mb"], f"{row['first_ms']:.1f}",
+             f"{row['mesh_ms']:.1f}", f"{row['cpu_ms']:.1f}", f"{row['rss_mb']:.1f}", f"{row['peak_mb']:.1f}",
+             row["goal_ms"])
+
+
 def commit(f):
     head("Cost per changed service, us", "services", "anywhere, median", "anywhere, p99", "always among the same 500",
          "100 in one commit, each", "whole mesh at once, each")
@@ -146,7 +155,7 @@ def eureka(f):
 
 
 def main():
-    for show in (memory, push, sync, commit, dns, update, eureka):
+    for show in (memory, push, sync, warm, commit, dns, update, eureka):
         path = benchlib.RESULTS / f"{show.__name__}.json"
         if path.exists():
             result = json.loads(path.read_text())
