@@ -19,7 +19,7 @@
 
 #include <stdio.h>
 
-enum { ADMIN = 0, HEALTH, EUREKA, NACOS, HTTP_DOORS };
+enum { ADMIN = 0, HEALTH, EUREKA, NACOS, NACOS_GRPC, HTTP_DOORS }; // and what is like one
 enum { EUREKA_BASES_MAX = 64 }; // as the option takes
 
 typedef struct http_door {
@@ -215,25 +215,36 @@ static void list_routes(doors *self, const http_door *door, ist_http_listener_ar
     }
 }
 
+static ist_status listen_grpc(doors *self, http_door *door, uint16_t port, ist_err *err)
+{
+    ist_grpc_listener_args args = {
+        .host = door->host, .port = port, .inherited = &self->args.handover->sockets, .name = door->name};
+    return nacos_door_listen(&self->nacos, &args, &door->port, &door->fd, err);
+}
+
+static ist_status listen_http(doors *self, http_door *door, uint16_t port, ist_err *err)
+{
+    ist_http_listener_args args = {
+        .host = door->host, .port = port, .inherited = &self->args.handover->sockets, .name = door->name};
+    list_routes(self, door, &args);
+    if (door->connections != 0) {
+        args.max_connections = (uint32_t)ist_options_number(self->args.options, door->connections);
+    }
+    return ist_http_server_listen(self->http, &args, &door->port, &door->fd, err);
+}
+
 static ist_status open_http(doors *self, http_door *door, ist_err *err)
 {
-    ist_http_listener_args args = {0};
+    uint16_t port = 0;
     ist_strv text;
     if (!ist_options_part(self->args.options, door->option, 0, &text)) {
         return ist_err_set(err, IST_EINVAL, "no address"); // the option table has checked its form
     }
-    ist_status status = ist_hostport_parse(text, 0, &args.host, &args.port, err);
+    ist_status status = ist_hostport_parse(text, 0, &door->host, &port, err);
     if (status != IST_OK) {
         return status;
     }
-    list_routes(self, door, &args);
-    door->host = args.host;
-    args.inherited = &self->args.handover->sockets;
-    args.name = door->name; // as IST_SOCKET_ADMIN and its like
-    if (door->connections != 0) {
-        args.max_connections = (uint32_t)ist_options_number(self->args.options, door->connections);
-    }
-    status = ist_http_server_listen(self->http, &args, &door->port, &door->fd, err);
+    status = door == &self->https[NACOS_GRPC] ? listen_grpc(self, door, port, err) : listen_http(self, door, port, err);
     if (status != IST_OK) {
         ist_err_prefix(err, "--%s", ist_agent_option_table()->rows[door->option].name);
     }
@@ -272,6 +283,7 @@ static ist_status new_http(doors *self, ist_err *err)
         .name = "eureka", .option = IST_OPT_EUREKA_LISTEN, .connections = IST_OPT_EUREKA_CONNECTIONS};
     self->https[NACOS] =
         (http_door){.name = "nacos", .option = IST_OPT_NACOS_LISTEN, .connections = IST_OPT_NACOS_CONNECTIONS};
+    self->https[NACOS_GRPC] = (http_door){.name = IST_SOCKET_NACOS_GRPC, .option = IST_OPT_NACOS_GRPC_LISTEN};
     if (ist_api_admin_init(&self->admin, self->args.status, self->args.metrics) != IST_OK) {
         return ist_err_set(err, IST_ENOMEM, "out of memory");
     }
@@ -319,6 +331,9 @@ static ist_status open_all(doors *self, ist_err *err)
             wanted++;
             open += open_door(self, self->https[i].name, open_http(self, &self->https[i], err), err) ? 1 : 0;
         }
+    }
+    if (self->https[NACOS_GRPC].port != 0 && self->https[NACOS].port == 0) {
+        nacos_door_watch(&self->nacos, self->args.store);
     }
     handover_close_rest(self->args.handover);
     if (wanted == 0) {
@@ -471,9 +486,7 @@ static void quiesce_http(void *ctx)
 {
     doors *self = ctx;
     ist_http_server_quiesce(self->http);
-    if (self->nacos.nacos != NULL) {
-        ist_api_nacos_reset(self->nacos.nacos);
-    }
+    nacos_door_quiesce(&self->nacos);
 }
 
 typedef struct busy_call {
@@ -529,7 +542,7 @@ bool doors_registered(const doors *self, ist_buf *why)
     if (self->https[EUREKA].port != 0) {
         open[count++] = ist_api_eureka_registrar(self->eureka);
     }
-    if (self->https[NACOS].port != 0) {
+    if (self->https[NACOS].port != 0 || self->https[NACOS_GRPC].port != 0) {
         open[count++] = ist_api_nacos_registrar(self->nacos.nacos);
     }
     return ist_registry_is_up(open, count, why);

@@ -28,6 +28,57 @@ static void on_registered(void *ctx)
     }
 }
 
+// --- gRPC -----------------------------------------------------------------------------------------------------------
+
+static ist_status new_grpc(nacos_door *door, const nacos_door_args *args)
+{
+    ist_rpc_service service = ist_api_nacos_service(door->nacos);
+    ist_grpc_server_args grpc = {.loop = args->loop,
+                                 .metrics = args->metrics,
+                                 .service = &service,
+                                 .max_connections =
+                                     (uint32_t)ist_options_number(args->options, IST_OPT_NACOS_CONNECTIONS)};
+    return ist_grpc_server_new(&grpc, &door->grpc, NULL);
+}
+
+ist_status nacos_door_listen(nacos_door *door, const ist_grpc_listener_args *args, uint16_t *ret_port, int *ret_fd,
+                             ist_err *err)
+{
+    return ist_grpc_server_listen(door->grpc, args, ret_port, ret_fd, err);
+}
+
+static void on_view(void *ctx)
+{
+    nacos_door *door = ctx;
+    (void)ist_mesh_reader_view(&door->reader); // lets the old view go
+    ist_api_nacos_on_view(door->nacos);
+}
+
+static void wake(void *ctx)
+{
+    nacos_door *door = ctx;
+    ist_loop_post(door->loop, &door->view_job);
+}
+
+void nacos_door_watch(nacos_door *door, ist_mesh_store *store)
+{
+    door->view_job = (ist_loop_job){.run = on_view, .ctx = door};
+    ist_mesh_reader_init(&door->reader, store, wake, door);
+    door->watching = true;
+}
+
+void nacos_door_quiesce(nacos_door *door)
+{
+    if (door->grpc != NULL) {
+        ist_grpc_server_quiesce(door->grpc);
+    }
+    if (door->nacos != NULL) {
+        ist_api_nacos_reset(door->nacos);
+    }
+}
+
+// --- Life -----------------------------------------------------------------------------------------------------------
+
 ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
 {
     *door = (nacos_door){.loop = args->loop,
@@ -46,11 +97,21 @@ ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
                                     (ist_api_nacos_profile)ist_options_choice(args->options, IST_OPT_NACOS_PROFILE),
                                 .outside = {.ctx = door, .wake_in = wake_in, .on_registered = on_registered}};
     door->nacos = ist_api_nacos_new(&nacos);
-    return door->nacos != NULL ? IST_OK : IST_ENOMEM;
+    if (door->nacos == NULL) {
+        return IST_ENOMEM;
+    }
+    return ist_options_off(args->options, IST_OPT_NACOS_GRPC_LISTEN) ? IST_OK : new_grpc(door, args);
 }
 
 void nacos_door_done(nacos_door *door)
 {
+    ist_grpc_server_free(door->grpc);
+    door->grpc = NULL;
+    if (door->watching) {
+        ist_mesh_reader_done(&door->reader); // from here on nobody posts the job
+        ist_loop_cancel(door->loop, &door->view_job);
+        door->watching = false;
+    }
     if (door->nacos != NULL) {
         ist_loop_disarm(door->loop, &door->timer);
         ist_api_nacos_free(door->nacos);

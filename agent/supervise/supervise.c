@@ -91,7 +91,8 @@ static void open_sockets(supervisor *self)
                  {IST_OPT_ADMIN_LISTEN, IST_SOCKET_ADMIN},
                  {IST_OPT_HEALTH_LISTEN, IST_SOCKET_HEALTH},
                  {IST_OPT_EUREKA_LISTEN, IST_SOCKET_EUREKA},
-                 {IST_OPT_NACOS_LISTEN, IST_SOCKET_NACOS}};
+                 {IST_OPT_NACOS_LISTEN, IST_SOCKET_NACOS},
+                 {IST_OPT_NACOS_GRPC_LISTEN, IST_SOCKET_NACOS_GRPC}};
     ist_sockets inherited = {0};
     ist_err err = IST_ERR_NULL;
     ist_strv text;

@@ -26,6 +26,7 @@
 #define IST_SOCKET_HEALTH "health"
 #define IST_SOCKET_EUREKA "eureka"
 #define IST_SOCKET_NACOS "nacos"
+#define IST_SOCKET_NACOS_GRPC "nacos_grpc"
 #define IST_SOCKET_INBOX "inbox" // no socket: the memory of dns_server that survives a crash
 
 // An address of IPv4 or IPv6; length 0 = none.
