@@ -11,7 +11,8 @@ const char *ist_api_method_name(ist_api_method method)
                                         [IST_API_HEAD] = "HEAD",
                                         [IST_API_POST] = "POST",
                                         [IST_API_PUT] = "PUT",
-                                        [IST_API_DELETE] = "DELETE"};
+                                        [IST_API_DELETE] = "DELETE",
+                                        [IST_API_PATCH] = "PATCH"};
     return method < _IST_API_METHOD_MAX ? NAMES[method] : "?";
 }
 
@@ -124,6 +125,11 @@ static ist_status decode(ist_strv text, bool plus_is_space, ist_arena *arena, is
     }
     *ret = ist_strv_make(out, length);
     return IST_OK;
+}
+
+ist_status ist_api_parameter_decode(ist_strv text, ist_arena *arena, ist_strv *ret_text)
+{
+    return decode(text, true, arena, ret_text);
 }
 
 static ist_status decode_parameter(ist_strv text, ist_arena *arena, ist_api_field *field)

@@ -5,8 +5,11 @@
 
 #include "base/alloc.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #define STREAM_BLOCK_BYTES 4096
 #define ARENA_BLOCK_BYTES 1024
@@ -67,6 +70,26 @@ static enum MHD_Result add_header(void *ctx, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
+// By its text, so that an IPv4 address that a socket for both shows as IPv6 becomes what it is.
+static ist_mesh_addr peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+    ist_mesh_addr peer = IST_MESH_ADDR_NONE;
+    char text[INET6_ADDRSTRLEN] = "";
+    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
+    if (address != NULL && address->sa_family == AF_INET) {
+        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
+        (void)inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)); // there is room
+    } else if (address != NULL && address->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
+        (void)inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)); // ... and here
+    }
+    if (ist_mesh_addr_parse(ist_strv_from(text), &peer, NULL) != IST_OK) {
+        peer = IST_MESH_ADDR_NONE;
+    }
+    return peer;
+}
+
 // RFC 9112 section 3.2. A second Host could be the one that somebody in front of us has checked.
 static bool host_is_right(const http_exchange *exchange)
 {
@@ -82,6 +105,7 @@ static bool read_request(http_exchange *exchange, ist_api_response *response)
 {
     ist_err err = IST_ERR_NULL;
     exchange->request.body = ist_buf_view(&exchange->body);
+    exchange->request.peer = peer_of(exchange->connection);
     (void)MHD_get_connection_values(exchange->connection, MHD_HEADER_KIND, add_header, exchange);
     if (exchange->headers_status == IST_ELIMIT) {
         ist_api_problem(response, 431, "more than %d request headers", IST_API_FIELDS_MAX);

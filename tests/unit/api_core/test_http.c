@@ -214,6 +214,7 @@ static const ist_api_route ROWS_A[] = {
 static const ist_api_route ROWS_B[] = {
     {IST_API_DELETE, "/a", "delete", nothing},
     {IST_API_PUT, "/only-put", "put", nothing},
+    {IST_API_PATCH, "/a/{x}", "patch", nothing},
 };
 static const ist_api_routes SET_A = {.api = "one", .rows = ROWS_A, .count = IST_COUNT(ROWS_A)};
 static const ist_api_routes SET_B = {.api = "two", .rows = ROWS_B, .count = IST_COUNT(ROWS_B)};
@@ -241,7 +242,8 @@ static void router_finds_by_method_and_form(void **state)
         {IST_API_GET, "//a", NULL, 404, NULL},
         {IST_API_GET, "/A", NULL, 404, NULL},
         {IST_API_PUT, "/a", NULL, 405, "GET, HEAD, POST, DELETE"},
-        {IST_API_POST, "/a/1", NULL, 405, "GET, HEAD"},
+        {IST_API_PATCH, "/a/1", "patch", 0, NULL},
+        {IST_API_POST, "/a/1", NULL, 405, "GET, HEAD, PATCH"},
         {IST_API_GET, "/only-put", NULL, 405, "PUT"},
         {_IST_API_METHOD_MAX, "/only-put", NULL, 405, "PUT"},
     };

@@ -32,6 +32,16 @@ static void echo(void *ctx, const ist_api_request *request, ist_api_response *re
     ist_buf_append_strv(&response->body, request->body);
 }
 
+// Who asks, and by which method.
+static void who(void *ctx, const ist_api_request *request, ist_api_response *response)
+{
+    char text[IST_MESH_ADDR_TEXT_SIZE];
+    (void)ctx;
+    response->content_type = "text/plain";
+    ist_buf_printf(&response->body, "%s %s\n", ist_api_method_name(request->method),
+                   ist_mesh_addr_format(&request->peer, text));
+}
+
 static void big(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     (void)ctx;
@@ -126,7 +136,7 @@ static const ist_api_route ROWS[] = {
     {IST_API_GET, "/big", "big", big},                {IST_API_GET, "/wait", "wait", wait_for_view},
     {IST_API_GET, "/raced", "raced", wait_raced},
     {IST_API_GET, "/stream", "stream", stream},       {IST_API_GET, "/fail", "fail", fail_later},
-    {IST_API_GET, "/shared", "shared", shared},
+    {IST_API_GET, "/shared", "shared", shared},       {IST_API_PATCH, "/who", "who", who},
 };
 
 // --- The server on its thread ---------------------------------------------------------------------------------------
@@ -887,6 +897,20 @@ static void several_listeners_share_a_server(void **state)
     stop(&f);
 }
 
+static void handlers_know_who_asks(void **state)
+{
+    (void)state;
+    fixture f = open_server();
+    assert_int_equal(listen_on(&f, "127.0.0.1", 0, 0, NULL), IST_OK);
+    uint16_t first = f.port;
+    assert_int_equal(listen_on(&f, "::", 0, 0, NULL), IST_OK);
+    run_server(&f);
+    assert_asks(&f, "PATCH /who HTTP/1.1\r\n" HOST "\r\n", 200, "PATCH 127.0.0.1\n"); // over a socket of IPv6
+    f.port = first;
+    assert_asks(&f, "PATCH /who HTTP/1.1\r\n" HOST "\r\n", 200, "PATCH 127.0.0.1\n");
+    stop(&f);
+}
+
 // --- Memory and metrics ---------------------------------------------------------------------------------------------
 
 // Whatever fails, the next request is served.
@@ -996,6 +1020,7 @@ int main(void)
         cmocka_unit_test(server_ends_with_clients_waiting),
         cmocka_unit_test(listen_errors_name_address_and_remedy),
         cmocka_unit_test(several_listeners_share_a_server),
+        cmocka_unit_test(handlers_know_who_asks),
         cmocka_unit_test(out_of_memory_costs_one_request),
         cmocka_unit_test(out_of_memory_at_the_start_is_an_error),
         cmocka_unit_test(requests_are_counted_by_door_and_code),

@@ -26,6 +26,7 @@ typedef enum ist_api_method {
     IST_API_POST,
     IST_API_PUT,
     IST_API_DELETE,
+    IST_API_PATCH,
     _IST_API_METHOD_MAX // also: any other method
 } ist_api_method;
 const char *ist_api_method_name(ist_api_method method) IST_RETURNS_NONNULL;
@@ -43,6 +44,7 @@ typedef struct ist_api_request {
     ist_api_method method;
     ist_strv path;        // decoded once, without query
     ist_strv target_host; // authority of a target in absolute form ("http://HOST/PATH"), else empty
+    ist_mesh_addr peer;   // who asks; family 0 where it is not known
     ist_api_field queries[IST_API_FIELDS_MAX];
     ist_api_field headers[IST_API_FIELDS_MAX];
     ist_strv params[IST_API_PARAMS_MAX]; // "{host}" parts of the matched pattern, in order
@@ -117,6 +119,9 @@ const ist_api_route *ist_api_route_find(const ist_api_routes *const *sets, size_
 // into `target`.
 ist_status ist_api_target_parse(ist_strv target, ist_arena *arena, ist_api_request *request, ist_err *err)
     IST_NONNULL_ARGS(2, 3) IST_MUSTCHECK;
+// Decodes the name or the value of a parameter, as in application/x-www-form-urlencoded, into the arena: "+" is a space.
+// IST_EPARSE for a broken escape or a NUL byte, IST_ENOMEM.
+ist_status ist_api_parameter_decode(ist_strv text, ist_arena *arena, ist_strv *ret_text) IST_NONNULL IST_MUSTCHECK;
 // Is this Host header one of a loopback client (localhost, 127.x.y.z, [::1], each with or without port, or none at
 // all)?
 bool ist_api_host_is_loopback(ist_strv host);
