@@ -18,14 +18,14 @@ static void write_id(ist_json *json, const nacos_key *key, const nacos_host *hos
     ist_buf_done(&id);
 }
 
-static void write_grouped(ist_json *json, const nacos_key *key)
+static void write_grouped(ist_json *json, const char *json_key, const nacos_key *key)
 {
     char text[2 * NACOS_TEXT_MAX + 2];
     ist_buf name;
     ist_buf_init(&name, sizeof(text));
     nacos_key_append_grouped(key, &name);
     json->out->status = ist_buf_status(&name) != IST_OK ? ist_buf_status(&name) : json->out->status;
-    ist_json_strv(json, "serviceName", ist_buf_view(&name));
+    ist_json_strv(json, json_key, ist_buf_view(&name));
     ist_buf_done(&name);
 }
 
@@ -55,7 +55,7 @@ static void write_host(ist_json *json, const nacos_key *key, const nacos_host *h
     ist_json_bool(json, "enabled", true);
     ist_json_bool(json, "ephemeral", host->ephemeral);
     ist_json_strv(json, "clusterName", host->cluster);
-    write_grouped(json, key);
+    write_grouped(json, "serviceName", key);
     write_metadata(json, host);
     ist_json_end_object(json);
 }
@@ -72,7 +72,7 @@ void nacos_hosts_write_gone(ist_strv ip, uint16_t port, const nacos_key *key, is
     ist_json_bool(json, "enabled", false);
     ist_json_bool(json, "ephemeral", true);
     ist_json_strv(json, "clusterName", host.cluster);
-    write_grouped(json, key);
+    write_grouped(json, "serviceName", key);
     ist_json_begin_object(json, "metadata");
     ist_json_end_object(json);
     ist_json_end_object(json);
@@ -143,4 +143,19 @@ void nacos_hosts_write(const nacos_hosts *hosts, const nacos_key *key, nacos_lay
         bool as_weight = layout == NACOS_WEIGHTS && !same;
         write_host(json, key, &hosts->items[i], as_weight || slots == 0 ? slots : 1, 0);
     }
+}
+
+void nacos_host_write_detail(const nacos_hosts *hosts, const nacos_host *host, const nacos_key *key, const char *service_key,
+                             const char *json_key, ist_json *json)
+{
+    ist_json_begin_object(json, json_key);
+    write_grouped(json, service_key, key);
+    ist_json_strv(json, "ip", host->ip);
+    ist_json_u64(json, "port", host->port);
+    ist_json_strv(json, "clusterName", host->cluster);
+    ist_json_u64(json, "weight", host->slots != 0 && all_same(hosts) ? 1 : host->slots);
+    ist_json_bool(json, "healthy", host->healthy);
+    write_id(json, key, host, 0);
+    write_metadata(json, host);
+    ist_json_end_object(json);
 }

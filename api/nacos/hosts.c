@@ -151,12 +151,13 @@ static bool in_list(ist_strv list, ist_strv name)
     return false;
 }
 
-void nacos_hosts_filter(nacos_hosts *hosts, ist_strv clusters)
+void nacos_hosts_filter(nacos_hosts *hosts, ist_strv clusters, bool healthy_only)
 {
     size_t kept = 0;
     for (size_t i = 0; i < hosts->count; i++) {
-        if (clusters.n == 0 || in_list(clusters, hosts->items[i].cluster)) {
-            hosts->items[kept++] = hosts->items[i];
+        const nacos_host *each = &hosts->items[i];
+        if ((clusters.n == 0 || in_list(clusters, each->cluster)) && (each->healthy || !healthy_only)) {
+            hosts->items[kept++] = *each;
         }
     }
     hosts->count = kept;

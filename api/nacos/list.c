@@ -36,7 +36,8 @@ void nacos_lists_done(nacos_lists *lists, ist_mesh_store *store)
 // Parts that clients choose are told apart by their lengths.
 static void append_wish(const nacos_wish *wish, ist_buf *out)
 {
-    ist_buf_printf(out, "%d %d %zu %zu %zu ", (int)wish->layout, wish->keeps_gone, wish->key.namespace_id.n,
+    ist_buf_printf(out, "%d %d %d ", (int)wish->layout, wish->keeps_gone, wish->healthy_only);
+    ist_buf_printf(out, "%zu %zu %zu ", wish->key.namespace_id.n,
                    wish->key.group.n, wish->key.name.n);
     ist_buf_append_strv(out, wish->key.namespace_id);
     ist_buf_append_strv(out, wish->key.group);
@@ -204,7 +205,7 @@ ist_status nacos_list_refresh(nacos_list *list, const nacos_state *state, ist_ar
     ist_arena_clear(scratch);
     ist_status status = nacos_hosts_of(state->view, state->own, &list->wish.key, scratch, &hosts);
     if (status == IST_OK) {
-        nacos_hosts_filter(&hosts, list->wish.clusters);
+        nacos_hosts_filter(&hosts, list->wish.clusters, list->wish.healthy_only);
         write_hosts(list, &hosts, scratch, &text);
         status = ist_buf_status(&text);
     }

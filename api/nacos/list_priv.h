@@ -17,6 +17,7 @@ typedef struct nacos_wish {
     nacos_key key;
     ist_strv clusters; // comma list, as it is to be echoed
     nacos_layout layout;
+    bool healthy_only;
     bool keeps_gone; // it ignores empty lists: hosts that have gone must be told as such
 } nacos_wish;
 

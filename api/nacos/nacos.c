@@ -157,13 +157,21 @@ void nacos_wake_in(ist_api_nacos *nacos, int64_t delay_ms)
     }
 }
 
+void nacos_own_look_after(ist_api_nacos *nacos)
+{
+    int64_t next_ms = nacos_own_age(&nacos->own, nacos_now_ms(nacos));
+    nacos_own_changed(nacos);
+    if (next_ms >= 0) {
+        nacos_wake_in(nacos, next_ms);
+    }
+}
+
 void ist_api_nacos_tick(ist_api_nacos *nacos)
 {
     int64_t now_ms = nacos_now_ms(nacos);
     nacos->wake_ms = -1;
-    int64_t own_ms = nacos_own_age(&nacos->own, now_ms);
-    nacos_own_changed(nacos);
-    const int64_t next_ms[] = {own_ms, nacos_waiting_tick(nacos, now_ms), nacos_connections_tick(nacos, now_ms)};
+    nacos_own_look_after(nacos);
+    const int64_t next_ms[] = {nacos_waiting_tick(nacos, now_ms), nacos_connections_tick(nacos, now_ms)};
     for (size_t i = 0; i < IST_COUNT(next_ms); i++) {
         if (next_ms[i] >= 0) {
             nacos_wake_in(nacos, next_ms[i]);

@@ -52,5 +52,7 @@ nacos_wish nacos_wish_of(const ist_api_nacos *nacos, const nacos_key *key, ist_s
 nacos_list *nacos_find_list(ist_api_nacos *nacos, const nacos_wish *wish);
 // After a change of the registrations: subscribers and whoever wants to know are told.
 void nacos_own_changed(ist_api_nacos *nacos);
+// Ends what is overdue, tells of what has changed, and wakes up for what comes next.
+void nacos_own_look_after(ist_api_nacos *nacos);
 // tick() is to come in so many milliseconds, or earlier.
 void nacos_wake_in(ist_api_nacos *nacos, int64_t delay_ms);

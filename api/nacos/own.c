@@ -202,8 +202,7 @@ void nacos_own_beat(nacos_own *own, nacos_registration *registration, int64_t no
     }
 }
 
-// A time that the metadata gives in milliseconds.
-static int64_t time_of(const nacos_instance *instance, const char *key, int64_t otherwise_ms)
+int64_t nacos_instance_time(const nacos_instance *instance, const char *key, int64_t otherwise_ms)
 {
     for (uint32_t i = 0; i < instance->metadata_count; i++) {
         uint64_t value_ms = 0;
@@ -218,8 +217,8 @@ static int64_t time_of(const nacos_instance *instance, const char *key, int64_t 
 // Returns in how many milliseconds something happens to it, 0 = it has to go.
 static int64_t age(nacos_own *own, nacos_registration *registration, int64_t now_ms)
 {
-    int64_t silent_ms = time_of(&registration->instance, "preserved.heart.beat.timeout", SILENT_MS);
-    int64_t gone_ms = time_of(&registration->instance, "preserved.ip.delete.timeout", GONE_MS);
+    int64_t silent_ms = nacos_instance_time(&registration->instance, "preserved.heart.beat.timeout", SILENT_MS);
+    int64_t gone_ms = nacos_instance_time(&registration->instance, "preserved.ip.delete.timeout", GONE_MS);
     int64_t since_ms = now_ms - registration->heard_ms;
     if (!registration->silent && since_ms >= silent_ms) {
         registration->silent = true;

@@ -62,6 +62,9 @@ void nacos_own_beat(nacos_own *own, nacos_registration *registration, int64_t no
 // Marks and ends those whose beats are overdue; returns in how many milliseconds the next one may be, -1 = none.
 int64_t nacos_own_age(nacos_own *own, int64_t now_ms);
 
+// A time that the metadata gives in milliseconds.
+int64_t nacos_instance_time(const nacos_instance *instance, const char *key, int64_t otherwise_ms);
+
 // "[fd00::1]" and "fd00::1" are one address.
 ist_strv nacos_bare_ip(ist_strv ip);
 // An address or the name of a host, of printable ASCII.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Connections and what they say about themselves; which request goes where.
+#include "form_priv.h"
 #include "rpc_priv.h"
 
 #include "base/alloc.h"
@@ -23,8 +24,7 @@ ist_strv nacos_field(const nacos_call *call, const char *name)
 
 bool nacos_flag(const ist_document *node, const char *name, bool otherwise)
 {
-    ist_strv text = ist_document_text(ist_document_find(node, name));
-    return text.n == 0 ? otherwise : ist_strv_equal_nocase(text, IST_STRV("true"));
+    return nacos_text_is_true(ist_document_text(ist_document_find(node, name)), otherwise);
 }
 
 // Every client looks at another of the three.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The naming requests of RPC.
+#include "form_priv.h"
 #include "rpc_priv.h"
 
 #include <stdlib.h>
@@ -35,22 +36,6 @@ static void answer_status(nacos_call *call, ist_status status)
 
 // --- Registrations --------------------------------------------------------------------------------------------------
 
-static bool read_metadata(nacos_call *call, const ist_document *node, nacos_instance *draft)
-{
-    uint32_t count = 0;
-    const ist_document *metadata = ist_document_find(node, "metadata");
-    const ist_document *first = metadata != NULL ? metadata->first : NULL;
-    for (const ist_document *each = first; each != NULL; each = each->next) {
-        count++;
-    }
-    ist_mesh_metadata *pairs = IST_ARENA_ARRAY(call->arena, (size_t)count + 1, ist_mesh_metadata);
-    for (const ist_document *each = first; pairs != NULL && each != NULL; each = each->next) {
-        pairs[draft->metadata_count++] = (ist_mesh_metadata){.key = each->name, .value = ist_document_text(each)};
-    }
-    draft->metadata = pairs;
-    return pairs != NULL;
-}
-
 // False: the answer says what is wrong.
 static bool read_instance(nacos_call *call, const ist_document *node, const nacos_key *key, nacos_instance *draft)
 {
@@ -72,8 +57,9 @@ static bool read_instance(nacos_call *call, const ist_document *node, const naco
         wrong = "Param 'instance.port' is missing or illegal.";
     } else if (!nacos_weight_parse(weight, &draft->weight)) {
         wrong = "Param 'instance.weight' is illegal: 0 to 10000.";
-    } else if (!read_metadata(call, node, draft)) {
-        wrong = "out of memory";
+    } else {
+        ist_status status = nacos_metadata_of(ist_document_find(node, "metadata"), call->arena, draft);
+        wrong = status == IST_ENOMEM ? "out of memory" : status != IST_OK ? "Param 'instance.metadata' is illegal." : NULL;
     }
     draft->port = (uint16_t)port;
     if (wrong != NULL) {
@@ -192,6 +178,7 @@ static nacos_list *find_list(nacos_call *call, ist_strv clusters)
         return NULL;
     }
     nacos_wish wish = nacos_wish_of(call->nacos, &key, clusters, call->connection->client);
+    wish.healthy_only = nacos_flag(call->body, "healthyOnly", false);
     nacos_list *list = nacos_find_list(call->nacos, &wish);
     if (list == NULL) {
         nacos_answer_error(call, ERROR_MEMORY, "out of memory, or too many lists (docs/nacos.md, Limits)");

@@ -40,67 +40,19 @@ void eureka_world_close(eureka_world *world)
     mesh_world_close(&world->mesh);
 }
 
-static ist_api_method method_of(ist_strv name)
+door_answer eureka_ask(eureka_world *world, const char *request, const char *headers, const char *body)
 {
-    ist_api_method method = 0;
-    while (method < _IST_API_METHOD_MAX && !ist_strv_equal(name, ist_strv_from(ist_api_method_name(method)))) {
-        method++;
-    }
-    assert_true(method < _IST_API_METHOD_MAX);
-    return method;
-}
-
-static void add_headers(ist_api_request *request, const char *headers)
-{
-    ist_strv rest = ist_strv_from(headers);
-    for (bool more = rest.n != 0; more;) {
-        ist_strv value = ist_strv_cut(&rest, '\n', &more);
-        ist_strv name = ist_strv_cut(&value, ':', NULL);
-        request->headers[request->header_count++] = (ist_api_field){name, ist_strv_trim(value)};
-    }
-}
-
-eureka_answer eureka_ask(eureka_world *world, const char *request_line, const char *headers, const char *body)
-{
-    ist_api_routes routes = ist_api_eureka_routes(world->eureka);
-    const ist_api_routes *sets[] = {&routes};
-    const ist_api_routes *set = NULL;
-    ist_api_response response = {.body = IST_BUF_INIT};
-    ist_strv target = ist_strv_from(request_line);
-    ist_api_method method = method_of(ist_strv_cut(&target, ' ', NULL));
     const ist_mesh_view *view = world->no_view ? NULL : ist_mesh_store_acquire(world->mesh.store);
-    ist_arena *arena = ist_arena_new(0, 0);
-    assert_non_null(arena);
-    ist_arena_clear(world->scratch);
-    ist_api_request request = {.method = method,
-                               .arena = world->scratch,
-                               .view = view,
-                               .body = ist_strv_from(body),
-                               .timed_out = world->timed_out};
-    assert_int_equal(ist_api_target_parse(target, arena, &request, NULL), IST_OK);
-    add_headers(&request, headers);
-    const ist_api_route *route = ist_api_route_find(sets, 1, &request, &set, &response);
-    if (route != NULL) {
-        ist_arena_clear(world->scratch);
-        ist_alloc_fail_at(world->fail_at);
-        route->handle(set->ctx, &request, &response);
-        world->failed = world->fail_at != 0 && ist_alloc_count() >= world->fail_at;
-        ist_alloc_fail_at(0);
-    }
+    door_question question = {.routes = ist_api_eureka_routes(world->eureka),
+                              .request = request,
+                              .headers = headers,
+                              .body = body,
+                              .view = view,
+                              .timed_out = world->timed_out,
+                              .fail_at = world->fail_at};
+    door_answer answer = door_ask(&question, world->scratch);
     ist_mesh_store_release(world->mesh.store, view);
-    ist_arena_free(arena);
-    if (response.shared != NULL) {
-        assert_int_equal(response.body.length, 0);
-        ist_buf_append(&response.body, response.shared->bytes, response.shared->length);
-        ist_api_body_release(response.shared);
-    }
-    eureka_answer answer = {.status = response.status != 0 ? response.status : 200,
-                           .bare = response.bare,
-                           .wait = response.wait,
-                           .type = response.content_type,
-                           .encoding = response.content_encoding,
-                           .body = response.body};
-    memcpy(answer.cookie, response.cookie, sizeof(answer.cookie));
+    world->failed = answer.failed;
     return answer;
 }
 
@@ -111,7 +63,7 @@ uint64_t eureka_ask_failing(eureka_world *world, const eureka_try *try)
             try->before(world, try->ctx);
         }
         world->fail_at = nth;
-        eureka_answer answer = eureka_ask(world, try->request, try->headers, try->body);
+        door_answer answer = eureka_ask(world, try->request, try->headers, try->body);
         world->fail_at = 0;
         bool failed = world->failed;
         if (!failed && answer.status == 503) {
@@ -129,7 +81,7 @@ uint64_t eureka_ask_failing(eureka_world *world, const eureka_try *try)
 
 uint32_t eureka_ask_bare(eureka_world *world, const char *request, const char *body)
 {
-    eureka_answer answer = eureka_ask(world, request, NULL, body);
+    door_answer answer = eureka_ask(world, request, NULL, body);
     if (!answer.bare || answer.body.length != 0) {
         fail_msg("%s: %u with a body: %.*s", request, answer.status, IST_STRV_ARG(ist_buf_view(&answer.body)));
     }
@@ -142,7 +94,7 @@ json_t *eureka_get(eureka_world *world, const char *path, const char *headers)
     char request[512];
     json_error_t error;
     (void)snprintf(request, sizeof(request), "GET %s", path);
-    eureka_answer answer = eureka_ask(world, request, headers, NULL);
+    door_answer answer = eureka_ask(world, request, headers, NULL);
     if (answer.status != 200) {
         fail_msg("%s: %u", path, answer.status);
     }

@@ -5,6 +5,7 @@
 
 #include "ist_test.h"
 
+#include "../api_core/door_client.h"
 #include "../api_core/mesh_world.h"
 #include "api_eureka/eureka.h"
 
@@ -32,18 +33,8 @@ typedef struct eureka_world {
 void eureka_world_open(eureka_world *world, ist_api_eureka_profile profile);
 void eureka_world_close(eureka_world *world);
 
-typedef struct eureka_answer {
-    uint32_t status;
-    bool bare;
-    bool wait;
-    const char *type;
-    const char *encoding;
-    char cookie[96];
-    ist_buf body;
-} eureka_answer;
-
 // `request` is "GET /eureka/apps"; `headers` lines of "name: value", NULL = none; `body` NULL = none.
-eureka_answer eureka_ask(eureka_world *world, const char *request, const char *headers, const char *body);
+door_answer eureka_ask(eureka_world *world, const char *request, const char *headers, const char *body);
 // The status of an answer that must have no body.
 uint32_t eureka_ask_bare(eureka_world *world, const char *request, const char *body);
 // The JSON of an answer with 200.
@@ -59,7 +50,7 @@ typedef struct eureka_try {
     const char *headers;
     const char *body;
     void (*before)(eureka_world *world, void *ctx);
-    void (*after)(eureka_world *world, const eureka_answer *answer, void *ctx);
+    void (*after)(eureka_world *world, const door_answer *answer, void *ctx);
     void *ctx;
 } eureka_try;
 uint64_t eureka_ask_failing(eureka_world *world, const eureka_try *try); // how many tries failed

@@ -121,7 +121,7 @@ static json_t *read_list(eureka_model *model, eureka_world *world, const char *r
     ist_strv value = ist_strv_cut(&cookie, ';', NULL); // the rest says for which paths
     (void)snprintf(headers, sizeof(headers), "%s%s%.*s", model->kind->headers, value.n != 0 ? "\ncookie: " : "",
                    IST_STRV_ARG(value));
-    eureka_answer answer = eureka_ask(world, request, headers, NULL);
+    door_answer answer = eureka_ask(world, request, headers, NULL);
     assert_int_equal(answer.status, 200);
     assert_string_not_equal(answer.cookie, "");
     if (model->kind->cookies) {

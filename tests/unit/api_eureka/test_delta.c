@@ -254,7 +254,7 @@ static void changes_beyond_the_limit_are_made_up_for(void **state)
         world.now_ms += MINUTE_MS / 12;
         mesh_world_cluster(&world.mesh, "outbound|80|v1|s1.prod.svc.cluster.local", net, 6);
         (void)mesh_world_publish(&world.mesh);
-        eureka_answer answer = eureka_ask(&world, "GET /eureka/apps/NOBODY", JSON_CLIENT, NULL); // notes what has changed
+        door_answer answer = eureka_ask(&world, "GET /eureka/apps/NOBODY", JSON_CLIENT, NULL); // notes what has changed
         assert_int_equal(answer.status, 404);
         if (net % 30 == 0) {
             eureka_model_poll(&models[0], &world);
@@ -343,7 +343,7 @@ static void hide_times(char *text)
 
 static char *read_form(eureka_world *world, size_t form)
 {
-    eureka_answer answer = eureka_ask(world, "GET /eureka/apps", FORM_HEADERS[form], NULL);
+    door_answer answer = eureka_ask(world, "GET /eureka/apps", FORM_HEADERS[form], NULL);
     assert_int_equal(answer.status, 200);
     char *text = ist_strndup(answer.body.data, answer.body.length);
     assert_non_null(text);

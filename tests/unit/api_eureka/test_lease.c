@@ -130,7 +130,7 @@ static void broken_bodies_are_refused_with_the_reason(void **state)
     (void)state;
     open_filled(&world);
     for (size_t i = 0; i < IST_COUNT(CASES); i++) {
-        eureka_answer answer = eureka_ask(&world, "POST /eureka/apps/MINE", NULL, CASES[i].body);
+        door_answer answer = eureka_ask(&world, "POST /eureka/apps/MINE", NULL, CASES[i].body);
         assert_int_equal(answer.status, 400);
         if (!ist_strv_contains(ist_buf_view(&answer.body), ist_strv_from(CASES[i].text))) {
             fail_msg("case %zu: %.*s", i, IST_STRV_ARG(ist_buf_view(&answer.body)));
@@ -156,7 +156,7 @@ static void names_of_a_registration_are_bounded(void **state)
             ist_buf_printf(&body, ",n%zu", n);
         }
         ist_buf_append(&body, "\"}", sizeof("\"}")); // with the NUL
-        eureka_answer answer = eureka_ask(&world, "POST /eureka/apps/MINE", NULL, body.data);
+        door_answer answer = eureka_ask(&world, "POST /eureka/apps/MINE", NULL, body.data);
         assert_int_equal(answer.status, COUNTS[i] <= 256 ? 204 : 400);
         assert_true(answer.status == 204 ||
                     ist_strv_contains(ist_buf_view(&answer.body), IST_STRV("256 names in vipAddress")));
@@ -173,7 +173,7 @@ static void packed_bodies_are_refused(void **state)
     open_filled(&world);
     static const char *const REQUESTS[] = {"POST /eureka/apps/MINE", "POST /eureka/peerreplication/batch"};
     for (size_t i = 0; i < IST_COUNT(REQUESTS); i++) {
-        eureka_answer answer = eureka_ask(&world, REQUESTS[i], "content-encoding: gzip", "{}");
+        door_answer answer = eureka_ask(&world, REQUESTS[i], "content-encoding: gzip", "{}");
         assert_int_equal(answer.status, 415);
         assert_string_equal(answer.type, "text/plain");
         ist_buf_done(&answer.body);
@@ -279,7 +279,7 @@ static void metadata_is_added_and_replaced_within_bounds(void **state)
     assert_string_equal(json_string_value(json_object_get(metadata, "a")), "3");
     assert_string_equal(json_string_value(json_object_get(metadata, "b")), "two words");
     json_decref(root);
-    eureka_answer answer = eureka_ask(&world, "GET /eureka/apps/MINE/own:1", XML_CLIENT, NULL);
+    door_answer answer = eureka_ask(&world, "GET /eureka/apps/MINE/own:1", XML_CLIENT, NULL);
     assert_true(ist_strv_contains(
         ist_buf_view(&answer.body),
         IST_STRV("<metadata><a>3</a><b>two words</b><app.k8s.io_.002fx__y>z</app.k8s.io_.002fx__y>")));
@@ -306,7 +306,7 @@ static void number_of_registrations_is_bounded(void **state)
         (void)snprintf(id, sizeof(id), "own:%u", i);
         assert_int_equal(eureka_register(&world, "MINE", id, "10.9.9.9:7070", "mine"), 204);
     }
-    eureka_answer answer = eureka_ask(&world, "POST /eureka/apps/MINE", NULL, ONE_MORE);
+    door_answer answer = eureka_ask(&world, "POST /eureka/apps/MINE", NULL, ONE_MORE);
     assert_int_equal(answer.status, 503);
     assert_true(ist_strv_contains(ist_buf_view(&answer.body), IST_STRV("64 registrations")));
     ist_buf_done(&answer.body);
@@ -389,7 +389,7 @@ static void what_is_not_up_is_hidden_from_clients_that_do_not_look(void **state)
     (void)state;
     open_filled(&world);
     assert_int_equal(eureka_register(&world, "RATINGS", "own", "10.0.3.1:8080", "ratings"), 204);
-    eureka_answer answer = eureka_ask(&world, "GET /eureka/apps/RATINGS", XML_CLIENT, NULL);
+    door_answer answer = eureka_ask(&world, "GET /eureka/apps/RATINGS", XML_CLIENT, NULL);
     assert_true(ist_strv_contains(ist_buf_view(&answer.body), IST_STRV("<instanceId>own</instanceId>")));
     ist_buf_done(&answer.body);
     assert_int_equal(eureka_ask_bare(&world, "PUT /eureka/apps/RATINGS/own/status?value=OUT_OF_SERVICE", NULL), 200);
@@ -415,7 +415,7 @@ static void batches_of_peers_are_answered_politely(void **state)
     eureka_world world;
     (void)state;
     open_filled(&world);
-    eureka_answer answer = eureka_ask(&world, "POST /eureka/v2/peerreplication/batch/", NULL,
+    door_answer answer = eureka_ask(&world, "POST /eureka/v2/peerreplication/batch/", NULL,
                                       "{\"replicationList\":[{\"action\":\"Heartbeat\"},{\"action\":\"Register\"}]}");
     assert_int_equal(answer.status, 200);
     ist_test_strv_equal(ist_buf_view(&answer.body), "{\"responseList\":[{\"statusCode\":200},{\"statusCode\":200}]}");

@@ -21,7 +21,7 @@ static void open_filled(eureka_world *world)
     mesh_world_fill(&world->mesh);
 }
 
-static char *copy_body(const eureka_answer *answer)
+static char *copy_body(const door_answer *answer)
 {
     char *text = ist_strndup(answer->body.length != 0 ? answer->body.data : "", answer->body.length);
     assert_non_null(text);
@@ -30,7 +30,7 @@ static char *copy_body(const eureka_answer *answer)
 
 static char *read_text(eureka_world *world, const char *request, const char *headers)
 {
-    eureka_answer answer = eureka_ask(world, request, headers, NULL);
+    door_answer answer = eureka_ask(world, request, headers, NULL);
     assert_int_equal(answer.status, 200);
     char *text = copy_body(&answer);
     ist_buf_done(&answer.body);
@@ -47,7 +47,7 @@ static void start_anew(eureka_world *world, void *ctx)
     world->eureka = ist_api_eureka_new(
         &(ist_api_eureka_args){.clock = &world->clock, .metrics = world->metrics, .store = world->mesh.store});
     assert_non_null(world->eureka);
-    eureka_answer answer = eureka_ask(world, "POST /eureka/apps/REVIEWS", NULL, OWN);
+    door_answer answer = eureka_ask(world, "POST /eureka/apps/REVIEWS", NULL, OWN);
     assert_int_equal(answer.status, 204);
 }
 
@@ -57,7 +57,7 @@ typedef struct reading {
     ist_buf want;
 } reading;
 
-static void is_right_or_503(eureka_world *world, const eureka_answer *answer, void *ctx)
+static void is_right_or_503(eureka_world *world, const door_answer *answer, void *ctx)
 {
     reading *r = ctx;
     (void)world;
@@ -68,7 +68,7 @@ static void is_right_or_503(eureka_world *world, const eureka_answer *answer, vo
     assert_int_equal(answer->status, 200);
     assert_true(ist_strv_equal(ist_buf_view(&answer->body), ist_buf_view(&r->want)));
     // And again, without a failure.
-    eureka_answer again = eureka_ask(world, r->request, r->headers, NULL);
+    door_answer again = eureka_ask(world, r->request, r->headers, NULL);
     assert_true(ist_strv_equal(ist_buf_view(&again.body), ist_buf_view(&r->want)));
     ist_buf_done(&again.body);
 }
@@ -99,7 +99,7 @@ static void every_reading_is_right_or_says_why_not(void **state)
         reading r = READINGS[i];
         open_filled(&world);
         start_anew(&world, NULL);
-        eureka_answer want = eureka_ask(&world, r.request, r.headers, NULL);
+        door_answer want = eureka_ask(&world, r.request, r.headers, NULL);
         assert_int_equal(want.status, 200);
         r.want = want.body;
         uint64_t failures = eureka_ask_failing(
@@ -166,7 +166,7 @@ static void assert_true_list(eureka_world *world, const char *headers)
 }
 
 // The list of before goes on serving, or the new one is there; never anything between. The next question gets the new one.
-static void is_old_or_new(eureka_world *world, const eureka_answer *answer, void *ctx)
+static void is_old_or_new(eureka_world *world, const door_answer *answer, void *ctx)
 {
     refreshing *r = ctx;
     char *now = read_text(world, r->request, r->headers);
@@ -217,7 +217,7 @@ static void change_after_a_while(eureka_world *world, void *ctx)
     change_the_mesh(world, ctx);
 }
 
-static void change_is_told(eureka_world *world, const eureka_answer *answer, void *ctx)
+static void change_is_told(eureka_world *world, const door_answer *answer, void *ctx)
 {
     char text[4096];
     const refreshing *r = ctx;
@@ -246,7 +246,7 @@ static void delta_tells_what_could_not_be_kept(void **state)
 
 // --- Registrations --------------------------------------------------------------------------------------------------
 
-static void registered_or_not(eureka_world *world, const eureka_answer *answer, void *ctx)
+static void registered_or_not(eureka_world *world, const door_answer *answer, void *ctx)
 {
     const uint32_t *good = ctx;
     if (answer->status != *good) {
@@ -264,9 +264,9 @@ static void without_registration(eureka_world *world, void *ctx)
 }
 
 // Again, so that the truth is that of start_anew whatever the try has done.
-static void register_again(eureka_world *world, const eureka_answer *answer, void *ctx)
+static void register_again(eureka_world *world, const door_answer *answer, void *ctx)
 {
-    eureka_answer again = eureka_ask(world, "POST /eureka/apps/REVIEWS", NULL, OWN);
+    door_answer again = eureka_ask(world, "POST /eureka/apps/REVIEWS", NULL, OWN);
     assert_int_equal(again.status, 204);
     registered_or_not(world, answer, ctx);
 }
@@ -290,7 +290,7 @@ static void registration_is_taken_or_refused(void **state)
     eureka_world_close(&world);
 }
 
-static void changed_or_as_before(eureka_world *world, const eureka_answer *answer, void *ctx)
+static void changed_or_as_before(eureka_world *world, const door_answer *answer, void *ctx)
 {
     const char *const *changed = ctx;
     char *text = read_text(world, "GET /eureka/apps/REVIEWS/own", JSON_CLIENT);

@@ -175,7 +175,7 @@ static void xml_is_that_of_the_reference(void **state)
     eureka_world world;
     (void)state;
     open_filled(&world);
-    eureka_answer answer = eureka_ask(&world, "GET /eureka/apps/ratings", NULL, NULL);
+    door_answer answer = eureka_ask(&world, "GET /eureka/apps/ratings", NULL, NULL);
     assert_int_equal(answer.status, 200);
     assert_string_equal(answer.type, "application/xml");
     ist_test_strv_equal(ist_buf_view(&answer.body), WANT);
@@ -326,7 +326,7 @@ static void before_the_first_view_requests_wait_and_are_never_empty(void **state
     eureka_world_open(&world, IST_API_EUREKA_AUTO);
     for (size_t i = 0; i < IST_COUNT(REQUESTS); i++) {
         world.timed_out = false;
-        eureka_answer answer = eureka_ask(&world, REQUESTS[i], JSON_CLIENT, NULL);
+        door_answer answer = eureka_ask(&world, REQUESTS[i], JSON_CLIENT, NULL);
         assert_true(answer.wait);
         ist_buf_done(&answer.body);
         world.timed_out = true;

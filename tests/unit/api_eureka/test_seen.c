@@ -57,7 +57,7 @@ static void assert_names(eureka_world *world, const char *wanted)
 
 static void ask(eureka_world *world, const char *request, const char *headers)
 {
-    eureka_answer answer = eureka_ask(world, request, headers, NULL);
+    door_answer answer = eureka_ask(world, request, headers, NULL);
     ist_buf_done(&answer.body);
 }
 

@@ -42,6 +42,9 @@ typedef struct nacos_world {
     uint32_t registered_calls; // of on_registered
     nacos_message late;        // the answer to a call that was given after it had returned
     bool answered;
+    bool no_view; // ask over HTTP as before the first one
+    bool timed_out;
+    uint64_t fail_at; // the so-manieth allocation of a handler of HTTP fails; 0 = none
 } nacos_world;
 
 // In place: the clock points into it.
