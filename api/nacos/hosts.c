@@ -141,6 +141,21 @@ ist_status nacos_hosts_of(const ist_mesh_view *view, const nacos_own *own, const
     return status;
 }
 
+bool nacos_hosts_protect(nacos_hosts *hosts, double threshold)
+{
+    size_t healthy = 0;
+    for (size_t i = 0; i < hosts->count; i++) {
+        healthy += hosts->items[i].healthy ? 1 : 0;
+    }
+    if (threshold <= 0 || hosts->count == 0 || (double)healthy / (double)hosts->count > threshold) {
+        return false;
+    }
+    for (size_t i = 0; i < hosts->count; i++) {
+        hosts->items[i].healthy = true;
+    }
+    return true;
+}
+
 static bool in_list(ist_strv list, ist_strv name)
 {
     for (bool more = true; more;) {

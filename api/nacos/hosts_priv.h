@@ -42,6 +42,9 @@ typedef struct nacos_hosts {
 ist_status nacos_hosts_of(const ist_mesh_view *view, const nacos_own *own, const nacos_key *key, ist_arena *arena,
                           nacos_hosts *ret_hosts) IST_MUSTCHECK;
 
+// Where the part of healthy ones is not above `threshold` (0 = never), all are said to be healthy: better to call some that do
+// not answer than to drown those that do. Returns whether that is so.
+bool nacos_hosts_protect(nacos_hosts *hosts, double threshold);
 // Keeps those whose cluster is in the comma list (empty: all), and the healthy ones.
 void nacos_hosts_filter(nacos_hosts *hosts, ist_strv clusters, bool healthy_only);
 

@@ -4,8 +4,6 @@
 #include "http_priv.h"
 
 #define PORT_MAX 65535
-#define BEAT_MS 5000         // how often clients are to send beats, unless the metadata says otherwise
-#define POLLED_CACHE_MS 1000 // "cacheMillis" of clients that are told of no changes
 
 enum { BEAT_OK = 10200, BEAT_UNKNOWN = 20404 };
 
@@ -87,9 +85,9 @@ static bool put(nacos_ask *ask, const nacos_instance *draft, const void *owner)
 
 static void answer_beat(nacos_ask *ask, const nacos_registration *known)
 {
-    int64_t interval_ms = BEAT_MS;
+    int64_t interval_ms = NACOS_BEAT_MS;
     if (known != NULL) {
-        interval_ms = nacos_instance_time(&known->instance, "preserved.heart.beat.interval", BEAT_MS);
+        interval_ms = nacos_instance_time(&known->instance, "preserved.heart.beat.interval", NACOS_BEAT_MS);
     }
     ask->response->content_type = "application/json;charset=UTF-8";
     ist_json_begin_object(&ask->json, NULL);
@@ -324,7 +322,7 @@ void nacos_http_list(void *ctx, const ist_api_request *request, ist_api_response
     if (ask.dialect == NACOS_V3) {
         ist_buf_append_strv(&response->body, ist_buf_view(&list->hosts));
     } else {
-        nacos_list_write(list, NACOS_GROUPED_NAME, POLLED_CACHE_MS, nacos_wall_ms(ask.nacos), &response->body);
+        nacos_list_write(list, NACOS_GROUPED_NAME, NACOS_POLLED_CACHE_MS, nacos_wall_ms(ask.nacos), &response->body);
     }
     nacos_answer_end(&ask);
 }

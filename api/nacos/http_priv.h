@@ -9,6 +9,9 @@
 
 #include "api_core/json.h"
 
+#define NACOS_BEAT_MS 5000         // how often clients are to send beats, unless the metadata says otherwise
+#define NACOS_POLLED_CACHE_MS 1000 // "cacheMillis" of clients that are told of no changes
+
 typedef enum nacos_dialect { NACOS_V1 = 0, NACOS_V2, NACOS_V3 } nacos_dialect;
 
 // A request on its way to its answer.
@@ -26,6 +29,7 @@ typedef struct nacos_ask {
 typedef enum nacos_fault {
     NACOS_MISSING = 0, // a parameter: 400, 10000
     NACOS_INVALID,     // a parameter: 400, 20002
+    NACOS_EXISTS,      // a service: 400, 21007
     NACOS_FORBIDDEN,   // 403, 10001
     NACOS_NO_INSTANCE, // 404, 21003
     NACOS_NO_SERVICE,  // 404, 21008
@@ -68,5 +72,20 @@ void nacos_http_beat(void *ctx, const ist_api_request *request, ist_api_response
 void nacos_http_list(void *ctx, const ist_api_request *request, ist_api_response *response);
 // Services.
 void nacos_http_services(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_service(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_create_service(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_update_service(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_delete_service(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_subscribers(void *ctx, const ist_api_request *request, ist_api_response *response);
 // The server.
 void nacos_http_metrics(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_servers(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_server_list(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_switches(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_set_switches(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_health(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_liveness(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_readiness(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_state(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_namespaces(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_http_login(void *ctx, const ist_api_request *request, ist_api_response *response);

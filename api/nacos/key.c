@@ -48,6 +48,14 @@ bool nacos_key_equal(const nacos_key *a, const nacos_key *b)
            ist_strv_equal(a->namespace_id, b->namespace_id);
 }
 
+bool nacos_key_copy(nacos_key *key, ist_arena *arena)
+{
+    key->namespace_id = ist_arena_strv(arena, key->namespace_id);
+    key->group = ist_arena_strv(arena, key->group);
+    key->name = ist_arena_strv(arena, key->name);
+    return key->namespace_id.p != NULL && key->group.p != NULL && key->name.p != NULL;
+}
+
 void nacos_key_append_grouped(const nacos_key *key, ist_buf *out)
 {
     ist_buf_append_strv(out, key->group);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "list_priv.h"
 
+#include "service_priv.h"
+
 #include "base/vec.h"
 
 #include <stdio.h>
@@ -45,12 +47,6 @@ static void append_wish(const nacos_wish *wish, ist_buf *out)
     ist_buf_append_strv(out, wish->clusters);
 }
 
-static bool keep(ist_arena *arena, ist_strv *text)
-{
-    *text = ist_arena_strv(arena, *text);
-    return text->p != NULL;
-}
-
 static nacos_list *make_list(const nacos_wish *wish)
 {
     nacos_list *list = IST_NEW(nacos_list);
@@ -60,9 +56,10 @@ static nacos_list *make_list(const nacos_wish *wish)
     list->hosts = IST_BUF_INIT;
     list->wish = *wish;
     list->texts = ist_arena_new(TEXTS_BLOCK_BYTES, 0);
-    if (list->texts == NULL || !keep(list->texts, &list->wish.key.namespace_id) ||
-        !keep(list->texts, &list->wish.key.group) || !keep(list->texts, &list->wish.key.name) ||
-        !keep(list->texts, &list->wish.clusters)) {
+    if (list->texts != NULL) {
+        list->wish.clusters = ist_arena_strv(list->texts, wish->clusters);
+    }
+    if (list->texts == NULL || list->wish.clusters.p == NULL || !nacos_key_copy(&list->wish.key, list->texts)) {
         free_list(list);
         return NULL;
     }
@@ -197,6 +194,7 @@ ist_status nacos_list_refresh(nacos_list *list, const nacos_state *state, ist_ar
 {
     nacos_hosts hosts;
     ist_buf text = IST_BUF_INIT;
+    bool protects = false;
     *ret_changed = false;
     if (!is_touched(list, state)) {
         list->revision = state->view != NULL ? ist_mesh_view_revision(state->view) : 0;
@@ -205,6 +203,7 @@ ist_status nacos_list_refresh(nacos_list *list, const nacos_state *state, ist_ar
     ist_arena_clear(scratch);
     ist_status status = nacos_hosts_of(state->view, state->own, &list->wish.key, scratch, &hosts);
     if (status == IST_OK) {
+        protects = nacos_hosts_protect(&hosts, nacos_service_threshold(state->own, &list->wish.key));
         nacos_hosts_filter(&hosts, list->wish.clusters, list->wish.healthy_only);
         write_hosts(list, &hosts, scratch, &text);
         status = ist_buf_status(&text);
@@ -217,7 +216,8 @@ ist_status nacos_list_refresh(nacos_list *list, const nacos_state *state, ist_ar
         return status;
     }
     note_service(list, state, &hosts);
-    *ret_changed = take_text(list, &text);
+    *ret_changed = take_text(list, &text) || protects != list->protects;
+    list->protects = protects;
     return IST_OK;
 }
 
@@ -250,7 +250,7 @@ void nacos_list_write(nacos_list *list, nacos_style style, uint32_t cache_ms, in
     ist_json_i64(&json, "lastRefTime", list->ref_ms);
     ist_json_string(&json, "checksum", "");
     ist_json_bool(&json, "allIPs", false);
-    ist_json_bool(&json, "reachProtectionThreshold", false);
+    ist_json_bool(&json, "reachProtectionThreshold", list->protects);
     ist_json_bool(&json, "valid", true);
     ist_json_end_object(&json);
 }

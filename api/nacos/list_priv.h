@@ -41,6 +41,7 @@ typedef struct nacos_list {
     int64_t asked_ms;  // monotonic
     bool known;        // somebody has the name
     bool made;         // `hosts` is there
+    bool protects;     // so few are healthy that all are said to be
     bool crosses;      // it changes with other services
     uint64_t revision; // of the view that it was looked at in; 0 = none
     uint64_t service_revision;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "names_priv.h"
 
+#include "service_priv.h"
+
 #include "api_registry/names.h"
 
 #include <stdlib.h>
@@ -74,6 +76,19 @@ static ist_status add_own(lister *l, const ist_mesh_view *view, const nacos_own 
     return status;
 }
 
+static ist_status add_created(lister *l, const nacos_own *own)
+{
+    ist_status status = IST_OK;
+    for (size_t i = 0; i < own->services.count && status == IST_OK; i++) {
+        if (own->services.items[i]->created) {
+            ist_strv copy = ist_arena_strv(l->arena, own->services.items[i]->key.name);
+            add(l, copy);
+            status = copy.p != NULL ? IST_OK : IST_ENOMEM;
+        }
+    }
+    return status;
+}
+
 static void drop_twins(lister *l)
 {
     size_t kept = 0;
@@ -93,13 +108,14 @@ ist_status nacos_names_refresh(nacos_names *names, const ist_mesh_view *view, co
         return IST_OK;
     }
     lister l = {.arena = ist_arena_new(0, 0),
-                .capacity = own->count + (view != NULL ? ist_mesh_view_counts(view)->services : 0)};
+                .capacity = own->count + own->services.count + (view != NULL ? ist_mesh_view_counts(view)->services : 0)};
     l.items = l.arena != NULL ? IST_ARENA_ARRAY(l.arena, l.capacity + 1, ist_strv) : NULL;
     ist_status status = l.items != NULL ? IST_OK : IST_ENOMEM;
     if (status == IST_OK && view != NULL) {
         status = add_mesh(&l, view);
     }
     status = status == IST_OK ? add_own(&l, view, own) : status;
+    status = status == IST_OK ? add_created(&l, own) : status;
     if (status != IST_OK) {
         ist_arena_free(l.arena);
         return status;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "own_priv.h"
 
+#include "service_priv.h"
+
 #include "base/hash.h"
 #include "base/vec.h"
 
@@ -62,6 +64,7 @@ void nacos_own_done(nacos_own *own)
         free_registration(own->items[i]);
     }
     free_registration(own->ended);
+    nacos_services_done(&own->services);
     IST_VEC_DONE(own);
 }
 
@@ -93,31 +96,37 @@ static bool copy_text(ist_arena *arena, ist_strv *text)
     return text->p != NULL || text->n == 0;
 }
 
-static bool copy_metadata(ist_arena *arena, nacos_instance *instance)
+bool nacos_metadata_copy(const ist_mesh_metadata **pairs, uint32_t count, ist_arena *arena)
 {
-    ist_mesh_metadata *pairs = IST_ARENA_ARRAY(arena, (size_t)instance->metadata_count + 1, ist_mesh_metadata);
-    bool fits = pairs != NULL;
-    for (uint32_t i = 0; fits && i < instance->metadata_count; i++) {
-        pairs[i] = instance->metadata[i];
-        fits = copy_text(arena, &pairs[i].key) && copy_text(arena, &pairs[i].value);
+    ist_mesh_metadata *copies = IST_ARENA_ARRAY(arena, (size_t)count + 1, ist_mesh_metadata);
+    bool fits = copies != NULL;
+    for (uint32_t i = 0; fits && i < count; i++) {
+        copies[i] = (*pairs)[i];
+        fits = copy_text(arena, &copies[i].key) && copy_text(arena, &copies[i].value);
     }
-    instance->metadata = pairs;
+    *pairs = copies;
     return fits;
+}
+
+size_t nacos_metadata_bytes(const ist_mesh_metadata *pairs, uint32_t count)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bytes += pairs[i].key.n + pairs[i].value.n;
+    }
+    return bytes;
 }
 
 static bool copy_texts(ist_arena *arena, nacos_instance *instance)
 {
-    return copy_text(arena, &instance->key.namespace_id) && copy_text(arena, &instance->key.group) &&
-           copy_text(arena, &instance->key.name) && copy_text(arena, &instance->ip) &&
-           copy_text(arena, &instance->cluster) && copy_metadata(arena, instance);
+    return nacos_key_copy(&instance->key, arena) && copy_text(arena, &instance->ip) &&
+           copy_text(arena, &instance->cluster) &&
+           nacos_metadata_copy(&instance->metadata, instance->metadata_count, arena);
 }
 
 static bool is_too_long(const nacos_instance *draft)
 {
-    size_t bytes = draft->ip.n + draft->cluster.n;
-    for (uint32_t i = 0; i < draft->metadata_count; i++) {
-        bytes += draft->metadata[i].key.n + draft->metadata[i].value.n;
-    }
+    size_t bytes = draft->ip.n + draft->cluster.n + nacos_metadata_bytes(draft->metadata, draft->metadata_count);
     return draft->metadata_count > NACOS_OWN_METADATA_MAX || bytes > NACOS_OWN_TEXT_MAX_BYTES;
 }
 

@@ -41,10 +41,17 @@ typedef struct nacos_registration {
     bool silent;       // beats are overdue: it is unhealthy
 } nacos_registration;
 
+typedef struct nacos_services {
+    struct nacos_service **items; // service_priv.h
+    size_t count;
+    size_t capacity;
+} nacos_services;
+
 typedef struct nacos_own {
     nacos_registration **items;
     size_t count;
     size_t capacity;
+    nacos_services services; // what somebody has said of services
     uint64_t version;          // raised by every change that lists show
     nacos_registration *ended; // the one that ended last; NULL = none has
     ist_registry_end end;      // ... and how
@@ -62,6 +69,9 @@ void nacos_own_beat(nacos_own *own, nacos_registration *registration, int64_t no
 // Marks and ends those whose beats are overdue; returns in how many milliseconds the next one may be, -1 = none.
 int64_t nacos_own_age(nacos_own *own, int64_t now_ms);
 
+// Copies the texts into the arena. False: out of memory.
+bool nacos_metadata_copy(const ist_mesh_metadata **pairs, uint32_t count, ist_arena *arena);
+size_t nacos_metadata_bytes(const ist_mesh_metadata *pairs, uint32_t count);
 // A time that the metadata gives in milliseconds.
 int64_t nacos_instance_time(const nacos_instance *instance, const char *key, int64_t otherwise_ms);
 

@@ -4,7 +4,14 @@
 #include "base/alloc.h"
 #include "base/log.h"
 
+#include <stdio.h>
+
 // --- Subscribing ----------------------------------------------------------------------------------------------------
+
+void nacos_subscriber_name(nacos_subscriber *subscriber, ist_strv agent)
+{
+    (void)snprintf(subscriber->agent, sizeof(subscriber->agent), "%.*s", IST_STRV_ARG(agent)); // cut is fine
+}
 
 nacos_subscription *nacos_subscription_find(const nacos_subscriber *subscriber, const nacos_list *list)
 {

@@ -12,6 +12,7 @@ typedef struct ist_api_nacos ist_api_nacos;
 typedef struct nacos_subscriber nacos_subscriber;
 
 #define NACOS_SUBSCRIPTIONS_MAX 65536
+#define NACOS_AGENT_SIZE 64
 
 typedef struct nacos_subscription {
     nacos_list *list;
@@ -29,10 +30,13 @@ struct nacos_subscriber {
     // Sends the list as message `id`. False: it cannot be sent now, or never.
     bool (*send)(nacos_subscriber *self, nacos_subscription *subscription, uint64_t id);
     nacos_subscription *subscriptions;
+    const char *peer;             // "ipv4:127.0.0.1:4711"
+    char agent[NACOS_AGENT_SIZE]; // "Nacos-Java-Client:v2.5.1"
     int64_t patience_ms; // what is not acknowledged in this time is sent again
     uint32_t tries_max;  // ... so many times; 0 = for ever
 };
 
+void nacos_subscriber_name(nacos_subscriber *subscriber, ist_strv agent); // long ones are cut
 // Finds or makes; renews. NULL: out of memory, or too many.
 nacos_subscription *nacos_subscribe(ist_api_nacos *nacos, nacos_subscriber *subscriber, nacos_list *list);
 void nacos_unsubscribe(ist_api_nacos *nacos, nacos_subscription *subscription);

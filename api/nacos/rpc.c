@@ -222,7 +222,7 @@ static ist_status on_opened(void *ctx, ist_rpc_stream *stream, ist_strv peer)
         ist_free(name);
         return IST_ENOMEM;
     }
-    *connection = (nacos_connection){.subscriber = {.send = send_list, .patience_ms = ACK_MS},
+    *connection = (nacos_connection){.subscriber = {.send = send_list, .peer = name, .patience_ms = ACK_MS},
                                      .nacos = nacos,
                                      .next = nacos->connections,
                                      .stream = stream,
@@ -277,6 +277,7 @@ static void set_up(nacos_connection *connection, const ist_document *body)
     const ist_document *abilities = ist_document_find(body, "abilityTable");
     ist_strv version = ist_document_text(ist_document_find(body, "clientVersion"));
     connection->client = nacos_client_of(version);
+    nacos_subscriber_name(&connection->subscriber, version);
     connection->set_up = true;
     IST_DEBUG(IST_LOG_API, "nacos: %s is %.*s", connection->peer, IST_STRV_ARG(version));
     if (abilities != NULL && abilities->kind != IST_DOCUMENT_NULL) {

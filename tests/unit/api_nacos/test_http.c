@@ -283,6 +283,116 @@ static void service_list_pages_names_in_order(void **state)
     nacos_expect_text(world, "GET /nacos/v1/ns/service/list?pageNo=1&pageSize=many", NULL, 400, NULL);
 }
 
+// --- Services -------------------------------------------------------------------------------------------------------
+
+static void service_is_created_shown_changed_and_deleted(void **state)
+{
+    nacos_world *world = *state;
+    json_t *before = nacos_get_json(world, "GET /nacos/v1/ns/service/list?pageNo=1&pageSize=99", JAVA_1, NULL, 200);
+    nacos_expect_text(world, "GET /nacos/v1/ns/service?serviceName=new", NULL, 404,
+                      "service DEFAULT_GROUP@@new is not found!");
+    nacos_expect_text(world, "POST /nacos/v1/ns/service?serviceName=new&metadata=a=1",
+                      "selector=%7B%22type%22%3A%22none%22%7D", 200, "ok");
+    nacos_expect_text(world, "POST /nacos/v1/ns/service?serviceName=new", NULL, 400, NULL);
+    nacos_expect_text(world, "POST /nacos/v1/ns/service?serviceName=ratings", NULL, 400, NULL);
+    nacos_expect_text(world, "PUT /nacos/v1/ns/service?serviceName=new", NULL, 400,
+                      "Param 'protectThreshold' is required.");
+    nacos_expect_text(world, "PUT /nacos/v1/ns/service?serviceName=other&protectThreshold=0.5", NULL, 404, NULL);
+    nacos_expect_text(world, "PUT /nacos/v1/ns/service?serviceName=new&protectThreshold=0.5&metadata=b=2", NULL, 200,
+                      "ok");
+    json_t *service = nacos_get_json(world, "GET /nacos/v1/ns/service?serviceName=new", JAVA_1, NULL, 200);
+    assert_string_equal(text_of(service, "name"), "new");
+    assert_string_equal(text_of(service, "groupName"), "DEFAULT_GROUP");
+    assert_string_equal(text_of(service, "namespaceId"), "public");
+    assert_true(json_real_value(json_object_get(service, "protectThreshold")) == 0.5);
+    assert_string_equal(text_of(json_object_get(service, "metadata"), "b"), "2");
+    assert_string_equal(text_of(json_object_get(service, "selector"), "type"), "none");
+    assert_int_equal(json_array_size(json_object_get(service, "clusters")), 1);
+    json_decref(service);
+    json_t *after = nacos_get_json(world, "GET /nacos/v1/ns/service/list?pageNo=1&pageSize=99", JAVA_1, NULL, 200);
+    assert_int_equal(number_of(after, "count"), number_of(before, "count") + 1);
+    json_decref(after);
+    json_decref(before);
+    nacos_expect_text(world, "DELETE /nacos/v1/ns/service?serviceName=new", NULL, 200, "ok");
+    nacos_expect_text(world, "DELETE /nacos/v1/ns/service?serviceName=new", NULL, 404, NULL);
+    nacos_expect_text(world, "DELETE /nacos/v1/ns/service?serviceName=ratings", NULL, 400, NULL); // the mesh has it
+}
+
+static void wrong_services_are_refused_with_words(void **state)
+{
+    static const char *const WRONG[] = {"protectThreshold=2",
+                                        "protectThreshold=x",
+                                        "protectThreshold=-1",
+                                        "metadata=x",
+                                        "selector=%7B%22type%22%3A%22label%22%7D",
+                                        "selector=x"};
+    char request[128];
+    for (size_t i = 0; i < IST_COUNT(WRONG); i++) {
+        (void)snprintf(request, sizeof(request), "POST /nacos/v1/ns/service?serviceName=new&%s", WRONG[i]);
+        nacos_expect_text(*state, request, NULL, 400, NULL);
+    }
+}
+
+static void services_have_a_limit(void **state)
+{
+    char request[128];
+    for (unsigned i = 0; i < 1024; i++) {
+        (void)snprintf(request, sizeof(request), "POST /nacos/v1/ns/service?serviceName=new%u", i);
+        nacos_expect_text(*state, request, NULL, 200, "ok");
+    }
+    nacos_expect_text(*state, "POST /nacos/v1/ns/service?serviceName=more", NULL, 503, NULL);
+}
+
+// Two instances, one of which has fallen silent.
+static void too_few_healthy_ones_make_all_healthy(void **state)
+{
+    nacos_world *world = *state;
+    nacos_expect_text(world, "POST /nacos/v1/ns/instance?" OWN, NULL, 200, "ok");
+    nacos_expect_text(world, "POST /nacos/v1/ns/instance?serviceName=own&ip=10.0.9.2&port=8080&healthy=false", NULL,
+                      200, "ok");
+    json_t *info = nacos_get_json(world, LIST "own", JAVA_1, NULL, 200);
+    assert_true(json_is_false(json_object_get(info, "reachProtectionThreshold")));
+    json_decref(info);
+    assert_listed(world, LIST "own", JAVA_1, "10.0.9.1:8080*1 !10.0.9.2:8080*1");
+    nacos_expect_text(world, "PUT /nacos/v1/ns/service?serviceName=own&protectThreshold=0.4", NULL, 200, "ok");
+    assert_listed(world, LIST "own", JAVA_1, "10.0.9.1:8080*1 !10.0.9.2:8080*1");
+    nacos_expect_text(world, "PUT /nacos/v1/ns/service?serviceName=own&protectThreshold=0.5", NULL, 200, "ok");
+    assert_listed(world, LIST "own&healthyOnly=true", JAVA_1, "10.0.9.1:8080*1 10.0.9.2:8080*1");
+    info = nacos_get_json(world, LIST "own", JAVA_1, NULL, 200);
+    assert_true(json_is_true(json_object_get(info, "reachProtectionThreshold")));
+    json_decref(info);
+}
+
+// Over RPC too, where the change is pushed.
+static void threshold_reaches_subscribers(void **state)
+{
+    nacos_world *world = *state;
+    nacos_peer peer;
+    nacos_peer_open(&peer, world, "ipv4:127.0.0.1:4711", "{\"clientVersion\":\"Nacos-Java-Client:v2.5.1\"}");
+    json_decref(nacos_call_ok(world, &peer, "SubscribeServiceRequest",
+                              "{\"serviceName\":\"ratings\",\"groupName\":\"DEFAULT_GROUP\",\"subscribe\":true}"));
+    json_decref(nacos_peer_read_list(&peer, true));
+    nacos_expect_text(world, "PUT /nacos/v1/ns/service?serviceName=ratings&protectThreshold=1", NULL, 200, "ok");
+    json_t *info = nacos_peer_read_list(&peer, true);
+    assert_true(json_is_true(json_object_get(info, "reachProtectionThreshold")));
+    json_decref(info);
+    json_t *answer =
+        nacos_get_json(world, "GET /nacos/v1/ns/service/subscribers?serviceName=ratings", JAVA_1, NULL, 200);
+    const json_t *one = json_array_get(json_object_get(answer, "subscribers"), 0);
+    assert_int_equal(number_of(answer, "count"), 1);
+    assert_string_equal(text_of(one, "ip"), "127.0.0.1");
+    assert_int_equal(number_of(one, "port"), 4711);
+    assert_string_equal(text_of(one, "agent"), "Nacos-Java-Client:v2.5.1");
+    assert_string_equal(text_of(one, "serviceName"), "DEFAULT_GROUP@@ratings");
+    json_decref(answer);
+    answer =
+        nacos_get_json(world, "GET /nacos/v1/ns/service/subscribers?serviceName=ratings&pageNo=2", JAVA_1, NULL, 200);
+    assert_int_equal(json_array_size(json_object_get(answer, "subscribers")), 0);
+    assert_int_equal(number_of(answer, "count"), 1);
+    json_decref(answer);
+    nacos_peer_close(&peer);
+}
+
 // --- Versions 2 and 3 -----------------------------------------------------------------------------------------------
 
 // The data of an answer in the envelope, a new reference.
@@ -364,6 +474,57 @@ static void metrics_say_whether_it_is_up(void **state)
     json_decref(status);
 }
 
+static void dashboards_find_what_they_look_for(void **state)
+{
+    static const char *const PATHS[] = {"GET /nacos/v1/console/server/state",
+                                        "GET /nacos/v1/console/namespaces",
+                                        "GET /nacos/v1/ns/operator/switches",
+                                        "GET /nacos/v1/ns/health/server",
+                                        "GET /nacos/v2/ns/health",
+                                        "GET /nacos/v2/console/namespace/list",
+                                        "GET /nacos/v3/admin/core/state"};
+    nacos_world *world = *state;
+    for (size_t i = 0; i < IST_COUNT(PATHS); i++) {
+        json_decref(nacos_get_json(world, PATHS[i], NULL, NULL, 200));
+    }
+    nacos_expect_text(world, "GET /nacos/v1/console/health/liveness", NULL, 200, "OK");
+    nacos_expect_text(world, "GET /nacos/v1/console/health/readiness", NULL, 200, "OK");
+    nacos_expect_text(world, "PUT /nacos/v1/ns/operator/switches?entry=x&value=y", NULL, 403, NULL);
+    assert_data(world, "GET /nacos/v3/admin/core/state/liveness", 200, 0, "ok");
+    world->no_view = true;
+    nacos_expect_text(world, "GET /nacos/v1/console/health/liveness", NULL, 200, "OK");
+    nacos_expect_text(world, "GET /nacos/v1/console/health/readiness", NULL, 503, NULL);
+    assert_data(world, "GET /nacos/v3/admin/core/state/readiness", 503, 30000, NULL);
+}
+
+static void server_is_where_the_client_has_found_it(void **state)
+{
+    door_answer answer = nacos_ask_http(*state, "GET /nacos/serverlist", "host: 127.0.0.1:18848", NULL);
+    assert_int_equal(answer.status, 200);
+    assert_true(ist_strv_equal(ist_buf_view(&answer.body), IST_STRV("127.0.0.1:18848\n")));
+    ist_buf_done(&answer.body);
+    json_t *servers = nacos_get_json(*state, "GET /nacos/v1/ns/operator/servers", "host: localhost:18848", NULL, 200);
+    const json_t *one = json_array_get(json_object_get(servers, "servers"), 0);
+    assert_string_equal(text_of(one, "ip"), "localhost");
+    assert_int_equal(number_of(one, "port"), 18848);
+    assert_string_equal(text_of(one, "state"), "UP");
+    json_decref(servers);
+}
+
+static void whoever_insists_is_logged_in(void **state)
+{
+    static const char *const PATHS[] = {"POST /nacos/v1/auth/login", "POST /nacos/v1/auth/users/login?username=me",
+                                        "POST /nacos/v3/auth/user/login"};
+    for (size_t i = 0; i < IST_COUNT(PATHS); i++) {
+        json_t *token = nacos_get_json(*state, PATHS[i], NULL, "username=me&password=secret", 200);
+        assert_true(json_string_length(json_object_get(token, "accessToken")) > 0);
+        assert_int_equal(number_of(token, "tokenTtl"), 18000);
+        assert_string_equal(text_of(token, "username"), "me");
+        assert_true(json_is_boolean(json_object_get(token, "globalAdmin")));
+        json_decref(token);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -384,9 +545,17 @@ int main(void)
         TEST(whole_beat_registers_wherever_it_stands),
         TEST(wrong_beats_are_refused_with_words),
         TEST(service_list_pages_names_in_order),
+        TEST(service_is_created_shown_changed_and_deleted),
+        TEST(wrong_services_are_refused_with_words),
+        TEST(services_have_a_limit),
+        TEST(too_few_healthy_ones_make_all_healthy),
+        TEST(threshold_reaches_subscribers),
         TEST(version_2_says_the_same_in_an_envelope),
         TEST(version_3_is_for_clients),
         TEST(metrics_say_whether_it_is_up),
+        TEST(dashboards_find_what_they_look_for),
+        TEST(server_is_where_the_client_has_found_it),
+        TEST(whoever_insists_is_logged_in),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
