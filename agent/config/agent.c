@@ -133,6 +133,8 @@ static const ist_option ROWS[] = {
     [IST_OPT_NACOS_PROFILE] = {"nacos-profile", NULL, IST_OPTION_CHOICE, "auto", "auto|weights|repeat|plain",
                                "auto | weights | repeat | plain", REGISTRIES,
                                "how weights are told: by client, as weights, repeated instances, not at all"},
+    [IST_OPT_NACOS_CONFIG] = {"nacos-config", NULL, IST_OPTION_CHOICE, "deny", "deny|empty", "deny | empty", REGISTRIES,
+                              "what who asks for configuration gets: 403, or none"},
     [IST_OPT_READY_WHEN] = {"ready-when", NULL, IST_OPTION_CHOICE, "view", "view|registered", "view | registered",
                             REGISTRIES,
                             "ready with the first view, or only while the application is registered here and UP"},

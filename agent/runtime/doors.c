@@ -206,6 +206,7 @@ static void list_routes(doors *self, const http_door *door, ist_http_listener_ar
     }
     if (door == &self->https[NACOS]) {
         args->sets[args->set_count++] = ist_api_nacos_routes(self->nacos.nacos);
+        args->sets[args->set_count++] = ist_api_nacos_config_routes(self->nacos.nacos);
         return;
     }
     args->sets[args->set_count++] = ist_api_admin_public_routes(&self->admin);

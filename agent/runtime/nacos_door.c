@@ -89,12 +89,14 @@ ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
         ist_options_off(args->options, IST_OPT_NACOS_GRPC_LISTEN)) {
         return IST_OK;
     }
-    // The choices of the option stand in the order of the enum.
+    // The choices of the options stand in the order of the enums.
     ist_api_nacos_args nacos = {.clock = ist_clock_system(),
                                 .metrics = args->metrics,
                                 .store = args->store,
                                 .profile =
                                     (ist_api_nacos_profile)ist_options_choice(args->options, IST_OPT_NACOS_PROFILE),
+                                .config =
+                                    (ist_api_nacos_config)ist_options_choice(args->options, IST_OPT_NACOS_CONFIG),
                                 .outside = {.ctx = door, .wake_in = wake_in, .on_registered = on_registered}};
     door->nacos = ist_api_nacos_new(&nacos);
     if (door->nacos == NULL) {

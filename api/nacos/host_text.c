@@ -145,8 +145,8 @@ void nacos_hosts_write(const nacos_hosts *hosts, const nacos_key *key, nacos_lay
     }
 }
 
-void nacos_host_write_detail(const nacos_hosts *hosts, const nacos_host *host, const nacos_key *key, const char *service_key,
-                             const char *json_key, ist_json *json)
+void nacos_host_write_detail(const nacos_hosts *hosts, const nacos_host *host, const nacos_key *key,
+                             const char *service_key, const char *json_key, ist_json *json)
 {
     ist_json_begin_object(json, json_key);
     write_grouped(json, service_key, key);

@@ -52,7 +52,7 @@ void nacos_hosts_filter(nacos_hosts *hosts, ist_strv clusters, bool healthy_only
 void nacos_hosts_write(const nacos_hosts *hosts, const nacos_key *key, nacos_layout layout, ist_arena *arena,
                        ist_json *json);
 // One of the hosts, as the answer to a question about it alone; the name of its service under `service_key`.
-void nacos_host_write_detail(const nacos_hosts *hosts, const nacos_host *host, const nacos_key *key, const char *service_key,
-                             const char *json_key, ist_json *json);
+void nacos_host_write_detail(const nacos_hosts *hosts, const nacos_host *host, const nacos_key *key,
+                             const char *service_key, const char *json_key, ist_json *json);
 // One host that gets no calls any more: what is sent to clients that ignore empty lists.
 void nacos_hosts_write_gone(ist_strv ip, uint16_t port, const nacos_key *key, ist_json *json);

@@ -31,6 +31,7 @@ typedef enum nacos_fault {
     NACOS_INVALID,     // a parameter: 400, 20002
     NACOS_EXISTS,      // a service: 400, 21007
     NACOS_FORBIDDEN,   // 403, 10001
+    NACOS_NO_CONFIG,   // 404, 20004
     NACOS_NO_INSTANCE, // 404, 21003
     NACOS_NO_SERVICE,  // 404, 21008
     NACOS_NOT_NOW,     // 503, 30000

@@ -39,8 +39,7 @@ void nacos_lists_done(nacos_lists *lists, ist_mesh_store *store)
 static void append_wish(const nacos_wish *wish, ist_buf *out)
 {
     ist_buf_printf(out, "%d %d %d ", (int)wish->layout, wish->keeps_gone, wish->healthy_only);
-    ist_buf_printf(out, "%zu %zu %zu ", wish->key.namespace_id.n,
-                   wish->key.group.n, wish->key.name.n);
+    ist_buf_printf(out, "%zu %zu %zu ", wish->key.namespace_id.n, wish->key.group.n, wish->key.name.n);
     ist_buf_append_strv(out, wish->key.namespace_id);
     ist_buf_append_strv(out, wish->key.group);
     ist_buf_append_strv(out, wish->key.name);

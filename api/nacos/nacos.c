@@ -27,6 +27,7 @@ ist_api_nacos *ist_api_nacos_new(const ist_api_nacos_args *args)
     nacos->clock = args->clock;
     nacos->store = args->store;
     nacos->profile = args->profile;
+    nacos->config = args->config;
     nacos->outside = args->outside;
     nacos->wake_ms = -1;
     nacos->scratch = ist_arena_new(0, 0);

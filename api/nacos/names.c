@@ -108,7 +108,8 @@ ist_status nacos_names_refresh(nacos_names *names, const ist_mesh_view *view, co
         return IST_OK;
     }
     lister l = {.arena = ist_arena_new(0, 0),
-                .capacity = own->count + own->services.count + (view != NULL ? ist_mesh_view_counts(view)->services : 0)};
+                .capacity =
+                    own->count + own->services.count + (view != NULL ? ist_mesh_view_counts(view)->services : 0)};
     l.items = l.arena != NULL ? IST_ARENA_ARRAY(l.arena, l.capacity + 1, ist_strv) : NULL;
     ist_status status = l.items != NULL ? IST_OK : IST_ENOMEM;
     if (status == IST_OK && view != NULL) {

@@ -51,7 +51,7 @@ typedef struct nacos_own {
     nacos_registration **items;
     size_t count;
     size_t capacity;
-    nacos_services services; // what somebody has said of services
+    nacos_services services;   // what somebody has said of services
     uint64_t version;          // raised by every change that lists show
     nacos_registration *ended; // the one that ended last; NULL = none has
     ist_registry_end end;      // ... and how

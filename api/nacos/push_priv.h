@@ -32,8 +32,8 @@ struct nacos_subscriber {
     nacos_subscription *subscriptions;
     const char *peer;             // "ipv4:127.0.0.1:4711"
     char agent[NACOS_AGENT_SIZE]; // "Nacos-Java-Client:v2.5.1"
-    int64_t patience_ms; // what is not acknowledged in this time is sent again
-    uint32_t tries_max;  // ... so many times; 0 = for ever
+    int64_t patience_ms;          // what is not acknowledged in this time is sent again
+    uint32_t tries_max;           // ... so many times; 0 = for ever
 };
 
 void nacos_subscriber_name(nacos_subscriber *subscriber, ist_strv agent); // long ones are cut

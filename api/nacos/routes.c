@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "config_priv.h"
 #include "http_priv.h"
 
 static const ist_api_route ROUTES[] = {
@@ -65,6 +66,17 @@ static const ist_api_route ROUTES[] = {
     {IST_API_POST, "/v3/auth/user/login", "login", nacos_http_login},
 };
 
+static const ist_api_route CONFIG_ROUTES[] = {
+    {IST_API_GET, "/v1/cs/configs", "config", nacos_config_get},
+    {IST_API_POST, "/v1/cs/configs", "config_write", nacos_config_put},
+    {IST_API_DELETE, "/v1/cs/configs", "config_write", nacos_config_put},
+    {IST_API_POST, "/v1/cs/configs/listener", "config_listen", nacos_config_wait},
+    {IST_API_GET, "/v2/cs/config", "config", nacos_config_get},
+    {IST_API_POST, "/v2/cs/config", "config_write", nacos_config_put},
+    {IST_API_DELETE, "/v2/cs/config", "config_write", nacos_config_put},
+    {IST_API_GET, "/v3/client/cs/config", "config", nacos_config_get},
+};
+
 // The context path that clients have unless they are told another, and none.
 static const char *const BASES[] = {"/nacos", "", NULL};
 
@@ -82,4 +94,14 @@ ist_api_routes ist_api_nacos_routes(ist_api_nacos *nacos)
                             .bases = BASES,
                             .lenient = true,
                             .on_view = on_view};
+}
+
+ist_api_routes ist_api_nacos_config_routes(ist_api_nacos *nacos)
+{
+    return (ist_api_routes){.api = "nacos",
+                            .rows = CONFIG_ROUTES,
+                            .count = IST_COUNT(CONFIG_ROUTES),
+                            .ctx = nacos,
+                            .bases = BASES,
+                            .lenient = true};
 }

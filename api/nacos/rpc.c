@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Connections and what they say about themselves; which request goes where.
+#include "config_priv.h"
 #include "form_priv.h"
 #include "rpc_priv.h"
 
@@ -87,6 +88,10 @@ static const request_kind KINDS[] = {
      .handle = nacos_call_subscribe,
      .waits = true},
     {.type = "ServiceListRequest", .answer = "ServiceListResponse", .handle = nacos_call_services, .waits = true},
+    {.type = "ConfigQueryRequest", .answer = "ConfigQueryResponse", .handle = nacos_config_query},
+    {.type = "ConfigPublishRequest", .answer = "ConfigPublishResponse", .handle = nacos_config_write},
+    {.type = "ConfigRemoveRequest", .answer = "ConfigRemoveResponse", .handle = nacos_config_write},
+    {.type = "ConfigBatchListenRequest", .answer = "ConfigChangeBatchListenResponse", .handle = nacos_config_listen},
 };
 
 static const request_kind *find_kind(ist_strv type)

@@ -59,7 +59,9 @@ static bool read_instance(nacos_call *call, const ist_document *node, const naco
         wrong = "Param 'instance.weight' is illegal: 0 to 10000.";
     } else {
         ist_status status = nacos_metadata_of(ist_document_find(node, "metadata"), call->arena, draft);
-        wrong = status == IST_ENOMEM ? "out of memory" : status != IST_OK ? "Param 'instance.metadata' is illegal." : NULL;
+        wrong = status == IST_ENOMEM ? "out of memory"
+                : status != IST_OK   ? "Param 'instance.metadata' is illegal."
+                                     : NULL;
     }
     draft->port = (uint16_t)port;
     if (wrong != NULL) {

@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import socket
+import time
 
 import grpc
 import pytest
@@ -176,3 +177,51 @@ def test_a_client_finds_the_port_again_after_a_crash(start_supervised, mesh):
         assert client.ended.wait(60)
     with nacos_rpc.Client(port).connect() as client:  # the supervisor holds the socket: nobody is refused
         assert nacos_rpc.addresses(client.subscribe("orders")) == {"10.1.0.1"}
+
+
+# --- The configuration service ----------------------------------------------------------------------------------------
+
+QUERY = {"dataId": "orders.yaml", "group": "DEFAULT_GROUP", "tenant": ""}
+LISTEN = {"listen": True, "configListenContexts": [{**QUERY, "md5": ""}]}
+
+
+@pytest.mark.parametrize("mode,code,words", [("deny", 403, "--nacos-config empty"), ("empty", 300, "config data not exist")])
+def test_configuration_is_refused_as_the_option_says(start_agent, mesh, mode, code, words):
+    agent = start_agent("--source", f"dir:{mesh}", *ON, "--nacos-config", mode)
+    with nacos_rpc.Client(agent.ports["nacos_grpc"]).connect(module="config") as client:
+        kind, body = client.ask("ConfigQueryRequest", QUERY)
+        assert (kind, body["resultCode"], body["errorCode"], body["success"]) == ("ConfigQueryResponse", 500, code, False)
+        assert words in body["message"]
+        for write, answer in (("Publish", "ConfigPublishResponse"), ("Remove", "ConfigRemoveResponse")):
+            kind, body = client.ask(f"Config{write}Request", {**QUERY, "content": "a: 1"})
+            assert (kind, body["errorCode"], body["success"]) == (answer, 403, False)
+        kind, body = client.ask("ConfigBatchListenRequest", LISTEN)  # else clients would ask 20 times a second
+        assert (kind, body["success"], body["changedConfigs"]) == ("ConfigChangeBatchListenResponse", True, [])
+
+
+@pytest.mark.parametrize("mode,status,code", [("deny", 403, 10001), ("empty", 404, 20004)])
+def test_configuration_is_refused_over_http_as_well(start_agent, mesh, mode, status, code):
+    agent = start_agent("--source", f"dir:{mesh}", "--nacos-listen", "127.0.0.1:0", "--nacos-config", mode)
+    found = agent.http("/nacos/v1/cs/configs?dataId=orders.yaml&group=DEFAULT_GROUP", port="nacos")
+    assert (found.status, found.headers.get_content_type()) == (status, "text/plain")
+    assert ("--nacos-config empty" in found.body) == (mode == "deny")
+    for path in ("/nacos/v2/cs/config", "/nacos/v3/client/cs/config"):
+        found = agent.http(f"{path}?dataId=orders.yaml&group=DEFAULT_GROUP", port="nacos")
+        assert (found.status, found.json()["code"]) == (status, code)
+    published = agent.http("/nacos/v1/cs/configs", "POST", port="nacos", body=b"dataId=a&group=b&content=c")
+    assert published.status == 403 and "Nacos" in published.body
+
+
+def test_listeners_over_http_are_held_for_as_long_as_they_say(start_agent, mesh):
+    agent = start_agent("--source", f"dir:{mesh}", "--nacos-listen", "127.0.0.1:0")
+    path, body = "/nacos/v1/cs/configs/listener", b"Listening-Configs=orders.yaml%02DEFAULT_GROUP%02%01"
+    for headers, least_s in (
+        ({"Long-Pulling-Timeout": "2500"}, 1.9),
+        ({"Long-Pulling-Timeout": "30000", "Long-Pulling-Timeout-No-Hangup": "true"}, 0),
+        ({"Long-Pulling-Timeout": "nonsense"}, 0),
+        ({}, 0),
+    ):
+        begin = time.monotonic()
+        answer = agent.http(path, "POST", headers, "nacos", body)
+        assert (answer.status, answer.body) == (200, "")
+        assert time.monotonic() - begin >= least_s  # never earlier; how much later depends on the machine

@@ -33,6 +33,12 @@ typedef enum ist_api_nacos_profile {
     IST_API_NACOS_PLAIN,    // not at all
 } ist_api_nacos_profile;
 
+// What happens to requests for the configuration service, which the mesh does not have.
+typedef enum ist_api_nacos_config {
+    IST_API_NACOS_CONFIG_DENY = 0, // refused with 403, which the application gets to see, and with what to do
+    IST_API_NACOS_CONFIG_EMPTY,    // as by a server that has none: the application starts without
+} ist_api_nacos_config;
+
 // Where the rest of the world is reached; `ctx` is handed to all of them. Those that are NULL are not there.
 typedef struct ist_api_nacos_outside {
     void *ctx;
@@ -48,6 +54,7 @@ typedef struct ist_api_nacos_args {
     ist_metrics *metrics;   // borrowed
     ist_mesh_store *store;  // borrowed: where views come from
     ist_api_nacos_profile profile;
+    ist_api_nacos_config config;
     ist_api_nacos_outside outside;
 } ist_api_nacos_args;
 
@@ -58,6 +65,8 @@ void ist_api_nacos_free(ist_api_nacos *nacos);
 // The routes of HTTP, with `nacos` (borrowed) as their context. Their on_view is what pushes changes: one listener must have
 // them, or ist_api_nacos_on_view() be called.
 ist_api_routes ist_api_nacos_routes(ist_api_nacos *nacos) IST_NONNULL;
+// What HTTP clients ask of the configuration service; on the same listener.
+ist_api_routes ist_api_nacos_config_routes(ist_api_nacos *nacos) IST_NONNULL;
 ist_rpc_service ist_api_nacos_service(ist_api_nacos *nacos) IST_NONNULL;
 
 // A view was published: subscribers are told what has changed. Several publications may make one call.
