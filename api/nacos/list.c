@@ -65,12 +65,39 @@ static nacos_list *make_list(const nacos_wish *wish)
     return list;
 }
 
+// Frees lists that nobody subscribes to and nobody has asked for in so long.
+static void forget(nacos_lists *lists, int64_t now_ms, int64_t keep_ms)
+{
+    size_t it = 0;
+    ist_strv key;
+    void *value = NULL;
+    while (ist_map_next(lists->by_wish, &it, &key, &value)) {
+        const nacos_list *list = value;
+        if (list->subscriptions == NULL && now_ms - list->asked_ms >= keep_ms) {
+            (void)ist_map_remove(lists->by_wish, key);
+        }
+    }
+}
+
+void nacos_lists_forget(nacos_lists *lists, int64_t now_ms)
+{
+    forget(lists, now_ms, KEEP_MS);
+}
+
+static bool has_room(nacos_lists *lists, int64_t now_ms)
+{
+    if (ist_map_count(lists->by_wish) >= NACOS_LISTS_MAX) {
+        forget(lists, now_ms, 0); // somebody asks for name after name; what is missed is made anew
+    }
+    return ist_map_count(lists->by_wish) < NACOS_LISTS_MAX;
+}
+
 nacos_list *nacos_list_find(nacos_lists *lists, const nacos_wish *wish, int64_t now_ms)
 {
     ist_buf text = IST_BUF_INIT;
     append_wish(wish, &text);
     nacos_list *list = ist_buf_status(&text) == IST_OK ? ist_map_find(lists->by_wish, ist_buf_view(&text)) : NULL;
-    if (list == NULL && ist_buf_status(&text) == IST_OK && ist_map_count(lists->by_wish) < NACOS_LISTS_MAX) {
+    if (list == NULL && ist_buf_status(&text) == IST_OK && has_room(lists, now_ms)) {
         list = make_list(wish);
         if (list != NULL && ist_map_put(lists->by_wish, ist_buf_view(&text), list) != IST_OK) {
             free_list(list);
@@ -82,23 +109,6 @@ nacos_list *nacos_list_find(nacos_lists *lists, const nacos_wish *wish, int64_t 
         list->asked_ms = now_ms;
     }
     return list;
-}
-
-static bool is_forgotten(const nacos_list *list, int64_t now_ms)
-{
-    return list->subscriptions == NULL && now_ms - list->asked_ms > KEEP_MS;
-}
-
-void nacos_lists_forget(nacos_lists *lists, int64_t now_ms)
-{
-    size_t it = 0;
-    ist_strv key;
-    void *value = NULL;
-    while (ist_map_next(lists->by_wish, &it, &key, &value)) {
-        if (is_forgotten(value, now_ms)) {
-            (void)ist_map_remove(lists->by_wish, key);
-        }
-    }
 }
 
 // --- Bringing up to date --------------------------------------------------------------------------------------------

@@ -63,7 +63,8 @@ typedef struct nacos_state {
 
 ist_status nacos_lists_init(nacos_lists *lists) IST_MUSTCHECK;
 void nacos_lists_done(nacos_lists *lists, ist_mesh_store *store);
-// The list for a wish; made where it is not there. NULL: out of memory, or too many.
+// The list for a wish; made where it is not there, if need be in the place of those that nobody subscribes to, so that a list is
+// good until the next one is asked for or subscribed to. NULL: out of memory, or too many subscribed ones.
 nacos_list *nacos_list_find(nacos_lists *lists, const nacos_wish *wish, int64_t now_ms);
 // Frees lists that nobody subscribes to and nobody has asked for lately.
 void nacos_lists_forget(nacos_lists *lists, int64_t now_ms);

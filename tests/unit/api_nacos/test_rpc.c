@@ -304,6 +304,26 @@ static void emptied_service_is_told_by_its_last_hosts_to_those_who_ignore_empty_
     nacos_peer_close(&go);
 }
 
+// More names than lists are kept: each is answered, and those with subscribers stay.
+static void names_without_end_shut_nobody_out(void **state)
+{
+    nacos_world *world = *state;
+    nacos_peer peer;
+    nacos_peer_open(&peer, world, "p", JAVA_2);
+    json_decref(nacos_call_ok(world, &peer, "SubscribeServiceRequest", SUBSCRIBE("ratings")));
+    json_decref(nacos_peer_read_list(&peer, true));
+    for (int i = 0; i < 20000; i++) {
+        char body[128];
+        (void)snprintf(body, sizeof(body), "{\"serviceName\":\"nobody-%d\"}", i);
+        json_decref(nacos_call_ok(world, &peer, "ServiceQueryRequest", body));
+    }
+    change(world, 2);
+    json_t *info = nacos_peer_read_list(&peer, true);
+    assert_int_equal(json_array_size(json_object_get(info, "hosts")), 2);
+    json_decref(info);
+    nacos_peer_close(&peer);
+}
+
 static void message_that_cannot_be_sent_is_sent_later(void **state)
 {
     nacos_world *world = *state;
@@ -499,6 +519,7 @@ int main(void)
         RPC_TEST(changes_during_a_message_are_told_together_when_it_is_acknowledged),
         RPC_TEST(other_services_do_not_push),
         RPC_TEST(emptied_service_is_told_by_its_last_hosts_to_those_who_ignore_empty_lists),
+        RPC_TEST(names_without_end_shut_nobody_out),
         RPC_TEST(message_that_cannot_be_sent_is_sent_later),
         RPC_TEST(registration_takes_the_place_of_its_endpoint_and_goes_with_its_connection),
         RPC_TEST(mesh_decides_where_it_knows_the_name),
