@@ -9,6 +9,7 @@
 #   install.sh java     what builds and runs the Java applications of tests/clients
 #   install.sh resolvers  the other resolver libraries of tests/clients, Node and npm
 #   install.sh go       prints the folder of a go command that can build tests/istiod (installs it if there is none)
+#   install.sh rust     prints the folder of a cargo command that can build tests/clients/rnacos (installs it if there is none)
 #   install.sh peers    the DNS servers that tests/bench compares with; none of them is started
 #
 # Packages need root or sudo. Everything else goes to ${XDG_CACHE_HOME:-~/.cache}/isthmus.
@@ -137,6 +138,26 @@ go_folder() {
   echo "$folder/bin"
 }
 
+RUST=(cargo-web rustc-web) # Debian's for its browsers: newer than its rustc
+RUST_MINOR=89              # of 1.x, which the crates of tests/clients/rnacos want
+
+new_rust() { [ "$("$1" --version | sed -n 's/^cargo 1\.\([0-9]*\)\..*/\1/p')" -ge $RUST_MINOR ] 2>/dev/null; }
+
+# The cargo that is there if it is new enough, else Debian's.
+rust_folder() {
+  local found
+  found=$(command -v cargo || true)
+  if [ -z "$found" ] || ! new_rust "$found"; then
+    found=/usr/bin/cargo
+    packages "${RUST[@]}"
+  fi
+  if ! new_rust "$found"; then
+    say "$found is too old: install Rust 1.$RUST_MINOR or newer and put it into PATH"
+    return 1
+  fi
+  dirname "$found"
+}
+
 case ${1:-} in
 build) packages "${BUILD[@]}" ;;
 test) packages "${BUILD[@]}" "${TEST[@]}" ;;
@@ -144,9 +165,10 @@ venv) venv ;;
 java) java_tools ;;
 resolvers) resolver_tools ;;
 go) go_folder ;;
+rust) rust_folder ;;
 peers) peers ;;
 *)
-  sed -n '3,15s/^# \{0,1\}//p' "$0" >&2
+  sed -n '3,16s/^# \{0,1\}//p' "$0" >&2
   exit 2
   ;;
 esac
