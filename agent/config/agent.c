@@ -34,6 +34,8 @@ static const ist_option ROWS[] = {
                                      "accept --xds-tls off for an istiod that is not on loopback"},
     [IST_OPT_SNAPSHOT] = {"snapshot", NULL, IST_OPTION_FILE, NULL, NULL, "FILE | off", SOURCE,
                           "keeps what istiod sent for the next start; default: /var/lib/isthmus/snapshot in a pod, else off"},
+    [IST_OPT_LOSS_GUARD] = {"loss-guard", NULL, IST_OPTION_FLAG, "off", NULL, "on | off", SOURCE,
+                            "hold a push back for 30 s that takes more than 90 % of a service's 10 or more endpoints"},
     [IST_OPT_POD_NAME] = {"pod-name", "POD_NAME", IST_OPTION_TEXT, NULL, NULL, "NAME", IDENTITY,
                           "pod name; default: the host name"},
     [IST_OPT_POD_NAMESPACE] = {"pod-namespace", "POD_NAMESPACE", IST_OPTION_TEXT, "default", NULL, "NAME", IDENTITY,

@@ -318,6 +318,12 @@ bool ist_mesh_builder_keep_endpoints(ist_mesh_builder *builder, ist_strv cluster
     return hash != 0 && orphan != NULL && orphan->hash == hash;
 }
 
+uint32_t ist_mesh_builder_endpoint_count(const ist_mesh_builder *builder, ist_strv cluster)
+{
+    const ist_mesh_entry *entry = find_entry(builder, cluster);
+    return entry != NULL && entry->endpoints != NULL ? entry->endpoints->count : 0;
+}
+
 void ist_mesh_stage_set_endpoints(ist_mesh_builder *builder, ist_mesh_entry *entry, const ist_mesh_endpoints *endpoints)
 {
     ist_mesh_endpoints_unref(entry->endpoints);

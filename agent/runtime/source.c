@@ -220,6 +220,7 @@ static ist_status new_xds(source *self, ist_err *err)
         .mode = ist_options_choice(options, IST_OPT_XDS_MODE) == 0 ? IST_XDS_DELTA : IST_XDS_SOTW,
         .random_seed = ist_random_u64(),
         .on_published = log_published,
+        .loss_guard = ist_options_flag(options, IST_OPT_LOSS_GUARD),
         .recorder = self->args.warm->snapshot != NULL ? &recorder : NULL,
     };
     status = ist_xds_client_new(&client, &self->client, err);
@@ -283,6 +284,16 @@ static void log_changes(source *self, const ist_xds_status *now)
     log_unanswered(self, now, server);
 }
 
+static void log_holds(const source *self, const ist_xds_status *now)
+{
+    if (now->holds != self->status.now.holds) {
+        IST_WARN(IST_LOG_XDS, "mass loss: %.*s, the old endpoints serve meanwhile", IST_STRV_ARG(now->last_hold));
+    }
+    if (now->held == 0 && self->status.now.held != 0) {
+        IST_NOTICE(IST_LOG_XDS, "mass loss: nothing is held back any more");
+    }
+}
+
 static void log_nacks(const source *self, const ist_xds_status *now)
 {
     for (ist_xds_type type = 0; type < _IST_XDS_TYPE_MAX; type++) {
@@ -336,6 +347,7 @@ static void on_idle(void *ctx)
     }
     log_changes(self, &now);
     log_nacks(self, &now);
+    log_holds(self, &now);
     (void)pthread_mutex_lock(&self->lock);
     xds_status_copy(&self->status, &now, ist_xds_client_is_synced(self->client));
     (void)pthread_mutex_unlock(&self->lock);

@@ -17,7 +17,7 @@ bool xds_status_same(const xds_status *status, const ist_xds_status *now)
     const ist_xds_status *then = &status->now;
     bool same = then->state == now->state && then->stream == now->stream &&
                 then->connect_failures == now->connect_failures && then->disconnects == now->disconnects &&
-                then->connected_ms == now->connected_ms;
+                then->connected_ms == now->connected_ms && then->held == now->held && then->holds == now->holds;
     for (ist_xds_type type = 0; same && type < _IST_XDS_TYPE_MAX; type++) {
         same = then->types[type].responses == now->types[type].responses &&
                then->types[type].nacks == now->types[type].nacks && then->types[type].acks == now->types[type].acks &&
@@ -33,6 +33,7 @@ void xds_status_copy(xds_status *status, const ist_xds_status *now, bool synced)
     status->now = *now;
     status->synced = synced;
     status->now.last_error = keep(now->last_error, status->last_error, sizeof(status->last_error));
+    status->now.last_hold = keep(now->last_hold, status->last_hold, sizeof(status->last_hold));
     for (ist_xds_type type = 0; type < _IST_XDS_TYPE_MAX; type++) {
         ist_xds_type_status *mine = &status->now.types[type];
         mine->version = keep(mine->version, status->version[type], sizeof(status->version[type]));
@@ -80,6 +81,15 @@ void xds_status_write(const xds_status *status, const ist_strv *servers, uint32_
     ist_json_u64(json, "connect_failures", now->connect_failures);
     ist_json_u64(json, "disconnects", now->disconnects);
     ist_json_strv_or_null(json, "last_error", now->last_error);
+    if (now->guarded) {
+        ist_json_begin_object(json, "loss_guard");
+        ist_json_u64(json, "held", now->held);
+        ist_json_u64(json, "holds", now->holds);
+        ist_json_strv_or_null(json, "last", now->last_hold);
+        ist_json_end_object(json);
+    } else {
+        ist_json_null(json, "loss_guard");
+    }
     ist_json_begin_object(json, "types");
     for (ist_xds_type type = 0; type < _IST_XDS_TYPE_MAX; type++) {
         write_type(&now->types[type], ist_xds_type_name(type), json);
@@ -126,6 +136,10 @@ ist_status xds_metrics_init(xds_metrics *metrics, ist_metrics *registry)
         {IST_METRIC_COUNTER, "isthmus_xds_nacks_total", "Responses with refused resources.", "type", NULL, NULL, NULL,
          0},
         {IST_METRIC_GAUGE, "isthmus_xds_resources", "Resources held.", "type", "state", NULL, NULL, 0},
+        {IST_METRIC_GAUGE, "isthmus_xds_loss_guard_held", "Clusters whose loss of endpoints is held back.", NULL, NULL,
+         NULL, NULL, 0},
+        {IST_METRIC_COUNTER, "isthmus_xds_loss_guard_holds_total", "Services whose loss of endpoints was held back.",
+         NULL, NULL, NULL, NULL, 0},
         {IST_METRIC_GAUGE, "isthmus_xds_last_update_timestamp_seconds", "When the last response was applied.", "type",
          NULL, NULL, NULL, 0},
     };
@@ -133,6 +147,7 @@ ist_status xds_metrics_init(xds_metrics *metrics, ist_metrics *registry)
                                             &metrics->disconnects, &metrics->responses,
                                             &metrics->bytes,       &metrics->acks,
                                             &metrics->nacks,       &metrics->resources,
+                                            &metrics->held,        &metrics->holds,
                                             &metrics->last_update};
     _Static_assert(IST_COUNT(DEFS) == IST_COUNT(families), "one family per definition");
     for (size_t i = 0; i < IST_COUNT(DEFS); i++) {
@@ -171,6 +186,8 @@ void xds_metrics_refresh(const xds_metrics *metrics, const xds_status *status, c
             set(metrics->connected, name, status->now.connected_ms != 0 && status->now.server == i ? 1 : 0);
         }
     }
+    set(metrics->held, NULL, status->now.held);
+    set(metrics->holds, NULL, (double)status->now.holds);
     set(metrics->connect_failures, "error", (double)status->now.connect_failures);
     set(metrics->disconnects, "error", (double)status->now.disconnects);
     for (ist_xds_type type = 0; type < _IST_XDS_TYPE_MAX; type++) {

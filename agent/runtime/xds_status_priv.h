@@ -14,6 +14,7 @@ typedef struct xds_status {
     ist_xds_status now; // its views point into the buffers below
     bool synced;
     char last_error[XDS_STATUS_TEXT];
+    char last_hold[XDS_STATUS_TEXT];
     char version[_IST_XDS_TYPE_MAX][80];
     char nack[_IST_XDS_TYPE_MAX][XDS_STATUS_TEXT];
 } xds_status;
@@ -34,6 +35,8 @@ typedef struct xds_metrics {
     ist_metric_family *acks;
     ist_metric_family *nacks;
     ist_metric_family *resources;
+    ist_metric_family *held;
+    ist_metric_family *holds;
     ist_metric_family *last_update;
 } xds_metrics;
 

@@ -86,11 +86,12 @@ static ist_status apply_resource(ist_xds_decoder *decoder, const ist_xds_respons
 {
     ist_xds_resource resource = {.value = {.slice = span.slice}};
     ist_arena_clear(decoder->arena);
+    decoder->held = false;
     ist_status status = ist_xds_resource_parse(response->mode, span, decoder->arena, &resource, err);
     if (status == IST_OK) {
         status = decode(decoder, type, &resource, err);
     }
-    if (status == IST_OK) {
+    if (status == IST_OK && !decoder->held) { // else it is recorded when it is released
         status = record(decoder, response, type, &resource, err);
     }
     if (status == IST_OK || status == IST_ENOMEM) {

@@ -64,6 +64,11 @@ static ist_status make_parts(ist_xds_client *client, const ist_xds_client_args *
         client->decoder.unit == NULL) {
         return IST_ENOMEM;
     }
+    client->guard = args->loss_guard ? ist_xds_guard_new() : NULL;
+    client->decoder.guard = client->guard;
+    if (args->loss_guard && client->guard == NULL) {
+        return IST_ENOMEM;
+    }
     return copy_servers(client, args);
 }
 
@@ -132,6 +137,7 @@ void ist_xds_client_free(ist_xds_client *client)
         ist_free(client->servers[i]);
     }
     ist_free(client->servers);
+    ist_xds_guard_free(client->guard);
     ist_arena_free(client->head);
     ist_arena_free(client->scratch);
     ist_arena_free(client->decoder.arena);
@@ -149,7 +155,7 @@ static int64_t earlier(int64_t a, int64_t b)
 }
 
 // When something must be done although nothing has come.
-static int64_t next_deadline(const ist_xds_client *client)
+static int64_t stream_deadline(const ist_xds_client *client)
 {
     if (client->state == IST_XDS_IDLE) {
         return IST_XDS_NEVER;
@@ -177,7 +183,10 @@ static int64_t next_deadline(const ist_xds_client *client)
 
 static void set_timer(ist_xds_client *client)
 {
-    int64_t at_ms = next_deadline(client);
+    int64_t at_ms = stream_deadline(client);
+    if (client->guard != NULL && client->state != IST_XDS_IDLE) {
+        at_ms = earlier(at_ms, ist_xds_guard_next_ms(client->guard));
+    }
     if (at_ms != client->timer_ms) {
         client->timer_ms = at_ms;
         client->transport.set_timer(client->transport.ctx, at_ms);
@@ -475,12 +484,23 @@ static void on_stream_timer(ist_xds_client *client, int64_t now_ms)
     finish(client, status, &err, now_ms);
 }
 
+// Without memory it stays marked, and is published with the next commit.
+static void release_held(ist_xds_client *client, int64_t now_ms)
+{
+    ist_err err = IST_ERR_NULL;
+    if (ist_xds_sync_release(client, now_ms) && ist_xds_sync_has_view(client) &&
+        ist_xds_sync_commit(client, &err) != IST_OK) {
+        client->last_error = err;
+    }
+}
+
 void ist_xds_client_on_timer(ist_xds_client *client, int64_t now_ms)
 {
     client->timer_ms = IST_XDS_NEVER; // it has fired
     if (client->state == IST_XDS_IDLE) {
         return;
     }
+    release_held(client, now_ms);
     if (client->state != IST_XDS_BACKOFF) {
         on_stream_timer(client, now_ms);
         return;
@@ -537,6 +557,10 @@ void ist_xds_client_status(const ist_xds_client *client, ist_xds_status *ret_sta
         .disconnects = client->disconnects,
         .connected_ms = client->connected_ms,
         .last_error = ist_strv_from(client->last_error.text),
+        .guarded = client->guard != NULL,
+        .held = client->guard != NULL ? ist_xds_guard_held(client->guard) : 0,
+        .holds = client->guard != NULL ? ist_xds_guard_holds_count(client->guard) : 0,
+        .last_hold = client->guard != NULL ? ist_xds_guard_text(client->guard) : IST_STRV_NULL,
     };
     for (unsigned i = 0; i < _IST_XDS_TYPE_MAX; i++) {
         const ist_xds_sub *sub = &client->subs[i];

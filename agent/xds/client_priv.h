@@ -28,6 +28,7 @@ struct ist_xds_client {
     ist_arena *scratch;       // lists made while subscriptions are renewed
     ist_xds_rejects rejects;
     ist_xds_decoder decoder;
+    ist_xds_guard *guard;     // NULL = off
     ist_xds_sub subs[_IST_XDS_TYPE_MAX];
     ist_backoff backoff;
     ist_prng prng;
@@ -59,6 +60,8 @@ ist_status ist_xds_sync_response(ist_xds_client *client, const ist_xds_response 
 ist_status ist_xds_sync_step(ist_xds_client *client, int64_t now_ms, ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 // Says the wanted EDS and RDS names anew.
 ist_status ist_xds_sync_subscriptions(ist_xds_client *client, ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
+// Applies what the loss guard has held long enough, or holds no longer; true where that was anything.
+bool ist_xds_sync_release(ist_xds_client *client, int64_t now_ms) IST_NONNULL;
 // There is a complete view to build upon, so that every response may be published at once.
 bool ist_xds_sync_has_view(const ist_xds_client *client) IST_NONNULL;
 ist_status ist_xds_sync_commit(ist_xds_client *client, ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK;

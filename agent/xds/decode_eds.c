@@ -413,6 +413,26 @@ ist_status ist_xds_endpoints_unpack(ist_xds_decoder *decoder, ist_strv assignmen
     return IST_OK;
 }
 
+static void end_hold(ist_xds_decoder *decoder, ist_strv cluster)
+{
+    if (decoder->guard != NULL) {
+        ist_xds_guard_forget(decoder->guard, cluster);
+    }
+}
+
+static bool is_held(ist_xds_decoder *decoder, ist_strv cluster, ist_strv bytes, uint32_t count)
+{
+    if (decoder->guard == NULL) {
+        return false;
+    }
+    ist_xds_loss loss = {.cluster = cluster,
+                         .assignment = bytes,
+                         .before = ist_mesh_builder_endpoint_count(decoder->builder, cluster),
+                         .after = count,
+                         .now_ms = decoder->now_ms};
+    return ist_xds_guard_holds(decoder->guard, &loss);
+}
+
 ist_status ist_xds_decode_assignment(ist_xds_decoder *decoder, ist_strv bytes, ist_err *err)
 {
     ist_strv cluster = ist_xds_wire_bytes(bytes, CLA_CLUSTER_NAME);
@@ -421,10 +441,15 @@ ist_status ist_xds_decode_assignment(ist_xds_decoder *decoder, ist_strv bytes, i
         return ist_err_set(err, IST_EPARSE, "cluster_name is missing or not UTF-8");
     }
     if (ist_mesh_builder_keep_endpoints(decoder->builder, cluster, hash)) {
+        end_hold(decoder, cluster);
         return IST_OK;
     }
     ist_mesh_endpoints spec;
     ist_status status = ist_xds_endpoints_unpack(decoder, bytes, false, &spec, err);
+    if (status == IST_OK && is_held(decoder, cluster, bytes, spec.count)) {
+        decoder->held = true;
+        return IST_OK;
+    }
     if (status == IST_OK) {
         status = ist_mesh_builder_put_endpoints(decoder->builder, cluster, &spec, hash, err);
     }

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "mesh/builder.h"
 #include "mesh/endpoint.h"
+#include "guard_priv.h"
 #include "wire_priv.h"
 #include "xds/client.h"
 
@@ -31,6 +32,9 @@ typedef struct ist_xds_decoder {
     ist_arena *unit;            // one endpoint, virtual host or name inside it
     ist_xds_rejects *rejects;   // members of a resource that were refused
     const ist_xds_recorder *recorder; // hears of what is accepted; NULL = nobody
+    ist_xds_guard *guard;       // NULL = off
+    int64_t now_ms;             // of the response at hand
+    bool held;                  // the resource at hand is, by the guard
     size_t max_resource_bytes;  // of what must stand in one piece
     uint64_t skipped_endpoints; // no IP address: Unix sockets, Envoy-internal addresses
     bool untold;                // a refused cluster or listener of this response did not even tell its name

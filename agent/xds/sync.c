@@ -34,6 +34,9 @@ static void forget_endpoints(void *ctx, ist_strv cluster)
     if (client->decoder.recorder != NULL) {
         client->recorder.remove(client->recorder.ctx, IST_XDS_EDS, cluster);
     }
+    if (client->guard != NULL) {
+        ist_xds_guard_forget(client->guard, cluster);
+    }
 }
 
 static ist_status want_endpoints(ist_xds_client *client)
@@ -190,9 +193,41 @@ ist_status ist_xds_sync_step(ist_xds_client *client, int64_t now_ms, ist_err *er
     return status;
 }
 
+// --- What was held --------------------------------------------------------------------------------------------------
+
+typedef struct releasing {
+    ist_xds_client *client;
+    uint32_t count;
+} releasing;
+
+// It was decoded before, so it is refused only for want of memory: then the old state stands until the next push of it.
+static void apply_held(void *ctx, ist_strv assignment)
+{
+    releasing *run = ctx;
+    ist_err err = IST_ERR_NULL;
+    ist_xds_decoder *decoder = &run->client->decoder;
+    decoder->guard = NULL; // it has had its say
+    if (ist_xds_apply_restored(decoder, IST_XDS_EDS, assignment, &err) == IST_OK && decoder->recorder != NULL) {
+        decoder->recorder->put(decoder->recorder->ctx, IST_XDS_EDS, ist_xds_wire_bytes(assignment, IST_XDS_NAME_FIELD),
+                               ist_buf_view(&run->client->subs[IST_XDS_EDS].version), assignment);
+    }
+    decoder->guard = run->client->guard;
+    run->count++;
+}
+
+bool ist_xds_sync_release(ist_xds_client *client, int64_t now_ms)
+{
+    releasing run = {.client = client};
+    if (client->guard != NULL) {
+        ist_xds_guard_release(client->guard, now_ms, apply_held, &run);
+    }
+    return run.count != 0;
+}
+
 // --- Responses ------------------------------------------------------------------------------------------------------
 
-static ist_status stage(ist_xds_client *client, const ist_xds_response *response, ist_xds_type type, ist_err *err)
+static ist_status stage(ist_xds_client *client, const ist_xds_response *response, ist_xds_type type, int64_t now_ms,
+                        ist_err *err)
 {
     uint64_t count = (uint64_t)response->resource_count + response->removed_count;
     bool full = client->mode == IST_XDS_SOTW || !client->subs[type].answered;
@@ -201,7 +236,10 @@ static ist_status stage(ist_xds_client *client, const ist_xds_response *response
         return ist_err_set(err, IST_ELIMIT, "%llu resources in one response; at most %u are taken",
                            (unsigned long long)count, client->max_resources);
     }
-    return ist_xds_apply(&client->decoder, response, type, full, err);
+    client->decoder.now_ms = now_ms;
+    ist_status status = ist_xds_apply(&client->decoder, response, type, full, err);
+    (void)ist_xds_sync_release(client, now_ms); // what it applies is published with the rest
+    return status;
 }
 
 static ist_status publish(ist_xds_client *client, ist_xds_type type, ist_err *err)
@@ -237,7 +275,7 @@ ist_status ist_xds_sync_response(ist_xds_client *client, const ist_xds_response 
     if (!ist_xds_type_of_url(response->type_url, &type) || !client->subs[type].requested) {
         return IST_OK; // never asked for: an answer, be it a NACK, could bring istiod down
     }
-    ist_status status = stage(client, response, type, err);
+    ist_status status = stage(client, response, type, now_ms, err);
     if (status == IST_OK) {
         status = publish(client, type, err);
     }

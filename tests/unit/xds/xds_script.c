@@ -148,6 +148,7 @@ void script_init(xds_script *script, const script_args *args)
         .on_published = on_published,
         .ctx = script,
         .recorder = args->recorder,
+        .loss_guard = args->loss_guard,
     };
     ist_err err = IST_ERR_NULL;
     if (ist_xds_client_new(&client_args, &script->client, &err) != IST_OK) {

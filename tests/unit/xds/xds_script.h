@@ -59,6 +59,7 @@ typedef struct script_args {
     uint32_t max_resources;
     size_t max_resource_bytes;
     const ist_xds_recorder *recorder;
+    bool loss_guard;
 } script_args;
 
 void script_init(xds_script *script, const script_args *args);

@@ -19,6 +19,7 @@ typedef enum ist_agent_option {
     IST_OPT_XDS_MODE,
     IST_OPT_XDS_ALLOW_PLAINTEXT,
     IST_OPT_SNAPSHOT,
+    IST_OPT_LOSS_GUARD,
     IST_OPT_POD_NAME,
     IST_OPT_POD_NAMESPACE,
     IST_OPT_POD_IP,

@@ -62,6 +62,8 @@ size_t ist_mesh_builder_ports(const ist_mesh_builder *builder, uint16_t *ports, 
 
 // --- Endpoints (EDS) ------------------------------------------------------------------------------------------------
 bool ist_mesh_builder_keep_endpoints(ist_mesh_builder *builder, ist_strv cluster, uint64_t hash) IST_NONNULL;
+// How many endpoints the cluster has in the staging state, whatever their health; 0 for an unknown one.
+uint32_t ist_mesh_builder_endpoint_count(const ist_mesh_builder *builder, ist_strv cluster) IST_NONNULL;
 // Upsert only. Endpoints of an unknown cluster (bounded) wait for it until the next commit: a cluster that comes back later
 // must not start with what was true long ago. IST_OK.
 ist_status ist_mesh_builder_put_endpoints(ist_mesh_builder *builder, ist_strv cluster, const ist_mesh_endpoints *spec,

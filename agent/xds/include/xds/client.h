@@ -105,6 +105,7 @@ typedef struct ist_xds_client_args {
     void (*on_published)(void *ctx, const ist_mesh_commit *commit); // a new view is out; NULL = nobody asks
     void *ctx;
     const ist_xds_recorder *recorder;   // copied; NULL = nobody keeps anything
+    bool loss_guard;                    // hold a push back for 30 s that takes more than 90 % of a service's endpoints
 } ist_xds_client_args;
 
 // IST_EINVAL: no server, or a node without pod name, namespace, IP or domain; IST_ELIMIT: too many labels; IST_ENOMEM.
@@ -171,6 +172,10 @@ typedef struct ist_xds_status {
     uint64_t disconnects;
     int64_t connected_ms;      // since when, monotonic; 0 = not connected
     ist_strv last_error;       // why the last stream failed, "" = none
+    bool guarded;              // the loss guard is on
+    uint32_t held;             // clusters that it holds back now
+    uint64_t holds;            // services that it has ever held
+    ist_strv last_hold;        // about the last of them, "" = none
     ist_xds_type_status types[_IST_XDS_TYPE_MAX];
 } ist_xds_status;
 void ist_xds_client_status(const ist_xds_client *client, ist_xds_status *ret_status) IST_NONNULL;
