@@ -100,6 +100,7 @@ class Pod:
         for volume in self.manifest["spec"]["volumes"]:
             place = self.folder / "volumes" / volume["name"]
             place.mkdir(parents=True)
+            place.chmod(0o777 if "emptyDir" in volume else 0o755)
             contents = dict(files.get(volume["name"], {}))
             for item in volume.get("downwardAPI", {}).get("items", []):
                 contents[item["path"]] = downward(self.manifest["metadata"][item["fieldRef"]["fieldPath"].partition(".")[2]])
@@ -110,11 +111,12 @@ class Pod:
         """NAME=VALUE words."""
         values = [(each["name"], each.get("value") or self.fields[each["valueFrom"]["fieldRef"]["fieldPath"]])
                   for each in container.get("env", [])]  # fmt: skip
-        return [f"{name}={value}" for name, value in values]
+        return ["KUBERNETES_SERVICE_HOST=10.96.0.1", *(f"{name}={value}" for name, value in values)]
 
     def _root(self, container):
         """The file system of the container, as a script that makes it."""
         root = self.folder / "root"
+        shutil.rmtree(root, ignore_errors=True)  # of the container before a restart; nothing is mounted here
         for place in ("usr/bin", "proc", "dev", "etc"):
             (root / place).mkdir(parents=True)
         shutil.copy(harness.binary(), root / "usr/bin/isthmus")

@@ -200,3 +200,18 @@ def test_beside_istios_proxy_registries_give_what_the_proxy_can_route(tmp_path, 
         assert agent.stop() == 0, agent.log()
     finally:
         cluster.stop()
+
+
+def test_a_restarted_container_serves_while_istiod_is_away(tmp_path, injector):
+    """From the snapshot in the pod's emptyDir, which is all that the new container has of the old one."""
+    cluster = Cluster(tmp_path, injector)
+    try:
+        first = cluster.start_probed()
+        harness.wait_for(lambda: status(cluster)["source"]["snapshot"]["resources"] > 0, "the snapshot to be written")
+        assert first.stop() == 0, first.log()
+        cluster.istiod.stop()
+        second = cluster.start_probed()
+        assert status(cluster)["stale"] and cluster.pod.look_up("reviews") == {"10.244.3.1"}
+        assert second.stop() == 0, second.log()
+    finally:
+        cluster.stop()

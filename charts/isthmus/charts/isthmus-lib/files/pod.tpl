@@ -152,6 +152,9 @@ spec:
 {{- else if eq $fallback "false" }}
     - --dns-upstream={{ join "," $upstreams }}
 {{- end }}
+{{- if not $isthmus.snapshot }}
+    - --snapshot=off
+{{- end }}
 {{- if $configMap }}
     - --config=/etc/isthmus/config/isthmus.yaml
 {{- end }}
@@ -209,6 +212,9 @@ spec:
     - {name: isthmus-token, mountPath: /var/run/secrets/tokens, readOnly: true}
     - {name: isthmus-root-ca, mountPath: /var/run/secrets/istio, readOnly: true}
     - {name: isthmus-podinfo, mountPath: /etc/isthmus/pod, readOnly: true}
+{{- if $isthmus.snapshot }}
+    - {name: isthmus-state, mountPath: /var/lib/isthmus}
+{{- end }}
 {{- if $configMap }}
     - {name: isthmus-config, mountPath: /etc/isthmus/config, readOnly: true}
 {{- end }}
@@ -246,6 +252,10 @@ spec:
       items:
       - {path: labels, fieldRef: {fieldPath: metadata.labels}}
       - {path: annotations, fieldRef: {fieldPath: metadata.annotations}}
+{{- if $isthmus.snapshot }}
+  - name: isthmus-state
+    emptyDir: {}
+{{- end }}
 {{- if $configMap }}
   - name: isthmus-config
     configMap: {name: {{ $configMap | quote }}}
