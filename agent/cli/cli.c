@@ -16,7 +16,7 @@ static const char EXIT_CODES[] =
 
 static const cli_command *(*const COMMANDS[])(void) = {cli_services, cli_endpoints, cli_resolve, cli_explain,
                                                        cli_routes,   cli_report,    cli_status,  cli_watch,
-                                                       cli_dns_mode, cli_query_log, cli_doctor};
+                                                       cli_dns_mode, cli_query_log, cli_doctor,   cli_inject};
 
 // NULL: no such command.
 static const cli_command *command_find(const char *name)
@@ -78,7 +78,7 @@ static ist_status read_options(const cli_command *command, int argc, const char 
 {
     ist_strv admin = env_value(env, "ISTHMUS_ADMIN");
     ist_status status = ist_options_read_args(options, argc, argv, err);
-    if (status == IST_OK && admin.n != 0) {
+    if (status == IST_OK && admin.n != 0 && !command->offline) {
         status = ist_options_set(options, CLI_ADMIN, admin, IST_ORIGIN_ENV, err);
     }
     if (status != IST_OK || ist_options_flag(options, CLI_HELP)) {
@@ -120,10 +120,13 @@ static int run(const cli_command *command, const ist_options *options, cli_sessi
 {
     ist_err err = IST_ERR_NULL;
     session->options = options;
-    session->output = (cli_output)ist_options_choice(options, CLI_OUTPUT);
     if (ist_options_flag(options, CLI_HELP)) {
         return print_help(command, session->out);
     }
+    if (command->offline) {
+        return command->run(session);
+    }
+    session->output = (cli_output)ist_options_choice(options, CLI_OUTPUT);
     if (parse_admin(options, &session->host, &session->port, &err) != IST_OK) {
         return cli_fail(session, IST_CLI_USAGE, "%s", err.text);
     }

@@ -80,6 +80,7 @@ typedef struct cli_command {
     ist_option_table options;
     size_t argument_count; // at least
     size_t optional_count; // and at most so many more
+    bool offline;          // asks no agent: of the common rows its table has only CLI_HELP
     int (*run)(cli_session *session);
 } cli_command;
 
@@ -94,6 +95,7 @@ const cli_command *cli_watch(void) IST_RETURNS_NONNULL;
 const cli_command *cli_dns_mode(void) IST_RETURNS_NONNULL;
 const cli_command *cli_query_log(void) IST_RETURNS_NONNULL;
 const cli_command *cli_doctor(void) IST_RETURNS_NONNULL;
+const cli_command *cli_inject(void) IST_RETURNS_NONNULL;
 
 // Prints "isthmus COMMAND: TEXT" on err, without control characters, and returns `code`.
 int cli_fail(const cli_session *session, int code, const char *format, ...) IST_PRINTF(3, 4) IST_NONNULL_ARGS(1, 3);

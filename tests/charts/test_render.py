@@ -4,6 +4,7 @@
 import json
 
 import charts
+import harness
 import pytest
 import render
 import yaml
@@ -156,6 +157,15 @@ def test_the_plain_manifests_are_valid():
     assert "isthmus" in text["sidecarInjectorWebhook"]["templates"]
 
 
+def test_the_program_prints_what_the_chart_makes(helm):
+    """So that neither Helm nor the chart is needed to get the template into istiod."""
+    settings = {"isthmus": {"image": {"repository": "registry.example/isthmus", "tag": "9.9"}, "clusterDomain": "k8s.example"}}
+    done = harness.run("inject", "template", "--cluster-dns", "10.96.0.10", "--image", "registry.example/isthmus:9.9",
+                       "--cluster-domain", "k8s.example")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == render.MADE + charts.istiod_values(helm, settings)
+
+
 def test_the_kustomize_component(tmp_path):
     deployment = {
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "orders"},
@@ -164,7 +174,7 @@ def test_the_kustomize_component(tmp_path):
             "spec": {"initContainers": [{"name": "migrate", "image": "m"}], "containers": [{"name": "orders", "image": "o"}]}}},
     }  # fmt: skip
     (tmp_path / "deployment.yaml").write_text(yaml.safe_dump(deployment))
-    charts.harness.copy_tree(render.PLAIN / "component", tmp_path / "component")
+    harness.copy_tree(render.PLAIN / "component", tmp_path / "component")
     (tmp_path / "kustomization.yaml").write_text("resources: [deployment.yaml]\ncomponents: [component]\n")
     (made,) = charts.documents(charts.run(charts.tool("kubectl"), "kustomize", tmp_path).stdout)
     assert charts.containers(made["spec"]["template"]) == (["isthmus", "migrate"], ["orders"])

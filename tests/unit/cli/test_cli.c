@@ -536,6 +536,12 @@ static void wrong_usage_is_refused_before_asking(void **state)
         {"services --admin agent.example", "--admin: \"agent.example\" is neither an IP address nor localhost"},
         {"endpoints a -H b", "--header: must be K=V"},
         {"watch --revision x", "--revision: must be a whole number"},
+        {"inject", "template is missing; `isthmus inject --help` has examples"},
+        {"inject values", "\"values\" cannot be printed; `isthmus inject template` can"},
+        {"inject template", "--cluster-dns is missing: kubectl -n kube-system get service kube-dns"},
+        {"inject template --cluster-dns kube-dns", "--cluster-dns kube-dns is no address"},
+        {"inject template --cluster-dns ::1 --image a`b", "--image a`b: letters, digits and . : / _ - are allowed"},
+        {"inject template --cluster-dns ::1 --admin 127.0.0.1", "unknown flag --admin"},
     };
     (void)state;
     for (size_t i = 0; i < IST_COUNT(CASES); i++) {
@@ -583,6 +589,29 @@ static void help_names_the_flags_of_each_command(void **state)
     assert_contains(run("resolve --help", 1).out, "table|wide|json|yaml|address");
 }
 
+// No agent is there: nothing is asked.
+static void inject_puts_the_settings_of_the_cluster_into_the_template(void **state)
+{
+    (void)state;
+    outcome plain = run("inject template --cluster-dns 10.96.0.10", 1);
+    assert_int_equal(plain.code, IST_CLI_OK);
+    assert_contains(plain.out, "\nsidecarInjectorWebhook:\n  templates:\n    isthmus: |\n");
+    assert_contains(plain.out, "\"clusterAddress\": \"10.96.0.10\",\n");
+    assert_contains(plain.out, "\"repository\": \"isthmus\",\n");
+    assert_contains(plain.out, "\"clusterDomain\": \"\",\n");
+    outcome full = run("inject template --cluster-dns fd00::a --cluster-domain k8s.example --image r.example:5000/m/isthmus:1.2",
+                       1);
+    assert_contains(full.out, "\"clusterDomain\": \"k8s.example\",\n");
+    assert_contains(full.out, "\"clusterAddress\": \"fd00::a\",\n");
+    assert_contains(full.out, "\"repository\": \"r.example:5000/m/isthmus\",\n");
+    assert_contains(full.out, "\"tag\": \"1.2\"\n");
+    const char *rest = strstr(full.out, "\"istiod\": {"); // what follows the settings is the same
+    assert_non_null(rest);
+    assert_contains(plain.out, rest);
+    assert_contains(run("inject template --cluster-dns ::1 --image r.example:5000/isthmus", 1).out,
+                    "\"repository\": \"r.example:5000/isthmus\",\n"); // the colon is that of a port
+}
+
 static void help_has_usage_examples_flags_and_codes(void **state)
 {
     static const char *const COMMANDS[] = {"services", "endpoints", "status", "watch",
@@ -627,6 +656,7 @@ int main(void)
         cmocka_unit_test(wrong_usage_is_refused_before_asking),
         cmocka_unit_test(admin_flag_beats_the_environment),
         cmocka_unit_test(help_names_the_flags_of_each_command),
+        cmocka_unit_test(inject_puts_the_settings_of_the_cluster_into_the_template),
         cmocka_unit_test(help_has_usage_examples_flags_and_codes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The commands that talk to a running agent over its admin port: services, endpoints, resolve, explain, routes, report,
-// status, watch, dns-mode, query-log, doctor. Each asks the REST API (docs/rest.md) with one HTTP GET an answer and prints
-// a table, JSON or YAML on `out`; errors go to `err` with a next step. Nothing is shared with the agent but the form of its
-// answers.
+// status, watch, dns-mode, query-log, doctor; and inject, which asks nobody. Each other one asks the REST API
+// (docs/rest.md) with one HTTP GET an answer and prints a table, JSON or YAML on `out`; errors go to `err` with a next
+// step. Nothing is shared with the agent but the form of its answers.
 //
 // Threads: one; everything is freed before the call returns.
 #pragma once
