@@ -162,6 +162,13 @@ def test_alpine_without_a_second_name_server(injector):
     assert "Istio's proxy could not find istiod" in refusal(injector, annotations=alone)
 
 
+def test_an_ambient_pod_is_not_for_the_injector(injector):
+    """istio-cni takes every pod with the annotation sidecar.istio.io/status for one with a sidecar."""
+    ambient = {"istio.io/dataplane-mode": "ambient"}
+    assert "out of the ambient mesh" in refusal(injector, templates="isthmus", labels=ambient)
+    assert charts.containers(inject(injector, labels=ambient))[0] == ["istio-init", "istio-proxy", "isthmus"]
+
+
 def test_an_ordinary_container_for_old_clusters(tmp_path):
     injector = charts.Injector(tmp_path, settings={"isthmus": {"nativeSidecar": False}}, native=False)
     made = inject(injector, terminationGracePeriodSeconds=60)
@@ -232,6 +239,7 @@ def test_what_the_injector_makes_is_valid_and_restricted(injector):
         charts.pod("isthmus"),
         charts.pod("isthmus", {"isthmus.dev/dns-fallback": "false", "isthmus.dev/config": "mine"}),
         charts.pod(annotations={"isthmus.dev/dns": "off"}),
+        charts.pod("isthmus", {"isthmus.dev/dns": "behind-istio", "isthmus.dev/registry": "nacos"}),
         charts.pod(initContainers=[{"name": "migrate", "image": "m"}], restartPolicy="Never"),
         charts.pod(securityContext={"sysctls": [{"name": "net.ipv4.tcp_syncookies", "value": "1"}]}),
     ]
@@ -239,6 +247,12 @@ def test_what_the_injector_makes_is_valid_and_restricted(injector):
         assert verdict["errors"] == []
         assert verdict["restricted"], "the application's own container meets the standard?"
         assert not any('"isthmus"' in each or "sysctl" in each for each in verdict["restricted"])
+
+
+def test_the_root_of_istiod_by_a_trust_bundle(tmp_path):
+    made = inject(charts.Injector(tmp_path, settings={"isthmus": {"istiod": {"rootCA": "clusterTrustBundle"}}}))
+    (source,) = next(each for each in made["spec"]["volumes"] if each["name"] == "isthmus-root-ca")["projected"]["sources"]
+    assert source == {"clusterTrustBundle": {"name": "istio.io:istiod-ca:root-cert", "path": "root-cert.pem"}}
 
 
 def test_the_judge_sees_what_is_wrong(injector):

@@ -39,6 +39,21 @@ def test_all_of_it_is_valid(helm):
     assert [verdict["errors"] for verdict in verdicts] == [[]] * 6
 
 
+def test_monitoring_and_network_policy_fit_the_pod(helm, injector):
+    """They choose what the template makes: its label, and its port by number and name."""
+    made = {each["kind"]: each for each in charts.documents(charts.template(helm, EVERYTHING))}
+    (answer,) = injector.ask(charts.pod("isthmus"))
+    (port,) = charts.agent(answer["pod"])["ports"]
+    for kind, selector in (("PodMonitor", "selector"), ("NetworkPolicy", "podSelector")):
+        for key, value in made[kind]["spec"][selector]["matchLabels"].items():
+            assert answer["pod"]["metadata"]["labels"][key] == value
+    assert made["PodMonitor"]["spec"]["podMetricsEndpoints"][0]["port"] == port["name"]
+    policy = made["NetworkPolicy"]["spec"]
+    assert [each["port"] for rule in policy["ingress"] for each in rule["ports"]] == [port["containerPort"]]
+    address = charts.env(charts.agent(answer["pod"]))["XDS_ADDRESS"]
+    assert [each["port"] for rule in policy["egress"] for each in rule["ports"]] == [int(address.rpartition(":")[2]), 53, 53]
+
+
 def test_the_files_that_are_made_of_the_chart_are_of_now(helm):
     for path, text in render.everything(helm).items():
         assert path.read_text() == text, f"{path}: run tests/charts/render.py"
@@ -144,8 +159,9 @@ def test_what_cannot_work_is_refused_in_a_teams_chart(helm, team, spec, settings
     assert words in charts.refusal(helm, {"isthmus": settings}, team.chart)
 
 
-def test_a_single_name_server_where_no_proxy_can_be(helm, team):
-    team.workload(charts.merged(JOB, {"spec": {"template": {"metadata": {"labels": {"sidecar.istio.io/inject": "false"}}}}}))
+@pytest.mark.parametrize("label", [("sidecar.istio.io/inject", "false"), ("istio.io/dataplane-mode", "ambient")])
+def test_a_single_name_server_where_no_proxy_can_be(helm, team, label):
+    team.workload(charts.merged(JOB, {"spec": {"template": {"metadata": {"labels": dict([label])}}}}))
     (made,) = charts.documents(charts.template(helm, {"isthmus": {"dns": {"fallback": False}}}, team.chart))
     assert made["spec"]["template"]["spec"]["dnsConfig"]["nameservers"] == ["127.0.0.1"]
 

@@ -16,7 +16,9 @@ the settings.
 {{- /* Will Istio's proxy be in this pod? Outside the injector that cannot be seen: yes is the careful answer. */}}
 {{- $templates := index $annotations "inject.istio.io/templates" | default "sidecar" | nospace | splitList "," }}
 {{- $wanted := index $labels "sidecar.istio.io/inject" | default (index $annotations "sidecar.istio.io/inject") | default "true" }}
-{{- $envoy := and (has "sidecar" $templates) (ternary true (eq $wanted "true") (not (empty .MeshConfig))) }}
+{{- $injector := not (empty .MeshConfig) }}
+{{- $ambient := eq (index $labels "istio.io/dataplane-mode" | default "") "ambient" }}
+{{- $envoy := and (has "sidecar" $templates) (ternary true (and (eq $wanted "true") (not $ambient)) $injector) }}
 {{- if ne $isthmus.meshProxy "auto" }}{{ $envoy = eq $isthmus.meshProxy "envoy" }}{{ end }}
 
 {{- /* What the pod chooses for itself, over the settings. */}}
@@ -37,6 +39,9 @@ the settings.
 {{- /* What cannot work is refused here, in words, before a pod runs that resolves nothing. */}}
 {{- if $pod.hostNetwork }}
 {{- fail "isthmus: the pod has hostNetwork, where 127.0.0.1 and its ports belong to the node: leave Isthmus out of it" }}
+{{- end }}
+{{- if and $injector $ambient (not (has "sidecar" $templates)) }}
+{{- fail "isthmus: Istio leaves a pod that its injector has changed out of the ambient mesh: bring Isthmus by the library chart or the Kustomize component, with the label sidecar.istio.io/inject: \"false\"" }}
 {{- end }}
 {{- if and (not $isthmus.nativeSidecar) (has $pod.restartPolicy (list "OnFailure" "Never")) }}
 {{- fail "isthmus: beside an ordinary container this Job would never end: use nativeSidecar (Kubernetes 1.29 on), or leave Isthmus out of it" }}
