@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 package isthmus.spring;
 
-import com.fasterxml.jackson.databind.ObjectMapper;
-import isthmus.eureka.Reading;
-import java.io.IOException;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -13,7 +10,6 @@ import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
 import org.springframework.cloud.client.discovery.DiscoveryClient;
 import org.springframework.cloud.client.loadbalancer.LoadBalanced;
-import org.springframework.cloud.netflix.eureka.http.RestTemplateTransportClientFactory;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.http.HttpStatus;
@@ -70,13 +66,6 @@ public class SpringCaller {
     @GetMapping("/instances")
     public List<String> instances(@RequestParam String name) {
         return registry.getInstances(name).stream().map(one -> one.getUri().toString()).collect(Collectors.toList());
-    }
-
-    /** What Spring's own mapper, which takes no unknown field, understands of bodies. */
-    @GetMapping("/decode")
-    public String decode(@RequestParam String list, @RequestParam String results) throws IOException {
-        ObjectMapper mapper = new RestTemplateTransportClientFactory().mappingJacksonHttpMessageConverter().getObjectMapper();
-        return Reading.decode((body, type) -> mapper.readValue(body, type), list, results);
     }
 
     /** So that a test sees why. */
