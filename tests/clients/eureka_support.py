@@ -76,6 +76,8 @@ def metric(agent, series):
 class Mesh:
     """A directory that the agent follows, and the agent with its Eureka door."""
 
+    DOOR, PATH, LISTEN = "eureka", "/eureka/", "127.0.0.1:0"
+
     def __init__(self, folder, things=None, config=None, options=()):
         self.folder = folder / "mesh"
         self.folder.mkdir()
@@ -85,13 +87,13 @@ class Mesh:
             self.options = (*options, "--config", str(folder / "isthmus.yaml"))
         self.put("mesh", *(things or mesh(SHARES)))
         self.agent = None
-        self.start("127.0.0.1:0")
-        self.port = self.agent.ports["eureka"]
-        self.url = f"http://127.0.0.1:{self.port}/eureka/"
+        self.start(self.LISTEN)
+        self.port = self.agent.ports[self.DOOR]
+        self.url = f"http://127.0.0.1:{self.port}{self.PATH}"
 
     def start(self, listen):
         self.agent = harness.Agent(
-            "--source", f"dir:{self.folder}", "--eureka-listen", listen, "--pod-ip", "10.1.0.9", *self.options)
+            "--source", f"dir:{self.folder}", f"--{self.DOOR}-listen", listen, "--pod-ip", "10.1.0.9", *self.options)
 
     def stop(self):
         assert self.agent.stop() == 0, self.agent.log()
@@ -150,14 +152,14 @@ class Wire(harness.Relay):
         return [headers for m, p, headers in self.requests() if m == method and re.fullmatch(path, p)]
 
 
-class Stage:
-    """Everything that a caller needs: two echo servers, the mesh that leads to them, and the wire to the door. `options` of
-    the agent, and more keys of its file."""
+class Echoes:
+    """Two echo servers, and the mesh that leads to them. `options` of the agent, and more keys of its file."""
+
+    MESH = Mesh
 
     def __init__(self, folder, options=(), **config):
         self.echo, self.more_echo = envoy_proxy.Echo(), envoy_proxy.Echo()
-        self.mesh = Mesh(folder, self.things(SHARES), {"contexts": CONTEXTS, "names": NAMES, **config}, options)
-        self.wire = Wire(self.mesh.port)
+        self.mesh = self.MESH(folder, self.things(SHARES), {"contexts": CONTEXTS, "names": NAMES, **config}, options)
 
     def things(self, shares):
         return mesh(shares, self.echo.port, self.more_echo.port)
@@ -167,10 +169,21 @@ class Stage:
         self.mesh.put("mesh", *self.things(shares))
 
     def stop(self):
-        self.wire.stop()
         self.mesh.stop()
         self.echo.stop()
         self.more_echo.stop()
+
+
+class Stage(Echoes):
+    """Everything that a caller needs: with the wire to the door."""
+
+    def __init__(self, folder, options=(), **config):
+        super().__init__(folder, options, **config)
+        self.wire = Wire(self.mesh.port)
+
+    def stop(self):
+        self.wire.stop()
+        super().stop()
 
 
 def by_address(counts, port):

@@ -28,7 +28,17 @@ DISLIKED = (r"(Mapping|Decod|Codec|Encod|Parse|Conver|NotReadable|Unrecognized|N
             r"Unexpected error|HTTP [45]\d\d|[45]\d\d (Bad|Not Acceptable|Unsupported|Internal|Service)")
 
 
-class Application(demos.Java):
+class Caller(demos.Java):
+    """What answers by HTTP: tests/clients/java/spring-caller, and what is like it."""
+
+    def json(self, path, **query):
+        return json.loads(self.get(path, **query))
+
+    def calls(self, by, name, times=CALLS, **more):
+        return self.json("/calls", by=by, name=name, times=times, **more)
+
+
+class Application(Caller):
     """One of them, registered under its name; what it asks the door passes a wire of its own. One that is told of no registry
     finds it where it is by default."""
 
@@ -41,12 +51,6 @@ class Application(demos.Java):
         place = self.wire.url if told else None
         super().__init__(jar, address, PORT, *own, *settings, main=f"isthmus.spring.{main}", jvm=(*JVM, *jvm),
                          without=without, env=eureka_support.spring_environment(place, **LEVERS, **(env or {})))
-
-    def json(self, path, **query):
-        return json.loads(self.get(path, **query))
-
-    def calls(self, by, name, times=CALLS, **more):
-        return self.json("/calls", by=by, name=name, times=times, **more)
 
     def asked(self, method, path):
         """How often it has asked the door so."""
@@ -82,9 +86,11 @@ class Authority:
 class World:
     """The mesh of all Eureka clients and a service that speaks TLS, on the agent that is also the applications' resolver."""
 
+    STAGE = eureka_support.Stage
+
     def __init__(self, folder):
         self.authority = Authority(folder)
-        self.stage = eureka_support.Stage(
+        self.stage = self.STAGE(
             folder, ("--dns-listen", "127.0.0.1:53"), services={"payments": {"dns-answer": "endpoint"}})
         self.secure_echo = envoy_proxy.Echo(*self.authority.sign(PAYMENTS))
         port = self.secure_echo.port

@@ -8,8 +8,10 @@ import java.util.function.Supplier;
 import java.util.stream.Collectors;
 import org.springframework.boot.SpringApplication;
 import org.springframework.boot.autoconfigure.SpringBootApplication;
+import org.springframework.cloud.client.ServiceInstance;
 import org.springframework.cloud.client.discovery.DiscoveryClient;
 import org.springframework.cloud.client.loadbalancer.LoadBalanced;
+import org.springframework.cloud.client.loadbalancer.LoadBalancerClient;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.http.HttpStatus;
@@ -26,6 +28,7 @@ import org.springframework.web.client.RestTemplate;
 public class SpringCaller {
     private final Map<String, Caller> callers;
     private final DiscoveryClient registry;
+    private final LoadBalancerClient balancer;
 
     /** In a class of its own, because its users are beans too. */
     @Configuration
@@ -39,9 +42,10 @@ public class SpringCaller {
     }
 
     /** Of the application. */
-    public SpringCaller(Map<String, Caller> callers, DiscoveryClient registry) {
+    public SpringCaller(Map<String, Caller> callers, DiscoveryClient registry, LoadBalancerClient balancer) {
         this.callers = callers;
         this.registry = registry;
+        this.balancer = balancer;
     }
 
     /** How many calls of a name each of those that answered got. */
@@ -52,6 +56,17 @@ public class SpringCaller {
         Map<String, Integer> counts = new TreeMap<>();
         for (int i = 0; i < times; i++) {
             counts.merge(caller.get(), 1, Integer::sum);
+        }
+        return counts;
+    }
+
+    /** How often the balancer of the calls chooses each place, or nothing, with no call. */
+    @GetMapping("/picks")
+    public Map<String, Integer> picks(@RequestParam String name, @RequestParam int times) {
+        Map<String, Integer> counts = new TreeMap<>();
+        for (int i = 0; i < times; i++) {
+            ServiceInstance chosen = balancer.choose(name);
+            counts.merge(chosen == null ? "nothing" : chosen.getHost() + ':' + chosen.getPort(), 1, Integer::sum);
         }
         return counts;
     }
