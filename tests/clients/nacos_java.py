@@ -8,10 +8,10 @@ import urllib.parse
 import demos
 import harness
 import plain
+from nacos_support import GROUP
 
 VERSIONS = {"nacos-1.1": "1.1.4", "nacos-1.4": "1.4.8", "nacos-2.0": "2.0.4", "nacos-2.2": "2.2.4", "nacos-2.5": "2.5.1",
             "nacos-3.0": "3.0.3", "nacos-3.2": "3.2.1-2026.03.30"}
-GROUP = "DEFAULT_GROUP"
 JVM = ("-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
@@ -46,6 +46,20 @@ def instances(text):
     return [Instance.read(word) for word in text.split(" ") if word]
 
 
+def weights(found):
+    """ADDRESS:PORT -> weight, of all its copies together."""
+    total = {}
+    for one in found:
+        total[one.place] = total.get(one.place, 0) + one.weight
+    return total
+
+
+def shares(found):
+    """The same in per cent."""
+    total = sum(one.weight for one in found)
+    return {place: 100 * weight / total for place, weight in weights(found).items()}
+
+
 @dataclasses.dataclass
 class Events:
     """What a listener has been told."""
@@ -74,11 +88,6 @@ class Application(plain.Lines):
         settings = [f"-D{name}={value}" for name, value in files.items()]
         super().__init__(["java", *JVM, *settings, *jvm, "-cp", f"{demos.jars()}/{module}.lib/*",
                           "isthmus.nacos.NacosApplication"])  # fmt: skip
-
-    @property
-    def generation(self):
-        """1 speaks HTTP and UDP, the others gRPC."""
-        return int(self.version.split(".")[0])
 
     def ask(self, *said):
         answer = super().ask(*(urllib.parse.quote_plus(str(word)) for word in said))
