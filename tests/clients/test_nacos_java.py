@@ -3,6 +3,10 @@
 lists, selects, subscribes, registers and leaves. The long form has every version, the short one the oldest and the newest of
 each generation of its transport."""
 
+import contextlib
+import subprocess
+
+import datagrams
 import demos
 import eureka_support
 import harness
@@ -223,6 +227,43 @@ def test_says_who_it_is(application):
     """A user name makes it log in first, by HTTP, whatever its transport."""
     named = application.connect(SERVER, username="nacos", password="nacos")
     assert len(weights(named.all("reviews"))) == len(ECHOES)
+
+
+@contextlib.contextmanager
+def no_datagrams():
+    """While it holds, none passes but those of name servers."""
+    rule = ["OUTPUT", "-p", "udp", "!", "--dport", "53", "-j", "DROP"]
+    subprocess.run(["iptables", "-w", "-A", *rule], check=True, timeout=30)
+    try:
+        yield
+    finally:
+        subprocess.run(["iptables", "-w", "-D", *rule], check=True, timeout=30)
+
+
+@of(*OLD)
+def test_old_ones_are_told_by_datagram(mesh, fresh):
+    mesh.put("orders", *orders(*ORDERS[:2]))
+    listener = fresh.subscribe("orders")
+    listener.wait(at(*ORDERS[:2]), "the first list")
+    with datagrams.Datagrams() as passed:
+        mesh.put("orders", *orders(*ORDERS))
+        listener.wait(at(*ORDERS), "one more")
+        lists = harness.wait_for(passed.acknowledged, "a push that is acknowledged")
+    assert lists[-1]["name"] == f"{GROUP}@@orders"
+    assert {host["ip"] for host in lists[-1]["hosts"]} == set(ORDERS)
+    listener.stop()
+
+
+@of(*OLD)
+def test_old_ones_poll_where_datagrams_are_lost(mesh, fresh):
+    mesh.put("orders", *orders(*ORDERS[:2]))
+    listener = fresh.subscribe("orders")
+    listener.wait(at(*ORDERS[:2]), "the first list")
+    with no_datagrams(), datagrams.Datagrams() as passed:
+        mesh.put("orders", *orders(*ORDERS))
+        listener.wait(at(*ORDERS), "one more")
+        assert passed.of("dom") == []
+    listener.stop()
 
 
 @pytest.fixture(scope="module")
