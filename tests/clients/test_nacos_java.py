@@ -24,7 +24,7 @@ ORDERS = ("10.1.3.1", "10.1.3.2", "10.1.3.3")
 NAMESPACES = ("", "team-a", "6f1c2d34-0d8a-4c7e-9b55-2f9a4e0c7d11")
 GROUPS = (GROUP, "blue", "team_7:web.x-1")
 OWN = "10.1.0.9:7070"
-OTHER = "127.0.0.2"  # of another agent
+OTHER = "127.0.0.2:8848"  # of another agent
 OLD = ("nacos-1.1", "nacos-1.4")  # over HTTP
 BATCHES = ("nacos-2.2", "nacos-2.5", "nacos-3.0", "nacos-3.2")  # since 2.1.2
 
@@ -268,10 +268,11 @@ def test_old_ones_poll_where_datagrams_are_lost(mesh, fresh):
 
 @pytest.fixture(scope="module")
 def istiod():
+    """With an agent that says of the configuration that there is none."""
     istiod = harness.Istiod()
     istiod.apply(objects.dump(*orders(*ORDERS[:2])))
-    agent = harness.Agent(*istiod.plaintext_options(), "--pod-name", "app", "--pod-namespace", "default", "--pod-ip", "10.1.0.9",
-                          "--nacos-listen", f"{OTHER}:8848", "--nacos-grpc-listen", f"{OTHER}:9848")  # fmt: skip
+    agent = harness.Agent(*istiod.plaintext_options(), "--pod-name", "app", "--pod-namespace", "default", "--nacos-listen", OTHER,
+                          "--nacos-grpc-listen", OTHER.replace("8848", "9848"), "--nacos-config", "empty")  # fmt: skip
     yield istiod
     assert agent.stop() == 0, agent.log()
     istiod.stop()
@@ -279,10 +280,19 @@ def istiod():
 
 def test_follows_istiod(istiod, application):
     """What the real control plane says, each of its changes, down to none and up again."""
-    listener = application.connect(f"{OTHER}:8848").subscribe("orders")
+    listener = application.connect(OTHER).subscribe("orders")
     for addresses in (ORDERS[:2], ORDERS, ORDERS[2:], (), ORDERS[:2]):
         istiod.apply(objects.dump(*orders(*addresses)))
         listener.wait(at(*addresses), f"istiod says {addresses}")
+
+
+def test_configuration_is_denied_in_words_that_reach_the_application(client):
+    with pytest.raises(Refused, match="--nacos-config"):
+        client.config("app.yaml")
+
+
+def test_configuration_may_be_empty(istiod, application):
+    assert application.connect(OTHER).config("app.yaml") == "null"
 
 
 def test_goes_on_after_a_restart_of_the_agent(mesh, applications):
