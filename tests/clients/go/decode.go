@@ -12,6 +12,7 @@ import (
 
 	"github.com/ArthurHlt/go-eureka-client/eureka"
 	"github.com/hudl/fargo"
+	"isthmus.example/tests/clients/lines"
 )
 
 // A decoder of messages by the name of their root.
@@ -122,7 +123,7 @@ func decodeList(kind, list string) error {
 	out := bufio.NewWriter(os.Stdout)
 	for _, line := range strings.Split(strings.TrimSuffix(string(bodies), "\n"), "\n") {
 		root, file, _ := strings.Cut(line, " ")
-		fmt.Fprintln(out, asJSON(decodeFile(d, root, file)))
+		fmt.Fprintln(out, lines.JSON(decodeFile(d, root, file)))
 	}
 	return out.Flush()
 }

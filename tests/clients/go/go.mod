@@ -23,4 +23,7 @@ require (
 	golang.org/x/sys v0.49.0 // indirect
 	gopkg.in/gcfg.v1 v1.2.3 // indirect
 	gopkg.in/warnings.v0 v0.1.2 // indirect
+	isthmus.example/tests/clients/lines v0.0.0
 )
+
+replace isthmus.example/tests/clients/lines => ./lines

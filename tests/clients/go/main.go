@@ -8,18 +8,16 @@
 package main
 
 import (
-	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/go-kit/log"
 	logging "github.com/op/go-logging"
+	"isthmus.example/tests/clients/lines"
 )
 
 // What an application says of itself.
@@ -97,20 +95,18 @@ func get(place string) (string, error) {
 	return answer.Header.Get("x-echo"), err
 }
 
-func done(err error) (any, error) { return "ok", err }
-
 func answer(c client, words []string) (any, error) {
 	switch command := fmt.Sprintf("%s/%d", words[0], len(words)-1); command {
 	case "register/0":
-		return done(c.register())
+		return lines.Done(c.register())
 	case "heartbeat/0":
-		return done(c.heartbeat())
+		return lines.Done(c.heartbeat())
 	case "status/1":
-		return done(c.status(words[1]))
+		return lines.Done(c.status(words[1]))
 	case "metadata/2":
-		return done(c.metadata(words[1], words[2]))
+		return lines.Done(c.metadata(words[1], words[2]))
 	case "deregister/0":
-		return done(c.deregister())
+		return lines.Done(c.deregister())
 	case "own/0":
 		return c.own()
 	case "all/0":
@@ -128,25 +124,9 @@ func answer(c client, words []string) (any, error) {
 	}
 }
 
-// asJSON gives an error as {"error": TEXT}.
-func asJSON(value any, err error) string {
-	if err != nil {
-		value = map[string]string{"error": err.Error()}
-	}
-	text, err := json.Marshal(value)
-	if err != nil {
-		return strconv.Quote(err.Error())
-	}
-	return string(text)
-}
-
 // serve answers until standard input ends.
 func serve(c client) {
-	fmt.Println("started")
-	lines := bufio.NewScanner(os.Stdin)
-	for lines.Scan() {
-		fmt.Println("answer", asJSON(answer(c, strings.Fields(lines.Text()))))
-	}
+	lines.Serve(func(words []string) (any, error) { return answer(c, words) })
 }
 
 func main() {
