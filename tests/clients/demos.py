@@ -45,8 +45,8 @@ def go_clients():
 
 
 def node_clients():
-    """The folder with the Eureka clients of Node."""
-    return harness.built("tests/clients/node/build.sh", "ISTHMUS_EUREKA_NODE_DIR")
+    """The folder with the registry clients of Node."""
+    return harness.built("tests/clients/node/build.sh", "ISTHMUS_NODE_CLIENTS_DIR")
 
 
 def enter_pod_network(folder):

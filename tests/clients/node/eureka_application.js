@@ -8,7 +8,7 @@
 'use strict';
 
 const fs = require('fs');
-const readline = require('readline');
+const { serve } = require('./lines');
 
 const [packageName, port, list] = process.argv.slice(2);
 const { Eureka } = require(packageName);
@@ -75,19 +75,9 @@ function decode(file) {
   return Object.values(client.cache.app).flat().map(entry);
 }
 
-function serve() {
-  const lines = readline.createInterface({ input: process.stdin });
-  lines.on('line', (line) => {
-    const [name, ...words] = line.trim().split(' ');
-    commands[name]((answer) => process.stdout.write(`answer ${JSON.stringify(answer)}\n`), ...words);
-  });
-  lines.on('close', () => process.exit(0));
-  process.stdout.write('started\n');
-}
-
 if (port === 'decode') {
   const files = fs.readFileSync(list, 'utf8').trimEnd().split('\n');
   process.stdout.write(files.map((file) => `${JSON.stringify(decode(file))}\n`).join(''));
 } else {
-  serve();
+  serve(commands);
 }
