@@ -177,7 +177,8 @@ static void write_hosts(const nacos_list *list, const nacos_hosts *hosts, ist_ar
 {
     ist_json json = ist_json_over(out);
     ist_json_begin_array(&json, NULL);
-    if (hosts->count == 0 && list->wish.keeps_gone) {
+    // Who asks for the healthy ones alone is told of no others.
+    if (hosts->count == 0 && list->wish.keeps_gone && !list->wish.healthy_only) {
         write_gone(list, hosts, &json);
     } else {
         nacos_hosts_write(hosts, &list->wish.key, list->wish.layout, scratch, &json);

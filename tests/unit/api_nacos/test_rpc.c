@@ -300,6 +300,9 @@ static void emptied_service_is_told_by_its_last_hosts_to_those_who_ignore_empty_
     info = nacos_peer_read_list(&go, true);
     assert_hosts(info, "!10.0.3.1:8080*0");
     json_decref(info);
+    json_t *body = nacos_call_ok(world, &go, "ServiceQueryRequest", "{" NAME("ratings") ",\"healthyOnly\":true}");
+    assert_hosts(json_object_get(body, "serviceInfo"), "");
+    json_decref(body);
     nacos_peer_close(&java);
     nacos_peer_close(&go);
 }
