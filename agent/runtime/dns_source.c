@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dns_source_priv.h"
 
+#include "sockets/open.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
@@ -12,17 +14,8 @@
 static ist_mesh_addr addr_from_socket(const struct sockaddr *socket)
 {
     ist_mesh_addr addr = IST_MESH_ADDR_NONE;
-    if (socket != NULL && socket->sa_family == AF_INET) {
-        struct sockaddr_in v4;
-        memcpy(&v4, socket, sizeof(v4));
-        addr.family = 4;
-        memcpy(addr.bytes, &v4.sin_addr, 4);
-    } else if (socket != NULL && socket->sa_family == AF_INET6) {
-        struct sockaddr_in6 v6;
-        memcpy(&v6, socket, sizeof(v6));
-        addr.family = 6;
-        memcpy(addr.bytes, &v6.sin6_addr, 16);
-    }
+    uint16_t port = 0;
+    addr.family = ist_socket_address_split(socket, addr.bytes, &port);
     return addr;
 }
 

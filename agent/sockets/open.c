@@ -73,6 +73,32 @@ uint16_t ist_socket_address_port(const ist_socket_address *address)
                                                     : ((const struct sockaddr_in *)&address->any)->sin_port);
 }
 
+uint8_t ist_socket_address_split(const struct sockaddr *address, uint8_t bytes[16], uint16_t *ret_port)
+{
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+
+    memset(bytes, 0, 16);
+    *ret_port = 0;
+    if (address != NULL && address->sa_family == AF_INET) {
+        memcpy(&v4, address, sizeof(v4));
+        memcpy(bytes, &v4.sin_addr, 4);
+        *ret_port = ntohs(v4.sin_port);
+        return 4;
+    }
+    if (address == NULL || address->sa_family != AF_INET6) {
+        return 0;
+    }
+    memcpy(&v6, address, sizeof(v6));
+    *ret_port = ntohs(v6.sin6_port);
+    if (IN6_IS_ADDR_V4MAPPED(&v6.sin6_addr)) {
+        memcpy(bytes, &v6.sin6_addr.s6_addr[12], 4);
+        return 4;
+    }
+    memcpy(bytes, &v6.sin6_addr, 16);
+    return 6;
+}
+
 static bool is_any(const ist_socket_address *address)
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->any;

@@ -4,12 +4,10 @@
 #include "http_priv.h"
 
 #include "base/alloc.h"
+#include "sockets/open.h"
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #define STREAM_BLOCK_BYTES 4096
 #define ARENA_BLOCK_BYTES 1024
@@ -70,23 +68,12 @@ static enum MHD_Result add_header(void *ctx, enum MHD_ValueKind kind, const char
     return MHD_YES;
 }
 
-// By its text, so that an IPv4 address that a socket for both shows as IPv6 becomes what it is.
 static ist_mesh_addr peer_of(struct MHD_Connection *connection)
 {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     ist_mesh_addr peer = IST_MESH_ADDR_NONE;
-    char text[INET6_ADDRSTRLEN] = "";
-    const struct sockaddr *address = info != NULL ? info->client_addr : NULL;
-    if (address != NULL && address->sa_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)address;
-        (void)inet_ntop(AF_INET, &v4->sin_addr, text, sizeof(text)); // there is room
-    } else if (address != NULL && address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)address;
-        (void)inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof(text)); // ... and here
-    }
-    if (ist_mesh_addr_parse(ist_strv_from(text), &peer, NULL) != IST_OK) {
-        peer = IST_MESH_ADDR_NONE;
-    }
+    uint16_t port = 0;
+    peer.family = ist_socket_address_split(info != NULL ? info->client_addr : NULL, peer.bytes, &port);
     return peer;
 }
 

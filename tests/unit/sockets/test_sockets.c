@@ -35,6 +35,30 @@ static void address_make_takes_numeric_addresses_only(void **state)
     assert_false(ist_socket_address_make(IST_STRV(""), 53, &address));
 }
 
+static void address_splits_into_what_it_was_made_of(void **state)
+{
+    static const struct {
+        const char *host;
+        uint8_t family;
+        uint8_t first;
+        uint8_t last; // of 16 bytes
+    } CASES[] = {{"127.0.0.1", 4, 127, 0}, {"::1", 6, 0, 1}, {"::ffff:10.0.0.1", 4, 10, 0}};
+    (void)state;
+    uint8_t bytes[16];
+    uint16_t port = 0;
+    for (size_t i = 0; i < IST_COUNT(CASES); i++) {
+        ist_socket_address address;
+        assert_true(ist_socket_address_make(ist_strv_from(CASES[i].host), 5353, &address));
+        assert_int_equal(ist_socket_address_split((const struct sockaddr *)&address.any, bytes, &port), CASES[i].family);
+        assert_int_equal(bytes[0], CASES[i].first);
+        assert_int_equal(bytes[15], CASES[i].last);
+        assert_int_equal(port, 5353);
+    }
+    const struct sockaddr other = {.sa_family = AF_UNIX};
+    assert_int_equal(ist_socket_address_split(&other, bytes, &port), 0);
+    assert_int_equal(ist_socket_address_split(NULL, bytes, &port), 0);
+}
+
 static void dns_pair_has_one_port_and_is_taken_by_address(void **state)
 {
     (void)state;
@@ -145,6 +169,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(address_make_takes_numeric_addresses_only),
+        cmocka_unit_test(address_splits_into_what_it_was_made_of),
         cmocka_unit_test(dns_pair_has_one_port_and_is_taken_by_address),
         cmocka_unit_test(port_0_takes_by_name),
         cmocka_unit_test(busy_address_says_so),

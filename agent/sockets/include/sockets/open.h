@@ -22,6 +22,8 @@ ist_socket_address ist_socket_address_of(uint8_t family, const uint8_t *bytes, u
 bool ist_socket_address_make(ist_strv host, uint16_t port, ist_socket_address *ret_address) IST_NONNULL;
 // The address that means all of them: "::", or "0.0.0.0" where the kernel has no IPv6, where the argument is "::".
 void ist_socket_address_adapt(ist_socket_address *address) IST_NONNULL;
+// Family (4, 6; 0: neither), bytes in network order and port of an address; an IPv4 address mapped into IPv6 is one of IPv4.
+uint8_t ist_socket_address_split(const struct sockaddr *address, uint8_t bytes[16], uint16_t *ret_port) IST_NONNULL_ARGS(2, 3);
 uint16_t ist_socket_address_port(const ist_socket_address *address) IST_NONNULL;
 
 // The socket of `inherited` (NULL = none) that fits, else a new one, bound and, for streams, listening; not blocking, not
