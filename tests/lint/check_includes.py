@@ -28,7 +28,7 @@ SYSTEM = set("""arpa/inet assert cerrno cstring dirent endian errno exception fc
     sys/time sys/timerfd sys/types sys/uio sys/un sys/utsname sys/wait termios time unistd utility""".split())
 IO = r"(poll|sys/(epoll|eventfd|inotify|signalfd|socket|timerfd|un))\.h"
 ADAPTERS = {"base", "loop", "sockets", "takeover", "supervise", "config", "grpc_loop", "xds_grpc", "files", "dns_forward",
-            "dns_server", "api_http", "api_grpc", "snapshot", "runtime", "cli",
+            "dns_server", "api_http", "api_grpc", "api_udp", "snapshot", "runtime", "cli",
             "main"}  # all others are engines: bytes in, bytes out
 GENERATED = {"injection_template.h", "openapi.h", "page_css.h", "version.h"}
 MAY, LIBRARIES_OF = {}, {}  # module -> modules, libraries
