@@ -28,6 +28,22 @@ static void on_registered(void *ctx)
     }
 }
 
+// --- Datagrams ------------------------------------------------------------------------------------------------------
+
+static void send_datagram(void *ctx, const ist_mesh_addr *to, uint16_t port, ist_strv datagram)
+{
+    const nacos_door *door = ctx;
+    ist_err err = IST_ERR_NULL;
+    if (ist_udp_send(door->udp, to, port, datagram, &err) != IST_OK) {
+        IST_INFO(IST_LOG_API, "nacos: %s; sent again", err.text);
+    }
+}
+
+static void received(void *ctx, const ist_mesh_addr *from, uint16_t port, ist_strv datagram)
+{
+    const nacos_door *door = ctx;
+    ist_api_nacos_datagram(door->nacos, from, port, datagram);
+}
 // --- gRPC -----------------------------------------------------------------------------------------------------------
 
 static ist_status new_grpc(nacos_door *door, const nacos_door_args *args)
@@ -89,6 +105,10 @@ ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
         ist_options_off(args->options, IST_OPT_NACOS_GRPC_LISTEN)) {
         return IST_OK;
     }
+    door->udp = ist_udp_new(&(ist_udp_args){.loop = args->loop, .received = received, .ctx = door});
+    if (door->udp == NULL) {
+        return IST_ENOMEM;
+    }
     // The choices of the options stand in the order of the enums.
     ist_api_nacos_args nacos = {.clock = ist_clock_system(),
                                 .metrics = args->metrics,
@@ -97,7 +117,10 @@ ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
                                     (ist_api_nacos_profile)ist_options_choice(args->options, IST_OPT_NACOS_PROFILE),
                                 .config =
                                     (ist_api_nacos_config)ist_options_choice(args->options, IST_OPT_NACOS_CONFIG),
-                                .outside = {.ctx = door, .wake_in = wake_in, .on_registered = on_registered}};
+                                .outside = {.ctx = door,
+                                            .send = send_datagram,
+                                            .wake_in = wake_in,
+                                            .on_registered = on_registered}};
     door->nacos = ist_api_nacos_new(&nacos);
     if (door->nacos == NULL) {
         return IST_ENOMEM;
@@ -119,4 +142,6 @@ void nacos_door_done(nacos_door *door)
         ist_api_nacos_free(door->nacos);
         door->nacos = NULL;
     }
+    ist_udp_free(door->udp);
+    door->udp = NULL;
 }

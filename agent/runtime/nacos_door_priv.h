@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What the Nacos door needs beside the listener of HTTP: a timer of the HTTP thread, the listener of gRPC, and news of views
-// where there is no listener of HTTP to bring them. Threads: made and freed while the loop does not run, the former before other
-// threads start; all else on the HTTP thread.
+// What the Nacos door needs beside the listener of HTTP: a timer of the HTTP thread, datagrams, the listener of gRPC, and
+// news of views where there is no listener of HTTP to bring them. Threads: made and freed while the loop does not run, the former
+// before other threads start; all else on the HTTP thread.
 #pragma once
 
 #include "api_grpc/server.h"
 #include "api_nacos/nacos.h"
+#include "api_udp/udp.h"
 #include "config/options.h"
 #include "loop/loop.h"
 
@@ -14,6 +15,7 @@ typedef struct nacos_door {
     ist_api_nacos *nacos; // NULL: the door is off
     ist_loop *loop;
     ist_loop_timer timer;
+    ist_udp *udp; // pushes to 1.x clients
     ist_grpc_server *grpc; // NULL: off
     ist_mesh_reader reader;
     ist_loop_job view_job; // a view was published

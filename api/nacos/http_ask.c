@@ -180,13 +180,18 @@ bool nacos_ask_key(nacos_ask *ask, nacos_key *ret_key)
     return status == IST_OK;
 }
 
-nacos_client nacos_ask_client(const nacos_ask *ask)
+ist_strv nacos_ask_agent(const nacos_ask *ask)
 {
     ist_strv version = IST_STRV_NULL;
     if (!ist_api_header(ask->request, "client-version", &version)) {
         (void)ist_api_header(ask->request, "user-agent", &version);
     }
-    return nacos_client_of(version);
+    return version;
+}
+
+nacos_client nacos_ask_client(const nacos_ask *ask)
+{
+    return nacos_client_of(nacos_ask_agent(ask));
 }
 
 bool nacos_ask_has_view(nacos_ask *ask)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Instances over HTTP: registrations, their beats, and lists.
+#include "datagram_priv.h"
 #include "http_priv.h"
 
 #define PORT_MAX 65535
@@ -308,11 +309,27 @@ static nacos_list *find_list(nacos_ask *ask)
     return list;
 }
 
+// Clients that are told of changes by datagrams ask less often. In version 2 the port is called otherwise.
+static bool read_push(nacos_ask *ask, nacos_list *list, uint32_t *ret_cache_ms)
+{
+    uint64_t port = 0;
+    if (!nacos_param_number(ask, ask->dialect == NACOS_V1 ? "udpPort" : "port", PORT_MAX, 0, &port)) {
+        return false;
+    }
+    nacos_pull pull = {.address = ask->request->peer,
+                       .port = (uint16_t)port,
+                       .agent = nacos_ask_agent(ask),
+                       .is_go = nacos_ask_client(ask) == NACOS_CLIENT_GO};
+    *ret_cache_ms = nacos_receiver_renew(ask->nacos, &pull, list) ? NACOS_CACHE_MS : NACOS_POLLED_CACHE_MS;
+    return true;
+}
+
 void nacos_http_list(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     nacos_ask ask;
     nacos_list *list = nacos_ask_begin(ctx, request, response, &ask) ? find_list(&ask) : NULL;
-    if (list == NULL) {
+    uint32_t cache_ms = 0;
+    if (list == NULL || !read_push(&ask, list, &cache_ms)) {
         return;
     }
     nacos_answer_begin(&ask);
@@ -322,7 +339,7 @@ void nacos_http_list(void *ctx, const ist_api_request *request, ist_api_response
     if (ask.dialect == NACOS_V3) {
         ist_buf_append_strv(&response->body, ist_buf_view(&list->hosts));
     } else {
-        nacos_list_write(list, NACOS_GROUPED_NAME, NACOS_POLLED_CACHE_MS, nacos_wall_ms(ask.nacos), &response->body);
+        nacos_list_write(list, NACOS_GROUPED_NAME, cache_ms, nacos_wall_ms(ask.nacos), &response->body);
     }
     nacos_answer_end(&ask);
 }

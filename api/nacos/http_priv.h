@@ -49,6 +49,7 @@ bool nacos_param_number(nacos_ask *ask, const char *name, uint64_t max, uint64_t
 bool nacos_param_required(nacos_ask *ask, const char *name, ist_strv *ret_value);
 // The name that is asked about. False: the response says what is wrong.
 bool nacos_ask_key(nacos_ask *ask, nacos_key *ret_key);
+ist_strv nacos_ask_agent(const nacos_ask *ask); // "Nacos-Java-Client:v1.4.8"
 nacos_client nacos_ask_client(const nacos_ask *ask);
 // Is there a view? False: the request waits for it, or the response says that it has waited long enough.
 bool nacos_ask_has_view(nacos_ask *ask);

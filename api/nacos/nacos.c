@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "datagram_priv.h"
 #include "nacos_priv.h"
 #include "rpc_priv.h"
 
@@ -46,6 +47,7 @@ void ist_api_nacos_free(ist_api_nacos *nacos)
     }
     nacos_waiting_done(nacos);
     nacos_connections_done(nacos);
+    nacos_receivers_done(nacos);
     if (nacos->lists.by_wish != NULL) {
         nacos_lists_done(&nacos->lists, nacos->store);
     }
@@ -149,6 +151,11 @@ void nacos_own_changed(ist_api_nacos *nacos)
 
 // --- Time -----------------------------------------------------------------------------------------------------------
 
+int64_t nacos_earlier(int64_t a_ms, int64_t b_ms)
+{
+    return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
+}
+
 void nacos_wake_in(ist_api_nacos *nacos, int64_t delay_ms)
 {
     int64_t at_ms = nacos_now_ms(nacos) + delay_ms;
@@ -172,7 +179,8 @@ void ist_api_nacos_tick(ist_api_nacos *nacos)
     int64_t now_ms = nacos_now_ms(nacos);
     nacos->wake_ms = -1;
     nacos_own_look_after(nacos);
-    const int64_t next_ms[] = {nacos_waiting_tick(nacos, now_ms), nacos_connections_tick(nacos, now_ms)};
+    const int64_t next_ms[] = {nacos_waiting_tick(nacos, now_ms), nacos_connections_tick(nacos, now_ms),
+                               nacos_receivers_tick(nacos, now_ms)};
     for (size_t i = 0; i < IST_COUNT(next_ms); i++) {
         if (next_ms[i] >= 0) {
             nacos_wake_in(nacos, next_ms[i]);

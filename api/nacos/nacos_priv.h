@@ -21,6 +21,8 @@ struct ist_api_nacos {
     nacos_lists lists;
     nacos_names names;
     struct nacos_connection *connections;
+    struct nacos_receiver *receivers; // of datagrams
+    size_t receiver_count;
     struct nacos_waiting *waiting; // calls that came before the first view
     size_t waiting_count;
     size_t subscription_count;
@@ -55,5 +57,7 @@ nacos_list *nacos_find_list(ist_api_nacos *nacos, const nacos_wish *wish);
 void nacos_own_changed(ist_api_nacos *nacos);
 // Ends what is overdue, tells of what has changed, and wakes up for what comes next.
 void nacos_own_look_after(ist_api_nacos *nacos);
+// The earlier of two times from now; less than 0 = never.
+int64_t nacos_earlier(int64_t a_ms, int64_t b_ms);
 // tick() is to come in so many milliseconds, or earlier.
 void nacos_wake_in(ist_api_nacos *nacos, int64_t delay_ms);

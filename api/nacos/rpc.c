@@ -362,17 +362,12 @@ void ist_api_nacos_reset(ist_api_nacos *nacos)
     }
 }
 
-static int64_t earlier(int64_t a_ms, int64_t b_ms)
-{
-    return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
-}
-
 int64_t nacos_connections_tick(ist_api_nacos *nacos, int64_t now_ms)
 {
     int64_t next_ms = -1;
     for (nacos_connection *each = nacos->connections; each != NULL; each = each->next) {
-        next_ms = earlier(next_ms, nacos_push_again(nacos, &each->subscriber, now_ms));
-        next_ms = earlier(next_ms, look_after(each, now_ms));
+        next_ms = nacos_earlier(next_ms, nacos_push_again(nacos, &each->subscriber, now_ms));
+        next_ms = nacos_earlier(next_ms, look_after(each, now_ms));
     }
     return next_ms;
 }

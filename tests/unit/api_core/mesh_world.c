@@ -30,7 +30,7 @@ static void assert_ok(ist_status status, const ist_err *err)
 void mesh_world_cluster(mesh_world *world, const char *name, uint8_t net, uint32_t count)
 {
     static const ist_strv WORKLOAD = S("app-v1;prod;app;v1;Kubernetes");
-    ist_mesh_endpoint items[8] = {{0}};
+    ist_mesh_endpoint items[200] = {{0}};
     assert_true(count <= IST_COUNT(items));
     for (uint32_t i = 0; i < count; i++) {
         items[i] = (ist_mesh_endpoint){.weight = 1,

@@ -25,6 +25,16 @@ static void wake_in(void *ctx, int64_t delay_ms)
     world->wake_ms = delay_ms < 0 ? -1 : world->now_ms + delay_ms;
 }
 
+static void send_datagram(void *ctx, const ist_mesh_addr *to, uint16_t port, ist_strv datagram)
+{
+    nacos_world *world = ctx;
+    ist_buf_clear(&world->datagram);
+    ist_buf_append_strv(&world->datagram, datagram);
+    world->datagram_to = *to;
+    world->datagram_port = port;
+    world->datagrams++;
+}
+
 static void on_registered(void *ctx)
 {
     nacos_world *world = ctx;
@@ -33,7 +43,11 @@ static void on_registered(void *ctx)
 
 void nacos_world_open(nacos_world *world, ist_api_nacos_profile profile)
 {
-    *world = (nacos_world){.mesh = mesh_world_open(), .metrics = ist_metrics_new(), .now_ms = 1000, .wake_ms = -1};
+    *world = (nacos_world){.mesh = mesh_world_open(),
+                           .metrics = ist_metrics_new(),
+                           .now_ms = 1000,
+                           .wake_ms = -1,
+                           .datagram = IST_BUF_INIT};
     world->clock = (ist_clock){.now_ms = now_ms, .wall_ms = wall_ms, .ctx = world};
     assert_non_null(world->metrics);
     world->nacos = ist_api_nacos_new(
@@ -41,7 +55,10 @@ void nacos_world_open(nacos_world *world, ist_api_nacos_profile profile)
                               .metrics = world->metrics,
                               .store = world->mesh.store,
                               .profile = profile,
-                              .outside = {.ctx = world, .wake_in = wake_in, .on_registered = on_registered}});
+                              .outside = {.ctx = world,
+                                          .send = send_datagram,
+                                          .wake_in = wake_in,
+                                          .on_registered = on_registered}});
     assert_non_null(world->nacos);
     world->service = ist_api_nacos_service(world->nacos);
 }
@@ -49,6 +66,7 @@ void nacos_world_open(nacos_world *world, ist_api_nacos_profile profile)
 void nacos_world_close(nacos_world *world)
 {
     json_decref(world->late.body);
+    ist_buf_done(&world->datagram);
     ist_api_nacos_free(world->nacos);
     ist_metrics_free(world->metrics);
     mesh_world_close(&world->mesh);

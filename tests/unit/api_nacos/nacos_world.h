@@ -42,6 +42,10 @@ typedef struct nacos_world {
     uint32_t registered_calls; // of on_registered
     nacos_message late;        // the answer to a call that was given after it had returned
     bool answered;
+    ist_buf datagram;    // the last one that was sent
+    uint32_t datagrams;  // so many were
+    ist_mesh_addr datagram_to;
+    uint16_t datagram_port;
     bool no_view; // ask over HTTP as before the first one
     bool timed_out;
     uint64_t fail_at; // the so-manieth allocation of a handler of HTTP fails; 0 = none
