@@ -176,8 +176,9 @@ static void change_dns(void *ctx, const ist_api_request *request, ist_api_respon
     ist_strv query_log = IST_STRV_NULL;
     bool has_mode = ist_api_query(request, "mode", &mode);
     if (ist_api_query(request, "query-log", &query_log) == has_mode) {
-        ist_api_problem(response, 400, "either mode or query-log is wanted: POST /dns?mode=serve, observe or forward; POST "
-                                       "/dns?query-log=off, errors or all[:1/N]");
+        ist_api_problem(response, 400,
+                        "either mode or query-log is wanted: POST /dns?mode=serve, observe or forward; POST "
+                        "/dns?query-log=off, errors or all[:1/N]");
     } else if (!has_mode) {
         change_query_log(admin, query_log, response);
     } else if (admin->status->dns_mode(admin->status->ctx) == NULL) {
@@ -194,23 +195,25 @@ static void show_index(void *ctx, const ist_api_request *request, ist_api_respon
     (void)ctx;
     (void)request;
     response->content_type = TEXT;
-    ist_buf_append_str(&response->body, "Isthmus: the mesh as this pod sees it\n\n"
-                                        "  /v1/services            all services\n"
-                                        "  /v1/services/HOST       one service\n"
-                                        "  /v1/endpoints/HOST[:PORT][?subset=NAME]   the effective endpoint list\n"
-                                        "  /v1/resolve?host=HOST[:PORT]              one endpoint for one request\n"
-                                        "  /v1/explain?host=HOST[:PORT]              why a look-up is answered as it is\n"
-                                        "  /v1/routes/HOST[:PORT]  the routes of a service, in their order\n"
-                                        "  /v1/report              what the rules say and a door cannot honour\n"
-                                        "  /v1/status              source, revision, synchronisation, listeners\n"
-                                        "  /v1/watch?revision=N    wait for a newer one; Accept: text/event-stream\n"
-                                        "  /v1/openapi.json        the promise of all these\n"
-                                        "  /healthz/live, /healthz/ready, /metrics\n"
-                                        "  /logging                log levels; POST /logging?xds=debug changes them\n"
-                                        "  /dns                    how DNS answers; POST /dns?mode=forward switches it off,\n"
-                                        "                          POST /dns?query-log=all shows each query in the log\n"
-                                        "  /debug/view             canonical dump of the whole view\n"
-                                        "  POST /drain             not ready any more, then stop\n");
+    ist_buf_append_str(&response->body,
+                       "Isthmus: the mesh as this pod sees it\n\n"
+                       "  /v1/services            all services\n"
+                       "  /v1/services/HOST       one service\n"
+                       "  /v1/endpoints/HOST[:PORT][?subset=NAME]   the effective endpoint list\n"
+                       "  /v1/resolve?host=HOST[:PORT]              one endpoint for one request\n"
+                       "  /v1/explain?host=HOST[:PORT]              why a look-up is answered as it is\n"
+                       "  /v1/routes/HOST[:PORT]  the routes of a service, in their order\n"
+                       "  /v1/report              what the rules say and a door cannot honour\n"
+                       "  /v1/status              source, revision, synchronisation, listeners\n"
+                       "  /v1/watch?revision=N    wait for a newer one; Accept: text/event-stream\n"
+                       "  /v1/openapi.json        the promise of all these\n"
+                       "  /healthz/live, /healthz/ready, /metrics\n"
+                       "  /logging                log levels; POST /logging?xds=debug changes them\n"
+                       "  /dns                    how DNS answers; POST /dns?mode=forward switches it off,\n"
+                       "                          POST /dns?query-log=all shows each query in the log\n"
+                       "  /debug/view             canonical dump of the whole view\n"
+                       "  /config_dump, /clusters the same in Envoy's form, for istioctl proxy-config\n"
+                       "  POST /drain             not ready any more, then stop\n");
 }
 
 static const ist_api_route PUBLIC[] = {
@@ -227,6 +230,8 @@ static const ist_api_route PRIVATE[] = {
     {IST_API_POST, "/dns", "dns", change_dns},
     {IST_API_POST, "/drain", "drain", drain},
     {IST_API_GET, "/debug/view", "view", admin_view},
+    {IST_API_GET, "/config_dump", "config_dump", admin_config_dump},
+    {IST_API_GET, "/clusters", "clusters", admin_clusters},
 };
 
 ist_api_routes ist_api_admin_public_routes(ist_api_admin *admin)
@@ -284,7 +289,7 @@ ist_status ist_api_admin_init(ist_api_admin *admin, const ist_api_status_source 
         ist_metrics_single(registry, IST_METRIC_GAUGE, "isthmus_view_generation", "Revision of the view.");
     admin->stale = ist_metrics_single(registry, IST_METRIC_GAUGE, "isthmus_view_stale",
                                       "1 while the source is away and the last good view serves.");
-    bool fine = admin->services != NULL && admin->subsets != NULL && admin->endpoints != NULL &&
-                admin->names != NULL && admin->generation != NULL && admin->stale != NULL;
+    bool fine = admin->services != NULL && admin->subsets != NULL && admin->endpoints != NULL && admin->names != NULL &&
+                admin->generation != NULL && admin->stale != NULL;
     return fine && init_health_gauges(admin, registry) && init_finding_gauges(admin, registry) ? IST_OK : IST_ENOMEM;
 }

@@ -7,3 +7,6 @@
 
 // /debug/view: every service, cluster, endpoint, route and name in a canonical order, for comparing two agents.
 void admin_view(void *ctx, const ist_api_request *request, ist_api_response *response);
+// /config_dump[?include_eds] and /clusters[?format=json]: the same as Envoy's admin interface would show it.
+void admin_config_dump(void *ctx, const ist_api_request *request, ist_api_response *response);
+void admin_clusters(void *ctx, const ist_api_request *request, ist_api_response *response);

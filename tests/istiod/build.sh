@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds istiod-harness, adsdump, goregexp, istiodns and istioinject outside the tree, once for each state of the sources, beside
-# a copy of Istio's istiod chart, and prints the directory that holds them as the last line of stdout. Progress goes to stderr.
-# Safe to call several times at once.
+# Builds istiod-harness, adsdump, goregexp, istiodns, istioinject and istioprint outside the tree, once for each state of the
+# sources, beside a copy of Istio's istiod chart, and prints the directory that holds them as the last line of stdout. Progress
+# goes to stderr. Safe to call several times at once.
 set -eu
 
 cd "$(dirname "$0")"
@@ -21,7 +21,7 @@ if [ ! -e "$out/complete" ]; then
 	rm -rf "$tmp"
 	mkdir -p "$tmp"
 	for target in istiod-harness:. adsdump:./cmd/adsdump goregexp:./cmd/goregexp istiodns:./cmd/istiodns \
-		istioinject:./cmd/istioinject; do
+		istioinject:./cmd/istioinject istioprint:./cmd/istioprint; do
 		echo "istiod: go build ${target%%:*}" >&2
 		nice go build -trimpath -ldflags=-s -o "$tmp/${target%%:*}" "${target#*:}" >&2
 	done
