@@ -6,6 +6,7 @@
 #include "doors_priv.h"
 #include "handover_priv.h"
 #include "identity_priv.h"
+#include "liveness_priv.h"
 #include "mesh_proxy_priv.h"
 #include "policy_priv.h"
 #include "process_metrics_priv.h"
@@ -49,6 +50,7 @@ typedef struct agent {
     worker writer;
     worker dns;
     worker http;
+    liveness lively; // of the other two
     resolve_bridge *bridge;
     mesh_proxy_watch proxy; // on the writer's loop
     warm_start warm;        // the writer's, through the source
@@ -159,6 +161,13 @@ static bool is_ready(void *ctx, ist_buf *why)
         return is_registered(self, why);
     }
     return synced;
+}
+
+// While the agent starts, its threads begin one after the other.
+static bool is_live(void *ctx, ist_buf *why)
+{
+    agent *self = ctx;
+    return !atomic_load(&self->writing) || liveness_check(&self->lively, ist_clock_now_ms(ist_clock_system()), why);
 }
 
 static const char *dns_mode(void *ctx)
@@ -301,6 +310,10 @@ static ist_status init_workers(agent *self, ist_err *err)
         status = worker_init(&self->http, "ist-http", err);
     }
     if (status == IST_OK) {
+        worker *const workers[] = {&self->writer, &self->dns};
+        liveness_init(&self->lively, workers, IST_COUNT(workers));
+    }
+    if (status == IST_OK) {
         status = resolve_bridge_new(&self->writer, &self->dns, on_resolved, self, &self->bridge, err);
     }
     return status;
@@ -349,6 +362,7 @@ static ist_status init_doors(agent *self, ist_err *err)
                                            .write_registries = write_registries,
                                            .write_unsteered = write_unsteered,
                                            .ready = is_ready,
+                                           .live = is_live,
                                            .drain = start_drain,
                                            .refresh_metrics = refresh_metrics,
                                            .dns_mode = dns_mode,

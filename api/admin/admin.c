@@ -11,9 +11,14 @@ static const char TEXT[] = "text/plain; charset=utf-8";
 
 static void live(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
-    (void)ctx;
+    const ist_api_admin *admin = ctx;
     (void)request;
     response->content_type = TEXT;
+    if (admin->status->live != NULL && !admin->status->live(admin->status->ctx, &response->body)) {
+        response->status = 503;
+        ist_buf_append_char(&response->body, '\n');
+        return;
+    }
     ist_buf_append_str(&response->body, "live\n");
 }
 

@@ -25,6 +25,8 @@ typedef struct ist_api_status_source {
     void (*write_unsteered)(void *ctx, ist_buf *out);
     // Ready to serve? *why gets one line of text either way.
     bool (*ready)(void *ctx, ist_buf *why);
+    // Does every thread still move? *why gets one line of text where one does not. NULL: who answers is live.
+    bool (*live)(void *ctx, ist_buf *why);
     // Starts draining; returns at once.
     void (*drain)(void *ctx);
     // Brings gauges up to date before metrics are rendered.
