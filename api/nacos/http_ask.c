@@ -180,13 +180,14 @@ bool nacos_ask_key(nacos_ask *ask, nacos_key *ret_key)
     return status == IST_OK;
 }
 
+// Java 1.4.2 says the bare number in Client-Version, and its name in User-Agent only.
 ist_strv nacos_ask_agent(const nacos_ask *ask)
 {
     ist_strv version = IST_STRV_NULL;
-    if (!ist_api_header(ask->request, "client-version", &version)) {
-        (void)ist_api_header(ask->request, "user-agent", &version);
-    }
-    return version;
+    ist_strv agent = IST_STRV_NULL;
+    bool said = ist_api_header(ask->request, "client-version", &version);
+    bool named = said && nacos_client_of(version) != NACOS_CLIENT_OTHER;
+    return !named && ist_api_header(ask->request, "user-agent", &agent) ? agent : version;
 }
 
 nacos_client nacos_ask_client(const nacos_ask *ask)

@@ -60,6 +60,26 @@ static void list_has_the_grouped_name_and_what_was_asked(void **state)
     json_decref(info);
 }
 
+static void client_is_known_by_either_header(void **state)
+{
+    static const char *const COPIES[] = {JAVA_1, "client-version: 1.4.2\nuser-agent: Nacos-Java-Client:v1.4.2",
+                                         "user-agent: Nacos-Java-Client:v1.1.4"};
+    static const char *const WEIGHTS[] = {GO_1, "user-agent: curl/7.88.1", NULL};
+    nacos_world *world = *state;
+    mesh_world_split(&world->mesh, "reviews.prod.svc.cluster.local", 90);
+    nacos_world_publish(world);
+    for (size_t i = 0; i < IST_COUNT(COPIES); i++) {
+        char copies[4096];
+        char weights[4096];
+        json_t *info = nacos_get_json(world, LIST "reviews", COPIES[i], NULL, 200);
+        json_t *other = nacos_get_json(world, LIST "reviews", WEIGHTS[i], NULL, 200);
+        assert_null(strstr(nacos_hosts_text(info, copies), "*3"));
+        assert_non_null(strstr(nacos_hosts_text(other, weights), "*3"));
+        json_decref(info);
+        json_decref(other);
+    }
+}
+
 static void names_are_found_plain_and_grouped_under_any_base(void **state)
 {
     static const char *const REQUESTS[] = {LIST "ratings",
@@ -531,6 +551,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(list_has_the_grouped_name_and_what_was_asked),
+        TEST(client_is_known_by_either_header),
         TEST(names_are_found_plain_and_grouped_under_any_base),
         TEST(unknown_service_is_an_empty_list),
         TEST(wrong_lists_are_refused_with_words),
