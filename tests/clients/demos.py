@@ -126,11 +126,11 @@ class AccessLogs:
 
 
 def stop_all(processes):
-    """Ends JVMs, all at the same time."""
+    """Ends JVMs, all at the same time. Spring Cloud Alibaba 2023.0 alone takes twenty seconds of its own."""
     for process in processes:
         process.child.terminate()
     for process in processes:
-        process.stop()
+        process.stop(deadline_s=90)
 
 
 class World:
