@@ -14,7 +14,7 @@
 #define DETECTION_MS 5000 // ... and has so long to say so
 #define ACK_MS 3000
 
-enum { ERROR_STARTING = 300, ERROR_UNREGISTERED = 301, ERROR_NO_HANDLER = 302, ERROR_PARSE = 400 };
+enum { ERROR_STARTING = 300, ERROR_UNREGISTERED = 301, ERROR_NO_HANDLER = 302, ERROR_PARSE = 400, ERROR_DEAD = 500 };
 
 // --- Answers --------------------------------------------------------------------------------------------------------
 
@@ -72,13 +72,14 @@ typedef struct request_kind {
     const char *type;
     const char *answer;
     void (*handle)(nacos_call *call);
-    bool anybody; // also without a connection that is set up
-    bool waits;   // for the first view
+    bool anybody;   // also without a connection that is set up
+    bool of_health; // asks whether its connection is
+    bool waits;     // for the first view
 } request_kind;
 
 static const request_kind KINDS[] = {
     {.type = "ServerCheckRequest", .answer = "ServerCheckResponse", .handle = check_server, .anybody = true},
-    {.type = "HealthCheckRequest", .answer = "HealthCheckResponse", .handle = nacos_answer_ok},
+    {.type = "HealthCheckRequest", .answer = "HealthCheckResponse", .handle = nacos_answer_ok, .of_health = true},
     {.type = "InstanceRequest", .answer = "InstanceResponse", .handle = nacos_call_instance},
     {.type = "PersistentInstanceRequest", .answer = "InstanceResponse", .handle = nacos_call_instance},
     {.type = "BatchInstanceRequest", .answer = "BatchInstanceResponse", .handle = nacos_call_batch},
@@ -128,7 +129,9 @@ static void dispatch(nacos_call *call, ist_strv type)
     if (kind == NULL) {
         refuse(call, ERROR_NO_HANDLER, "RequestHandler Not Found");
     } else if (call->connection == NULL && !kind->anybody) {
-        refuse(call, ERROR_UNREGISTERED, "Connection is unregistered.");
+        // Where a health check gets 3xx, as from the official server, clients of Go and Python believe that all is well, and
+        // those that have been connected to the agent before this one never set up their connection again.
+        refuse(call, kind->of_health ? ERROR_DEAD : ERROR_UNREGISTERED, "Connection is unregistered.");
     } else if (kind->waits && !nacos_has_view(call->nacos)) {
         call->answer = kind->answer;
         call->early = true;
