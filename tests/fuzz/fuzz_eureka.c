@@ -3,47 +3,13 @@
 // A registration's body through the whole Eureka door, then everything that shows it: whatever is taken must be listed in
 // answers of the right form, and be gone after its cancellation. Behind a NUL byte, which no body has, stands what is asked
 // for between the two, in each layout and by each method: the path below /eureka/ as it comes in a request.
+#include "fuzz_door.h"
+
 #include "api_eureka/eureka.h"
 
-#include "base/arena.h"
-#include "mesh/builder.h"
-#include "mesh/store.h"
-
-#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-// A mesh without services, anew for each input.
-typedef struct empty_mesh {
-    ist_mesh_store *store;
-    ist_mesh_builder *builder;
-    ist_metrics *metrics;
-} empty_mesh;
-
-static empty_mesh open_mesh(void)
-{
-    static const ist_mesh_policy POLICY = {.identity = IST_STRV_INIT("pod.prod"),
-                                           .namespace_ = IST_STRV_INIT("prod"),
-                                           .domain = IST_STRV_INIT("cluster.local")};
-    empty_mesh mesh = {.store = ist_mesh_store_new(), .metrics = ist_metrics_new()};
-    ist_mesh_commit commit = {0};
-    if (mesh.store == NULL || mesh.metrics == NULL) {
-        abort();
-    }
-    mesh.builder = ist_mesh_builder_new(&(ist_mesh_builder_args){.store = mesh.store, .policy = &POLICY});
-    if (mesh.builder == NULL || ist_mesh_builder_commit(mesh.builder, &commit, NULL) != IST_OK) {
-        abort();
-    }
-    return mesh;
-}
-
-static void close_mesh(empty_mesh *mesh)
-{
-    ist_mesh_builder_free(mesh->builder);
-    ist_mesh_store_free(mesh->store);
-    ist_metrics_free(mesh->metrics);
-}
 
 typedef struct asking {
     ist_api_eureka *eureka;
