@@ -135,8 +135,8 @@ static const ist_option ROWS[] = {
     [IST_OPT_NACOS_PROFILE] = {"nacos-profile", NULL, IST_OPTION_CHOICE, "auto", "auto|weights|repeat|plain",
                                "auto | weights | repeat | plain", REGISTRIES,
                                "how weights are told: by client, as weights, repeated instances, not at all"},
-    [IST_OPT_NACOS_CONFIG] = {"nacos-config", NULL, IST_OPTION_CHOICE, "deny", "deny|empty", "deny | empty", REGISTRIES,
-                              "what who asks for configuration gets: 403, or none"},
+    [IST_OPT_NACOS_CONFIG] = {"nacos-config", NULL, IST_OPTION_TEXT, "deny", NULL, "deny | empty | proxy:HOST:PORT", REGISTRIES,
+                              "what who asks for configuration gets: 403, none, or that of the real Nacos there"},
     [IST_OPT_READY_WHEN] = {"ready-when", NULL, IST_OPTION_CHOICE, "view", "view|registered", "view | registered",
                             REGISTRIES,
                             "ready with the first view, or only while the application is registered here and UP"},
@@ -280,6 +280,41 @@ static ist_status check_query_log(const ist_options *options, ist_err *err)
     return status;
 }
 
+ist_status ist_agent_nacos_config_parse(ist_strv text, ist_agent_nacos_config *ret_config, ist_err *err)
+{
+    static const ist_strv PROXY = IST_STRV_INIT("proxy:");
+    ist_agent_nacos_config config = {.what = IST_AGENT_NACOS_CONFIG_PROXY};
+    ist_status status = IST_OK;
+    if (ist_strv_equal(text, IST_STRV("deny"))) {
+        config.what = IST_AGENT_NACOS_CONFIG_DENY;
+    } else if (ist_strv_equal(text, IST_STRV("empty"))) {
+        config.what = IST_AGENT_NACOS_CONFIG_EMPTY;
+    } else if (ist_strv_starts_with(text, PROXY)) {
+        status = ist_hostport_parse(ist_strv_skip(text, PROXY.n), 0, &config.host, &config.port, err);
+        if (status == IST_OK && (config.port == 0 || config.port > UINT16_MAX - IST_AGENT_NACOS_GRPC_OFFSET)) {
+            status = ist_err_set(err, IST_EINVAL, "the port of the Nacos server must be from 1 to %d, since gRPC's is %d more",
+                                 UINT16_MAX - IST_AGENT_NACOS_GRPC_OFFSET, IST_AGENT_NACOS_GRPC_OFFSET);
+        }
+    } else {
+        status = ist_err_set(err, IST_EINVAL, "must be deny, empty or proxy:HOST:PORT, is \"%.*s\"",
+                             IST_STRV_ARG(ist_strv_first(text, 64)));
+    }
+    if (status == IST_OK) {
+        *ret_config = config;
+    }
+    return status;
+}
+
+static ist_status check_nacos_config(const ist_options *options, ist_err *err)
+{
+    ist_agent_nacos_config ignored;
+    ist_status status = ist_agent_nacos_config_parse(ist_options_text(options, IST_OPT_NACOS_CONFIG), &ignored, err);
+    if (status != IST_OK) {
+        ist_err_prefix(err, "--nacos-config");
+    }
+    return status;
+}
+
 static ist_status check_takeover(const ist_options *options, ist_err *err)
 {
     if (ist_options_flag(options, IST_OPT_TAKEOVER) && !ist_options_is_set(options, IST_OPT_CONTROL_SOCKET)) {
@@ -330,6 +365,9 @@ static ist_status check_together(const ist_options *options, ist_err *err)
     }
     if (status == IST_OK) {
         status = check_log_level(options, err);
+    }
+    if (status == IST_OK) {
+        status = check_nacos_config(options, err);
     }
     if (status == IST_OK) {
         status = check_query_log(options, err);

@@ -44,9 +44,21 @@ static void received(void *ctx, const ist_mesh_addr *from, uint16_t port, ist_st
     const nacos_door *door = ctx;
     ist_api_nacos_datagram(door->nacos, from, port, datagram);
 }
+
 // --- gRPC -----------------------------------------------------------------------------------------------------------
 
-static ist_status new_grpc(nacos_door *door, const nacos_door_args *args)
+static ist_status set_upstream(nacos_door *door, const ist_agent_nacos_config *config)
+{
+    ist_rpc_upstream upstream;
+    ist_status status =
+        ist_grpc_server_upstream(door->grpc, config->host, (uint16_t)(config->port + IST_AGENT_NACOS_GRPC_OFFSET), &upstream);
+    if (status == IST_OK) {
+        ist_api_nacos_set_upstream(door->nacos, &upstream);
+    }
+    return status;
+}
+
+static ist_status new_grpc(nacos_door *door, const nacos_door_args *args, const ist_agent_nacos_config *config)
 {
     ist_rpc_service service = ist_api_nacos_service(door->nacos);
     ist_grpc_server_args grpc = {.loop = args->loop,
@@ -54,7 +66,8 @@ static ist_status new_grpc(nacos_door *door, const nacos_door_args *args)
                                  .service = &service,
                                  .max_connections =
                                      (uint32_t)ist_options_number(args->options, IST_OPT_NACOS_CONNECTIONS)};
-    return ist_grpc_server_new(&grpc, &door->grpc, NULL);
+    ist_status status = ist_grpc_server_new(&grpc, &door->grpc, NULL);
+    return status == IST_OK && config->what == IST_AGENT_NACOS_CONFIG_PROXY ? set_upstream(door, config) : status;
 }
 
 ist_status nacos_door_listen(nacos_door *door, const ist_grpc_listener_args *args, uint16_t *ret_port, int *ret_fd,
@@ -105,6 +118,11 @@ ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
         ist_options_off(args->options, IST_OPT_NACOS_GRPC_LISTEN)) {
         return IST_OK;
     }
+    ist_agent_nacos_config config;
+    ist_status status = ist_agent_nacos_config_parse(ist_options_text(args->options, IST_OPT_NACOS_CONFIG), &config, NULL);
+    if (status != IST_OK) {
+        return status; // the option table has checked it
+    }
     door->udp = ist_udp_new(&(ist_udp_args){.loop = args->loop, .received = received, .ctx = door});
     if (door->udp == NULL) {
         return IST_ENOMEM;
@@ -115,8 +133,7 @@ ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
                                 .store = args->store,
                                 .profile =
                                     (ist_api_nacos_profile)ist_options_choice(args->options, IST_OPT_NACOS_PROFILE),
-                                .config =
-                                    (ist_api_nacos_config)ist_options_choice(args->options, IST_OPT_NACOS_CONFIG),
+                                .config = (ist_api_nacos_config)config.what,
                                 .outside = {.ctx = door,
                                             .send = send_datagram,
                                             .wake_in = wake_in,
@@ -125,7 +142,7 @@ ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
     if (door->nacos == NULL) {
         return IST_ENOMEM;
     }
-    return ist_options_off(args->options, IST_OPT_NACOS_GRPC_LISTEN) ? IST_OK : new_grpc(door, args);
+    return ist_options_off(args->options, IST_OPT_NACOS_GRPC_LISTEN) ? IST_OK : new_grpc(door, args, &config);
 }
 
 void nacos_door_done(nacos_door *door)

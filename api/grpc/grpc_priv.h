@@ -30,6 +30,8 @@ struct ist_grpc_server {
     rpc_connection *connections;         // double linked
     uint32_t connection_count;
     uint32_t max_connections;
+    struct rpc_link *links;              // to the upstream, double linked
+    char *upstream;                      // gRPC's target; NULL = there is none
     ist_api_request_metrics metrics;
     ist_metric *watchers;
     ist_metric *connected;
@@ -64,6 +66,14 @@ typedef struct rpc_message {
     size_t size_bytes;
 } rpc_message;
 
+// Messages that wait for their turn on a stream, which takes one at a time.
+typedef struct rpc_queue {
+    rpc_message *first;
+    rpc_message *last;
+    size_t bytes; // with the one that was taken out and is being sent
+    size_t taken_bytes;
+} rpc_queue;
+
 struct rpc_exchange {
     union {
         ist_rpc_reply reply;
@@ -79,10 +89,7 @@ struct rpc_exchange {
     grpc_byte_buffer *received;
     grpc_byte_buffer *sending;
     int cancelled;                       // as gRPC reports it
-    rpc_message *unsent;                 // of a stream, the first to be sent first
-    rpc_message *unsent_last;
-    size_t unsent_bytes;                 // with the one in `sending`
-    size_t sending_bytes;
+    rpc_queue unsent;                    // of a stream
     ist_loop_timer deadline;
     int64_t started_ms;
     bool reading;                        // counted in the connection
@@ -99,7 +106,8 @@ struct rpc_exchange {
 
 // --- server.c
 
-void rpc_server_note_connections(ist_grpc_server *server) IST_NONNULL; // their number has changed
+void rpc_server_note_connections(ist_grpc_server *server) IST_NONNULL; // their number, or that of links, has changed
+ist_status rpc_server_start_grpc(ist_grpc_server *server, ist_err *err) IST_NONNULL_ARGS(1) IST_MUSTCHECK; // if it does not run
 
 // --- connection.c
 
@@ -110,6 +118,15 @@ void rpc_connection_end(rpc_connection *connection) IST_NONNULL; // its calls ar
 // What gRPC has ended and the loop will not run any more; then it is freed.
 void rpc_connection_finish(rpc_connection *connection) IST_NONNULL;
 void rpc_connection_settle(rpc_connection *connection) IST_NONNULL; // an exchange has been read, or has gone
+
+// --- queue.c
+
+#define RPC_UNSENT_MAX_BYTES ((size_t)1 << 20) // and one more message, however large
+// IST_ELIMIT: so much is in it already; IST_ENOMEM.
+ist_status rpc_queue_add(rpc_queue *queue, ist_strv message) IST_NONNULL IST_MUSTCHECK;
+grpc_byte_buffer *rpc_queue_take(rpc_queue *queue) IST_NONNULL; // the next one, the caller's then; NULL = it is empty
+void rpc_queue_sent(rpc_queue *queue) IST_NONNULL;              // the one that was taken has gone
+void rpc_queue_clear(rpc_queue *queue) IST_NONNULL;
 
 // --- exchange.c
 
@@ -133,3 +150,8 @@ void rpc_stream_end(rpc_exchange *exchange) IST_NONNULL;   // after what is queu
 void rpc_stream_closed(rpc_exchange *exchange) IST_NONNULL; // the call is over: the service is told
 void rpc_stream_receive(rpc_exchange *exchange) IST_NONNULL;
 void rpc_stream_sent(void *ctx, bool ok) IST_NONNULL; // the end of the operation `send`
+
+// --- link.c
+
+void rpc_links_cancel(ist_grpc_server *server) IST_NONNULL; // gRPC is about to be stopped: no event comes any more
+void rpc_links_finish(ist_grpc_server *server) IST_NONNULL; // it has been

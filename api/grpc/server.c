@@ -49,7 +49,7 @@ static void fill_settings(ist_grpc_settings *settings, const ist_grpc_server_arg
     ist_grpc_settings_add_int(settings, GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
 }
 
-static ist_status start_grpc(ist_grpc_server *server, ist_err *err)
+ist_status rpc_server_start_grpc(ist_grpc_server *server, ist_err *err)
 {
     if (server->pumping) {
         return IST_OK;
@@ -69,10 +69,15 @@ static void end_grpc(ist_grpc_server *server)
     ist_grpc_pump_done(&server->pump);
 }
 
+static bool is_unused(const ist_grpc_server *server)
+{
+    return server->connection_count == 0 && server->links == NULL;
+}
+
 static void on_rest(void *ctx)
 {
     ist_grpc_server *server = ctx;
-    if (server->pumping && server->connection_count == 0) {
+    if (server->pumping && is_unused(server)) {
         ist_grpc_pump_stop(&server->pump);
         end_grpc(server);
     }
@@ -81,7 +86,7 @@ static void on_rest(void *ctx)
 void rpc_server_note_connections(ist_grpc_server *server)
 {
     ist_metric_set(server->connected, server->connection_count);
-    if (server->connection_count == 0 && !server->stopping && ist_loop_arm(server->loop, &server->rest, REST_MS) != IST_OK) {
+    if (is_unused(server) && !server->stopping && ist_loop_arm(server->loop, &server->rest, REST_MS) != IST_OK) {
         IST_WARN(IST_LOG_API, "no memory for a timer, gRPC goes on without clients");
     }
 }
@@ -96,7 +101,7 @@ static void admit(ist_grpc_server *server, int fd, const ist_socket_address *pee
         (void)close(fd); // whatever it says, it is closed
         return;
     }
-    ist_status status = start_grpc(server, &err);
+    ist_status status = rpc_server_start_grpc(server, &err);
     if (status != IST_OK) {
         (void)close(fd); // as above
     } else {
@@ -238,11 +243,13 @@ static void stop_grpc(ist_grpc_server *server)
     for (rpc_connection *each = server->connections; each != NULL; each = each->next) {
         rpc_connection_end(each);
     }
+    rpc_links_cancel(server);
     server->stopping = true;
     ist_grpc_pump_stop(&server->pump);
     while (server->connections != NULL) {
         rpc_connection_finish(server->connections);
     }
+    rpc_links_finish(server);
     end_grpc(server);
 }
 
@@ -260,5 +267,6 @@ void ist_grpc_server_free(ist_grpc_server *server)
     }
     ist_loop_disarm(server->loop, &server->rest);
     ist_arena_free(server->scratch);
+    ist_free(server->upstream);
     ist_free(server);
 }

@@ -1,14 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// A stream in both directions. One message at a time is with gRPC; the others wait here, where they are counted, so that a client
-// that does not read cannot make us keep what it will never get.
+// A stream in both directions. One message at a time is with gRPC; the others wait in the queue.
 #include "grpc_priv.h"
 
-#include "base/alloc.h"
-#include "grpc_loop/bytes.h"
-
-#define UNSENT_MAX_BYTES ((size_t)1 << 20) // and one more message, however large
-#define LINGER_MS 5000                     // a stream that we end takes no longer to send what is queued
+#define LINGER_MS 5000 // a stream that we end takes no longer to send what is queued
 
 // --- Out ------------------------------------------------------------------------------------------------------------
 
@@ -20,12 +15,8 @@ static void start_headers(rpc_exchange *exchange)
 
 static void start_message(rpc_exchange *exchange)
 {
-    rpc_message *first = exchange->unsent;
     grpc_op what = {.op = GRPC_OP_SEND_MESSAGE};
-    exchange->unsent = first->next;
-    exchange->sending = first->buffer;
-    exchange->sending_bytes = first->size_bytes;
-    ist_free(first);
+    exchange->sending = rpc_queue_take(&exchange->unsent);
     what.data.send_message.send_message = exchange->sending;
     rpc_exchange_start(exchange, &exchange->send, &what, 1);
 }
@@ -43,7 +34,7 @@ static void go_on(rpc_exchange *exchange)
     if (ist_grpc_op_is_pending(&exchange->send) || !rpc_exchange_may_start(exchange)) {
         return;
     }
-    if (exchange->unsent != NULL) {
+    if (exchange->unsent.first != NULL) {
         start_message(exchange);
     } else if (exchange->ending && !exchange->status_started) {
         start_status(exchange);
@@ -58,27 +49,15 @@ void rpc_stream_sent(void *ctx, bool ok)
     bool was_message = exchange->sending != NULL;
     grpc_byte_buffer_destroy(exchange->sending);
     exchange->sending = NULL;
-    exchange->unsent_bytes -= exchange->sending_bytes;
-    exchange->sending_bytes = 0;
+    rpc_queue_sent(&exchange->unsent);
     exchange->holds++;
     go_on(exchange);
-    if (was_message && exchange->unsent_bytes == 0 && exchange->open && !exchange->ending &&
+    if (was_message && exchange->unsent.bytes == 0 && exchange->open && !exchange->ending &&
         rpc_exchange_may_start(exchange) && service->drained != NULL) {
         service->drained(service->ctx, &exchange->handle.stream);
     }
     exchange->holds--;
     rpc_exchange_settle(exchange);
-}
-
-static void drop_unsent(rpc_exchange *exchange)
-{
-    while (exchange->unsent != NULL) {
-        rpc_message *first = exchange->unsent;
-        exchange->unsent = first->next;
-        exchange->unsent_bytes -= first->size_bytes;
-        grpc_byte_buffer_destroy(first->buffer);
-        ist_free(first);
-    }
 }
 
 // --- What the service calls -----------------------------------------------------------------------------------------
@@ -89,21 +68,14 @@ static ist_status send_message(ist_rpc_stream *stream, ist_strv message)
     if (exchange->ending || !rpc_exchange_may_start(exchange)) {
         return IST_ECLOSED;
     }
-    if (exchange->unsent_bytes > UNSENT_MAX_BYTES) {
+    ist_status status = rpc_queue_add(&exchange->unsent, message);
+    if (status == IST_ELIMIT) {
         exchange->ending = true;
         rpc_exchange_cancel(exchange, GRPC_STATUS_RESOURCE_EXHAUSTED, "the client does not read what it is sent");
-        return IST_ELIMIT;
+    } else if (status == IST_OK) {
+        go_on(exchange);
     }
-    rpc_message *last = IST_NEW(rpc_message);
-    if (last == NULL) {
-        return IST_ENOMEM;
-    }
-    *last = (rpc_message){.buffer = ist_grpc_bytes_new(message), .size_bytes = message.n};
-    *(exchange->unsent != NULL ? &exchange->unsent_last->next : &exchange->unsent) = last;
-    exchange->unsent_last = last;
-    exchange->unsent_bytes += message.n;
-    go_on(exchange);
-    return IST_OK;
+    return status;
 }
 
 void rpc_stream_end(rpc_exchange *exchange)
@@ -125,7 +97,7 @@ static void close_stream(ist_rpc_stream *stream)
 
 static size_t unsent(const ist_rpc_stream *stream)
 {
-    return ((const rpc_exchange *)stream)->unsent_bytes;
+    return ((const rpc_exchange *)stream)->unsent.bytes;
 }
 
 // --- In -------------------------------------------------------------------------------------------------------------
@@ -161,7 +133,7 @@ void rpc_stream_begin(rpc_exchange *exchange)
         rpc_stream_receive(exchange);
     } else {
         exchange->refused = true;
-        drop_unsent(exchange);
+        rpc_queue_clear(&exchange->unsent);
         rpc_stream_end(exchange);
     }
     exchange->holds--;
@@ -170,7 +142,7 @@ void rpc_stream_begin(rpc_exchange *exchange)
 void rpc_stream_closed(rpc_exchange *exchange)
 {
     const ist_grpc_server *server = exchange->connection->server;
-    drop_unsent(exchange);
+    rpc_queue_clear(&exchange->unsent);
     if (exchange->open) {
         exchange->open = false;
         ist_api_request_metrics_watch(server->watchers, -1);

@@ -11,7 +11,5 @@ void nacos_config_query(nacos_call *call);
 void nacos_config_write(nacos_call *call);  // publish, remove
 void nacos_config_listen(nacos_call *call); // nothing ever changes
 
-// Version 1, 2, 3 of the HTTP API.
-void nacos_config_get(void *ctx, const ist_api_request *request, ist_api_response *response);
-void nacos_config_put(void *ctx, const ist_api_request *request, ist_api_response *response);
+void nacos_config_http(void *ctx, const ist_api_request *request, ist_api_response *response);
 void nacos_config_wait(void *ctx, const ist_api_request *request, ist_api_response *response); // of 1.x listeners

@@ -23,7 +23,8 @@ static const fault_row FAULTS[_NACOS_FAULT_MAX] = {
     [NACOS_MISSING] = {400, 10000, "parameter missing"},    [NACOS_INVALID] = {400, 20002, "parameter validate error"},
     [NACOS_EXISTS] = {400, 21007, "service already exist"}, [NACOS_FORBIDDEN] = {403, 10001, "access denied"},
     [NACOS_NO_CONFIG] = {404, 20004, "resource not found"}, [NACOS_NO_INSTANCE] = {404, 21003, "instance not found"},
-    [NACOS_NO_SERVICE] = {404, 21008, "service not exist"}, [NACOS_NOT_NOW] = {503, 30000, "server error"},
+    [NACOS_NO_SERVICE] = {404, 21008, "service not exist"}, [NACOS_ELSEWHERE] = {501, 30000, "server error"},
+    [NACOS_NOT_NOW] = {503, 30000, "server error"},
 };
 
 static void begin_envelope(nacos_ask *ask, uint32_t code, const char *message)

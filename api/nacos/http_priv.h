@@ -34,6 +34,7 @@ typedef enum nacos_fault {
     NACOS_NO_CONFIG,   // 404, 20004
     NACOS_NO_INSTANCE, // 404, 21003
     NACOS_NO_SERVICE,  // 404, 21008
+    NACOS_ELSEWHERE,   // 501, 30000
     NACOS_NOT_NOW,     // 503, 30000
     _NACOS_FAULT_MAX
 } nacos_fault;

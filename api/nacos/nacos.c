@@ -174,6 +174,11 @@ void nacos_own_look_after(ist_api_nacos *nacos)
     }
 }
 
+void ist_api_nacos_set_upstream(ist_api_nacos *nacos, const ist_rpc_upstream *upstream)
+{
+    nacos->upstream = *upstream;
+}
+
 void ist_api_nacos_tick(ist_api_nacos *nacos)
 {
     int64_t now_ms = nacos_now_ms(nacos);

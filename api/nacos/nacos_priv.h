@@ -14,6 +14,7 @@ struct ist_api_nacos {
     ist_mesh_store *store;
     ist_api_nacos_profile profile;
     ist_api_nacos_config config;
+    ist_rpc_upstream upstream; // open NULL: none
     ist_api_nacos_outside outside;
     ist_arena *scratch; // of what is not a request
     nacos_own own;

@@ -67,14 +67,14 @@ static const ist_api_route ROUTES[] = {
 };
 
 static const ist_api_route CONFIG_ROUTES[] = {
-    {IST_API_GET, "/v1/cs/configs", "config", nacos_config_get},
-    {IST_API_POST, "/v1/cs/configs", "config_write", nacos_config_put},
-    {IST_API_DELETE, "/v1/cs/configs", "config_write", nacos_config_put},
+    {IST_API_GET, "/v1/cs/configs", "config", nacos_config_http},
+    {IST_API_POST, "/v1/cs/configs", "config_write", nacos_config_http},
+    {IST_API_DELETE, "/v1/cs/configs", "config_write", nacos_config_http},
     {IST_API_POST, "/v1/cs/configs/listener", "config_listen", nacos_config_wait},
-    {IST_API_GET, "/v2/cs/config", "config", nacos_config_get},
-    {IST_API_POST, "/v2/cs/config", "config_write", nacos_config_put},
-    {IST_API_DELETE, "/v2/cs/config", "config_write", nacos_config_put},
-    {IST_API_GET, "/v3/client/cs/config", "config", nacos_config_get},
+    {IST_API_GET, "/v2/cs/config", "config", nacos_config_http},
+    {IST_API_POST, "/v2/cs/config", "config_write", nacos_config_http},
+    {IST_API_DELETE, "/v2/cs/config", "config_write", nacos_config_http},
+    {IST_API_GET, "/v3/client/cs/config", "config", nacos_config_http},
 };
 
 // The context path that clients have unless they are told another, and none.

@@ -3,6 +3,7 @@
 // Connections and what they say about themselves; which request goes where.
 #include "config_priv.h"
 #include "form_priv.h"
+#include "forward_priv.h"
 #include "rpc_priv.h"
 
 #include "base/alloc.h"
@@ -114,7 +115,7 @@ static nacos_connection *find_connection(const ist_api_nacos *nacos, ist_strv pe
     return each;
 }
 
-static void note_heard(nacos_connection *connection)
+void nacos_note_heard(nacos_connection *connection)
 {
     connection->heard_ms = nacos_now_ms(connection->nacos);
     connection->detected_ms = 0;
@@ -124,7 +125,7 @@ static void dispatch(nacos_call *call, ist_strv type)
 {
     const request_kind *kind = find_kind(type);
     if (call->connection != NULL) {
-        note_heard(call->connection);
+        nacos_note_heard(call->connection);
     }
     if (kind == NULL) {
         refuse(call, ERROR_NO_HANDLER, "RequestHandler Not Found");
@@ -184,6 +185,9 @@ bool nacos_call_answer(ist_api_nacos *nacos, const ist_rpc_call *rpc, bool patie
 static void on_call(void *ctx, const ist_rpc_call *rpc)
 {
     ist_api_nacos *nacos = ctx;
+    if (nacos->upstream.open != NULL && nacos_forward_call(nacos, find_connection(nacos, rpc->peer), rpc)) {
+        return;
+    }
     if (!nacos_call_answer(nacos, rpc, true) && !nacos_waiting_add(nacos, rpc)) {
         (void)nacos_call_answer(nacos, rpc, false);
     }
@@ -250,6 +254,7 @@ static void free_connection(nacos_connection *connection)
     }
     *at = connection->next;
     nacos_unsubscribe_all(connection->nacos, &connection->subscriber);
+    nacos_forward_done(connection);
     ist_free(connection->peer);
     ist_free(connection);
 }
@@ -314,7 +319,10 @@ static void on_received(void *ctx, ist_rpc_stream *stream, ist_strv message, ist
         stream->close(stream);
         return;
     }
-    note_heard(connection);
+    nacos_note_heard(connection);
+    if (nacos_forward_received(connection, &payload, message)) {
+        return;
+    }
     if (ist_strv_equal(payload.type, IST_STRV("ConnectionSetupRequest"))) {
         set_up(connection, body);
     } else {
@@ -371,6 +379,7 @@ int64_t nacos_connections_tick(ist_api_nacos *nacos, int64_t now_ms)
     for (nacos_connection *each = nacos->connections; each != NULL; each = each->next) {
         next_ms = nacos_earlier(next_ms, nacos_push_again(nacos, &each->subscriber, now_ms));
         next_ms = nacos_earlier(next_ms, look_after(each, now_ms));
+        next_ms = nacos_earlier(next_ms, nacos_forward_tick(each, now_ms));
     }
     return next_ms;
 }

@@ -29,6 +29,12 @@ typedef struct nacos_connection {
     bool set_up;         // it has said who it is
     int64_t heard_ms;    // monotonic
     int64_t detected_ms; // when it was asked whether it is alive; 0 = it has not been since it was heard
+    char *setup;         // its ConnectionSetupRequest, where configuration is passed on; else NULL
+    size_t setup_length;
+    ist_rpc_link *link;  // to the server that has the configuration; NULL = it has not asked for any
+    bool linked;         // that server has answered it
+    struct nacos_forward *forwards;
+    size_t forward_count;
 } nacos_connection;
 
 // A request on its way to its answer.
@@ -45,6 +51,7 @@ typedef struct nacos_call {
 
 // A text member; empty where it is missing or null.
 ist_strv nacos_field(const nacos_call *call, const char *name);
+void nacos_note_heard(nacos_connection *connection); // the client is alive
 bool nacos_flag(const ist_document *node, const char *name, bool otherwise);
 // Begin the answer. The official codes: 400 wrong parameter, 403 no right, 404, 500, 501.
 void nacos_answer_ok(nacos_call *call);

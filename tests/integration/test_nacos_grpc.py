@@ -13,6 +13,7 @@ import pytest
 import harness
 import nacos_rpc
 import objects
+import scripted_nacos
 
 ON = ("--nacos-grpc-listen", "127.0.0.1:0")
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\4\0\0\0\0\0"  # with empty SETTINGS: an idle connection
@@ -225,3 +226,74 @@ def test_listeners_over_http_are_held_for_as_long_as_they_say(start_agent, mesh)
         answer = agent.http(path, "POST", headers, "nacos", body)
         assert (answer.status, answer.body) == (200, "")
         assert time.monotonic() - begin >= least_s  # never earlier; how much later depends on the machine
+
+
+@pytest.fixture
+def server():
+    server = scripted_nacos.Server()
+    yield server
+    server.stop()
+
+
+def passing_on(start_agent, mesh, port):
+    return start_agent("--source", f"dir:{mesh}", *ON, "--nacos-config", f"proxy:127.0.0.1:{port - 1000}")
+
+
+def test_configuration_comes_from_the_server_behind_the_proxy(start_agent, mesh, server):
+    server.unregistered = 2  # it is slow to know the connection
+    agent = passing_on(start_agent, mesh, server.port)
+    port = agent.ports["nacos_grpc"]
+    with nacos_rpc.Client(port).connect(module="config") as client, nacos_rpc.Client(port).connect(module="config") as other:
+        assert client.ask("ConfigQueryRequest", QUERY)[1]["errorCode"] == 300
+        assert client.ask("ConfigBatchListenRequest", LISTEN)[1]["changedConfigs"] == []
+        kind, body = other.ask("ConfigPublishRequest", {**QUERY, "content": "a: 1"})
+        assert (kind, body["success"]) == ("ConfigPublishResponse", True)
+        _, body = client.push_where(lambda kind, body: kind == "ConfigChangeNotifyRequest", "the change")
+        assert body["dataId"] == "orders.yaml"
+        assert client.ask("ConfigQueryRequest", QUERY)[1]["content"] == "a: 1"
+        harness.wait_for(
+            lambda: ("ConfigChangeNotifyResponse", {"requestId": "7", "resultCode": 200}) in server.said, "the client's answer"
+        )
+        setups = [body for kind, body in server.said if kind == "ConnectionSetupRequest"]
+        assert [body["labels"]["module"] for body in setups] == ["config", "config"]  # as the clients have said it
+        assert len({peer for peer, _, _ in server.asked}) == 2  # a connection each
+        server.push("ClientDetectionRequest", {"requestId": "8"})
+        harness.wait_for(lambda: sum(kind == "ClientDetectionResponse" for kind, _ in server.said) == 2, "a sign of life of each")
+        assert nacos_rpc.addresses(client.subscribe("orders")) == {"10.1.0.1"}  # naming stays here
+    harness.wait_for(lambda: not server.streams, "the end of the connections")
+
+
+def test_the_end_of_the_server_reaches_the_client(start_agent, mesh, server):
+    agent = passing_on(start_agent, mesh, server.port)
+    port = agent.ports["nacos_grpc"]
+    with nacos_rpc.Client(port).connect(module="config") as client, nacos_rpc.Client(port).connect() as naming:
+        assert client.ask("ConfigQueryRequest", QUERY)[1]["errorCode"] == 300
+        server.stop()
+        assert client.ended.wait(60)  # so that it comes again, and listens again
+        assert naming.ask("HealthCheckRequest")[1]["success"]  # who did not use it does not notice
+    with nacos_rpc.Client(port).connect(module="config") as client:
+        for _ in range(2):
+            kind, body = client.ask("ConfigQueryRequest", QUERY)
+            assert (kind, body["success"], body["errorCode"]) == ("ConfigQueryResponse", False, 500)
+            assert "the Nacos server of --nacos-config does not answer" in body["message"]
+        assert client.ask("HealthCheckRequest")[1]["success"]
+    again = scripted_nacos.Server(port=server.port)
+    try:
+        with nacos_rpc.Client(port).connect(module="config") as client:
+            assert client.ask("ConfigQueryRequest", QUERY)[1]["errorCode"] == 300
+    finally:
+        again.stop()
+
+
+def test_the_proxy_is_a_setting_that_is_checked(start_agent, mesh):
+    for text, words in (
+        ("proxy:", "no host"),
+        ("proxy:127.0.0.1", "port"),
+        ("proxy:127.0.0.1:65000", "must be from 1 to 64535"),
+        ("maybe", "must be deny, empty or proxy:HOST:PORT"),
+    ):
+        done = harness.run("agent", "--source", f"dir:{mesh}", "--nacos-config", text)
+        assert done.returncode != 0 and "--nacos-config" in done.stderr and words in done.stderr, done.stderr
+    agent = start_agent("--source", f"dir:{mesh}", "--nacos-listen", "127.0.0.1:0", "--nacos-config", "proxy:127.0.0.1:8848")
+    found = agent.http("/nacos/v1/cs/configs?dataId=orders.yaml&group=DEFAULT_GROUP", port="nacos")
+    assert found.status == 501 and "over gRPC only" in found.body

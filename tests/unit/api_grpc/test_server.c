@@ -539,6 +539,175 @@ static void connections_cost_no_threads_and_leave_nothing(void **state)
     stop(&f);
 }
 
+// --- The other server -----------------------------------------------------------------------------------------------
+
+// A service that passes every call and message on, over one link.
+typedef struct passer {
+    fixture f; // first: `ctx` of the service
+    ist_rpc_upstream upstream;
+    ist_rpc_link *link;
+    ist_rpc_stream *stream; // of the client
+    atomic_uint links_closed;
+    atomic_int end; // the status of the last call that had no answer
+} passer;
+
+static void pass_answer(void *user, void *call, ist_status status, ist_strv message)
+{
+    passer *p = user;
+    ist_rpc_reply *reply = call;
+    if (status != IST_OK) {
+        atomic_store(&p->end, (int)status);
+    }
+    reply->finish(reply, message);
+}
+
+static void pass_back(void *user, ist_strv message)
+{
+    passer *p = user;
+    if (p->stream != NULL) {
+        assert_int_equal(p->stream->send(p->stream, message), IST_OK);
+    }
+}
+
+static void note_link_closed(void *user, ist_strv why)
+{
+    passer *p = user;
+    (void)why;
+    p->link = NULL;
+    (void)atomic_fetch_add(&p->links_closed, 1);
+}
+
+static ist_rpc_link *link_of(passer *p)
+{
+    static const ist_rpc_link_events EVENTS = {.answered = pass_answer, .received = pass_back, .closed = note_link_closed};
+    p->link = p->link != NULL ? p->link : p->upstream.open(p->upstream.ctx, &EVENTS, p);
+    assert_non_null(p->link);
+    return p->link;
+}
+
+static void pass_call(void *ctx, const ist_rpc_call *what)
+{
+    passer *p = ctx;
+    bool slow = ist_strv_equal(what->message, IST_STRV("late"));
+    ist_rpc_link *link = link_of(p);
+    if (link->call(link, what->message, slow ? 50 : PATIENCE_MS, what->reply) != IST_OK) {
+        what->reply->finish(what->reply, IST_STRV("not now"));
+    }
+}
+
+static ist_status pass_opened(void *ctx, ist_rpc_stream *stream, ist_strv peer)
+{
+    passer *p = ctx;
+    (void)peer;
+    p->stream = stream;
+    return IST_OK;
+}
+
+static void pass_received(void *ctx, ist_rpc_stream *stream, ist_strv message, ist_arena *arena)
+{
+    passer *p = ctx;
+    ist_rpc_link *link = link_of(p);
+    (void)stream;
+    (void)arena;
+    assert_int_equal(link->send(link, message), IST_OK);
+}
+
+static void pass_closed(void *ctx, ist_rpc_stream *stream)
+{
+    passer *p = ctx;
+    (void)stream;
+    p->stream = NULL;
+    if (p->link != NULL) {
+        p->link->close(p->link);
+        p->link = NULL;
+    }
+}
+
+static void start_passer(passer *p, uint16_t port)
+{
+    ist_rpc_service service = service_of(&p->f);
+    service.call = pass_call;
+    service.opened = pass_opened;
+    service.received = pass_received;
+    service.closed = pass_closed;
+    service.drained = NULL;
+    start_with(&p->f, &service, (ist_grpc_server_args){.max_connections = 0});
+    stop_loop(&p->f); // the upstream comes before the loop
+    assert_int_equal(ist_grpc_server_upstream(p->f.server, IST_STRV("127.0.0.1"), port, &p->upstream), IST_OK);
+    assert_int_equal(pthread_create(&p->f.thread, NULL, run_loop, p->f.loop), 0);
+}
+
+static void link_carries_calls_and_messages(void **state)
+{
+    (void)state;
+    fixture other = {.port = 0};
+    passer p = {.f = {.port = 0}};
+    start(&other);
+    start_passer(&p, other.port);
+    rpc_client *client = rpc_client_new(p.f.port);
+    rpc_client_stream *stream = rpc_client_open(client, STREAM);
+    rpc_client_answer answer = {.status = GRPC_STATUS_OK};
+    assert_true(rpc_client_write(stream, IST_STRV("hello")));
+    assert_true(rpc_client_read(stream, &answer)); // the peer that the other server sees
+    rpc_client_answer peer = answer;
+    assert_true(rpc_client_read(stream, &answer));
+    assert_string_equal(answer.text, "hello");
+    assert_string_equal(rpc_client_call(client, UNARY, IST_STRV("peer")).text, peer.text); // one connection
+    assert_int_equal(rpc_client_call(client, UNARY, IST_STRV("big")).length, BIG_BYTES);
+    (void)rpc_client_call(client, UNARY, IST_STRV("late"));
+    assert_int_equal(atomic_load(&p.end), IST_ETIMEOUT);
+    rpc_client_stream_free(stream);
+    wait_for_count(&other.closed, 1); // the link has been closed with it
+    assert_int_equal(atomic_load(&p.links_closed), 0);
+    rpc_client_free(client);
+    stop(&p.f);
+    stop(&other);
+}
+
+static void link_that_ends_is_told(void **state)
+{
+    (void)state;
+    fixture other = {.port = 0};
+    passer p = {.f = {.port = 0}};
+    start(&other);
+    start_passer(&p, other.port);
+    rpc_client *client = rpc_client_new(p.f.port);
+    rpc_client_stream *stream = rpc_client_open(client, STREAM);
+    rpc_client_answer answer = {.status = GRPC_STATUS_OK};
+    assert_true(rpc_client_write(stream, IST_STRV("hello")));
+    assert_true(rpc_client_read(stream, &answer));
+    stop(&other);
+    wait_for_count(&p.links_closed, 1);
+    (void)rpc_client_call(client, UNARY, IST_STRV("hello")); // nobody listens there
+    assert_int_equal(atomic_load(&p.end), IST_EIO);
+    wait_for_count(&p.links_closed, 2);
+    assert_true(rpc_client_write(stream, IST_STRV("hello"))); // a third link
+    rpc_client_stream_free(stream);
+    rpc_client_free(client);
+    stop(&p.f);
+}
+
+static void free_ends_links(void **state)
+{
+    (void)state;
+    fixture other = {.port = 0};
+    passer p = {.f = {.port = 0}};
+    start(&other);
+    start_passer(&p, other.port);
+    rpc_client *client = rpc_client_new(p.f.port);
+    rpc_client_stream *stream = rpc_client_open(client, STREAM);
+    rpc_client_answer answer = {.status = GRPC_STATUS_OK};
+    assert_true(rpc_client_write(stream, IST_STRV("hello")));
+    assert_true(rpc_client_read(stream, &answer));
+    rpc_client_call_and_forget(client, UNARY, IST_STRV("late"));
+    wait_for_count(&other.calls, 1);
+    stop(&p.f);
+    wait_for_count(&other.closed, 1);
+    rpc_client_stream_free(stream);
+    rpc_client_free(client);
+    stop(&other);
+}
+
 // --- The end --------------------------------------------------------------------------------------------------------
 
 static void quiesce_keeps_connections_and_accepts_nobody(void **state)
@@ -649,6 +818,9 @@ int main(void)
         cmocka_unit_test(connection_that_answers_pings_stays),
         cmocka_unit_test(connections_over_the_limit_are_refused),
         cmocka_unit_test(connections_cost_no_threads_and_leave_nothing),
+        cmocka_unit_test(link_carries_calls_and_messages),
+        cmocka_unit_test(link_that_ends_is_told),
+        cmocka_unit_test(free_ends_links),
         cmocka_unit_test(quiesce_keeps_connections_and_accepts_nobody),
         cmocka_unit_test(free_ends_what_is_under_way),
         cmocka_unit_test(listen_says_what_is_wrong),

@@ -50,6 +50,28 @@ static void plaintext_off_loopback_is_refused_unless_allowed(void **state)
     }
 }
 
+static void nacos_config_is_read(void **state)
+{
+    (void)state;
+    ist_agent_nacos_config config;
+    assert_int_equal(ist_agent_nacos_config_parse(IST_STRV("deny"), &config, NULL), IST_OK);
+    assert_int_equal(config.what, IST_AGENT_NACOS_CONFIG_DENY);
+    assert_int_equal(ist_agent_nacos_config_parse(IST_STRV("empty"), &config, NULL), IST_OK);
+    assert_int_equal(config.what, IST_AGENT_NACOS_CONFIG_EMPTY);
+    assert_int_equal(ist_agent_nacos_config_parse(IST_STRV("proxy:nacos.infra:8848"), &config, NULL), IST_OK);
+    assert_int_equal(config.what, IST_AGENT_NACOS_CONFIG_PROXY);
+    ist_test_strv_equal(config.host, "nacos.infra");
+    assert_int_equal(config.port, 8848);
+    assert_int_equal(ist_agent_nacos_config_parse(IST_STRV("proxy:[::1]:64535"), &config, NULL), IST_OK);
+    ist_test_strv_equal(config.host, "::1");
+    static const char *const WRONG[] = {"", "Deny", "proxy", "proxy:", "proxy:nacos", "proxy:nacos:0", "proxy:nacos:64536"};
+    for (size_t i = 0; i < IST_COUNT(WRONG); i++) {
+        ist_err err = IST_ERR_NULL;
+        assert_int_equal(ist_agent_nacos_config_parse(ist_strv_from(WRONG[i]), &config, &err), IST_EINVAL);
+        assert_int_not_equal(err.text[0], '\0');
+    }
+}
+
 static void query_log_is_read(void **state)
 {
     (void)state;
@@ -117,6 +139,7 @@ int main(void)
         cmocka_unit_test(defaults_need_no_flag),
         cmocka_unit_test(plaintext_off_loopback_is_refused_unless_allowed),
         cmocka_unit_test(query_log_is_read),
+        cmocka_unit_test(nacos_config_is_read),
         cmocka_unit_test(source_and_log_level_are_checked),
         cmocka_unit_test(istio_environment_names_are_read),
     };

@@ -91,6 +91,23 @@ typedef struct ist_agent_query_log {
 // Reads a --dns-query-log: "off", "errors", "all", or the last two with ":1/N". IST_EINVAL with the text for the user.
 ist_status ist_agent_query_log_parse(ist_strv text, ist_agent_query_log *ret_log, ist_err *err) IST_NONNULL_ARGS(2)
     IST_MUSTCHECK;
+typedef enum ist_agent_nacos_config_what {
+    IST_AGENT_NACOS_CONFIG_DENY = 0,
+    IST_AGENT_NACOS_CONFIG_EMPTY,
+    IST_AGENT_NACOS_CONFIG_PROXY,
+    _IST_AGENT_NACOS_CONFIG_MAX
+} ist_agent_nacos_config_what;
+
+typedef struct ist_agent_nacos_config {
+    ist_agent_nacos_config_what what;
+    ist_strv host; // of the real server
+    uint16_t port; // ... over HTTP; IST_AGENT_NACOS_GRPC_OFFSET more over gRPC
+} ist_agent_nacos_config;
+#define IST_AGENT_NACOS_GRPC_OFFSET 1000
+
+// Reads a --nacos-config: "deny", "empty" or "proxy:HOST:PORT". IST_EINVAL with the text for the user. The host borrows the text.
+ist_status ist_agent_nacos_config_parse(ist_strv text, ist_agent_nacos_config *ret_config, ist_err *err) IST_NONNULL_ARGS(2)
+    IST_MUSTCHECK;
 // Rows in the order of ist_agent_option.
 const ist_option_table *ist_agent_option_table(void) IST_RETURNS_NONNULL;
 

@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "api_core/rpc.h"
+#include "api_core/rpc_upstream.h"
 #include "base/attr.h"
 #include "base/metric.h"
 #include "base/status.h"
@@ -44,6 +45,10 @@ ist_status ist_grpc_server_new(const ist_grpc_server_args *args, ist_grpc_server
 // freed. IST_EBUSY, IST_EACCES, IST_EINVAL: the text names the address and the remedy.
 ist_status ist_grpc_server_listen(ist_grpc_server *server, const ist_grpc_listener_args *args, uint16_t *ret_port, int *ret_fd,
                                   ist_err *err) IST_NONNULL_ARGS(1, 2, 3) IST_MUSTCHECK;
+// Another server of the same service, reached in plain text: what rpc_upstream.h is for. A host name is resolved by gRPC. Valid
+// until the server is freed, which ends its links without an event. Once, before the loop runs. IST_ENOMEM.
+ist_status ist_grpc_server_upstream(ist_grpc_server *server, ist_strv host, uint16_t port, ist_rpc_upstream *ret_upstream)
+    IST_NONNULL IST_MUSTCHECK;
 // Accepts nobody any more: others accept on this socket now. Connections that are open go on.
 void ist_grpc_server_quiesce(ist_grpc_server *server) IST_NONNULL;
 // Ends every call and connection; streams that are open are told as closed, replies that the service still owes are gone.

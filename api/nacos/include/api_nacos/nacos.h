@@ -15,6 +15,7 @@
 #include "api_core/http.h"
 #include "api_core/json.h"
 #include "api_core/rpc.h"
+#include "api_core/rpc_upstream.h"
 #include "api_registry/registration.h"
 #include "base/attr.h"
 #include "base/clock.h"
@@ -37,6 +38,8 @@ typedef enum ist_api_nacos_profile {
 typedef enum ist_api_nacos_config {
     IST_API_NACOS_CONFIG_DENY = 0, // refused with 403, which the application gets to see, and with what to do
     IST_API_NACOS_CONFIG_EMPTY,    // as by a server that has none: the application starts without
+    IST_API_NACOS_CONFIG_PASS_ON,  // RPC: passed on to the upstream. HTTP: refused with 501, and with what to do
+    _IST_API_NACOS_CONFIG_MAX
 } ist_api_nacos_config;
 
 // Where the rest of the world is reached; `ctx` is handed to all of them. Those that are NULL are not there.
@@ -67,6 +70,8 @@ void ist_api_nacos_free(ist_api_nacos *nacos);
 ist_api_routes ist_api_nacos_routes(ist_api_nacos *nacos) IST_NONNULL;
 // What HTTP clients ask of the configuration service; on the same listener.
 ist_api_routes ist_api_nacos_config_routes(ist_api_nacos *nacos) IST_NONNULL;
+// Who has the configuration, from now on, for what is asked over RPC: before anybody asks.
+void ist_api_nacos_set_upstream(ist_api_nacos *nacos, const ist_rpc_upstream *upstream) IST_NONNULL;
 ist_rpc_service ist_api_nacos_service(ist_api_nacos *nacos) IST_NONNULL;
 
 // A view was published: subscribers are told what has changed. Several publications may make one call.
