@@ -40,6 +40,9 @@ void ist_dns_turn_begin(ist_dns_turn *turn)
 {
     ist_dns_reply_begin(&turn->reply, turn->query, turn->output->buffer, turn->output->limit);
     turn->reply.flags |= IST_DNS_FLAG_AA;
+    if (turn->output->stale) {
+        ist_dns_reply_set_stale(&turn->reply);
+    }
 }
 
 ist_dns_outcome ist_dns_turn_end(ist_dns_turn *turn)

@@ -89,6 +89,7 @@ ist_dns_served ist_dns_serve_query(ist_dns_server *server, ist_dns_verdict verdi
     }
     ist_dns_outcome outcome = IST_DNS_FORWARD;
     if (atomic_load_explicit(&server->mode, memory_order_relaxed) == IST_DNS_MODE_SERVE) {
+        output->stale = ist_mesh_store_stale(server->args.store);
         outcome = ist_dns_answer(server->answerer, server->view, query, output);
     }
     if (outcome == IST_DNS_CHASE) {

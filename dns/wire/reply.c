@@ -32,6 +32,7 @@ void ist_dns_reply_begin(ist_dns_reply *reply, const ist_dns_query *query, uint8
     static const uint8_t header[IST_DNS_HEADER_BYTES];
 
     reply->query = query;
+    reply->stale = false;
     reply->reserved = opt_bytes(query);
     reply->out = ist_writer_over(buffer, limit - reply->reserved);
     reply->flags = (uint16_t)(IST_DNS_FLAG_QR | IST_DNS_FLAG_RA |
@@ -43,6 +44,17 @@ void ist_dns_reply_begin(ist_dns_reply *reply, const ist_dns_query *query, uint8
     reply->counts[IST_DNS_ADDITIONAL] = 0;
     ist_writer_bytes(&reply->out, header, sizeof(header));
     ist_writer_bytes(&reply->out, query->packet + IST_DNS_HEADER_BYTES, query->question_length);
+}
+
+void ist_dns_reply_set_stale(ist_dns_reply *reply)
+{
+    size_t bytes = IST_DNS_OPTION_HEAD_BYTES + sizeof(uint16_t);
+
+    if (reply->query->has_edns && !reply->stale) {
+        reply->stale = true;
+        reply->reserved += bytes;
+        reply->out.capacity -= bytes;
+    }
 }
 
 static void write_option_head(ist_writer *out, uint16_t code, size_t bytes)
@@ -72,6 +84,10 @@ static void write_opt(ist_dns_reply *reply)
     if (query->keepalive_ds != 0) {
         write_option_head(&reply->out, IST_DNS_OPTION_KEEPALIVE, sizeof(uint16_t));
         ist_writer_u16(&reply->out, query->keepalive_ds);
+    }
+    if (reply->stale) {
+        write_option_head(&reply->out, IST_DNS_OPTION_EXTENDED_ERROR, sizeof(uint16_t));
+        ist_writer_u16(&reply->out, IST_DNS_EXTENDED_STALE_ANSWER);
     }
     reply->counts[IST_DNS_ADDITIONAL]++;
 }

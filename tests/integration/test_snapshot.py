@@ -115,6 +115,20 @@ def test_restart_without_istiod_shows_the_last_view(launch, istiod, tmp_path, mo
 
 
 @pytest.mark.istiod
+def test_dns_says_that_a_restored_view_is_stale(launch, istiod, tmp_path):
+    keep = ("--snapshot", str(tmp_path / "snapshot"))
+    first = launch(*istiod.plaintext_options(), *POD, *keep)
+    wait_recorded(first)
+    assert "Stale Answer" not in first.dig(REVIEWS)
+    first.stop()
+    second = launch(*NOBODY, *keep)
+    text = second.dig(REVIEWS)
+    assert "EDE: 3 (Stale Answer)" in text
+    assert "status: NOERROR" in text
+    assert "EDE" not in second.dig("+noedns", REVIEWS)
+
+
+@pytest.mark.istiod
 def test_restored_view_is_confirmed_and_follows_istiod(launch, istiod, tmp_path):
     keep = ("--snapshot", str(tmp_path / "snapshot"))
     first = launch(*istiod.plaintext_options(), *POD, *keep)

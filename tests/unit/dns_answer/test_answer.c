@@ -120,6 +120,32 @@ static void expect_negative(uint16_t rcode, const char *zone)
     assert_int_equal(f.reply.records[0].ttl_s, IST_DNS_TTL_NEGATIVE_S);
 }
 
+static size_t ask_stale(const char *name, uint16_t edns_size)
+{
+    ist_dns_query query;
+    size_t length = test_query_make(name, IST_DNS_TYPE_A, edns_size, f.packet);
+    assert_int_equal(ist_dns_query_parse(f.packet, length, &query), IST_DNS_QUERY_OK);
+    ist_dns_output output = {.buffer = f.buffer, .limit = query.udp_size, .stale = true};
+    assert_int_equal(ist_dns_answer(f.answerer, world_view(&f.world), &query, &output), IST_DNS_ANSWERED);
+    assert_true(output.length <= output.limit);
+    test_reply_read(f.packet, f.buffer, output.length, &f.reply);
+    assert_int_equal(f.reply.has_opt, edns_size != 0);
+    return output.length;
+}
+
+static void stale_view_is_told_where_there_is_edns(void **state)
+{
+    (void)state;
+    static const uint8_t option[] = {0, IST_DNS_OPTION_EXTENDED_ERROR, 0, 2, 0, IST_DNS_EXTENDED_STALE_ANSWER};
+    size_t length = ask_stale("vip.ns.svc.cluster.local", 1232);
+    expect_records(1, 0, 0);
+    assert_memory_equal(f.buffer + length - sizeof(option), option, sizeof(option));
+    size_t plain = ask_stale("vip.ns.svc.cluster.local", 0);
+    expect_records(1, 0, 0);
+    assert_int_equal(length - plain, IST_DNS_OPT_BYTES + sizeof(option));
+    (void)ask_stale("peers.ns.svc.cluster.local", 512); // what must make room for it fits all the same
+}
+
 static void vip_answers_each_family_with_its_vip(void **state)
 {
     (void)state;
@@ -1162,6 +1188,7 @@ static void complete_without_a_view_forwards(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(stale_view_is_told_where_there_is_edns),
         TEST(vip_answers_each_family_with_its_vip),
         TEST(missing_family_and_type_are_nodata_with_soa),
         TEST(any_gets_one_record),

@@ -69,6 +69,7 @@ typedef struct ist_dns_output {
     uint8_t *buffer;
     ist_dns_asker asker;
     size_t limit;   // size of the buffer, and of the largest reply (at least IST_DNS_UDP_MIN)
+    bool stale;     // the view is: what is answered from it says so, where the query has EDNS
     size_t length;  // out: of the reply
     uint16_t rcode; // out
     ist_strv chase; // out, of IST_DNS_CHASE: a name; borrowed from the view

@@ -27,6 +27,7 @@ typedef struct ist_dns_reply {
     const ist_dns_query *query; // borrowed
     ist_writer out;             // private
     size_t reserved;            // private: room kept for OPT
+    bool stale;                 // private: OPT says so
     uint16_t counts[4];         // private
     uint16_t flags;             // AA, TC, AD as the caller wants; QR, RA, RD and CD are set by begin
     uint16_t rcode;
@@ -34,6 +35,8 @@ typedef struct ist_dns_reply {
 
 // `limit`: size of the buffer and of the reply (at least IST_DNS_UDP_MIN).
 void ist_dns_reply_begin(ist_dns_reply *reply, const ist_dns_query *query, uint8_t *buffer, size_t limit) IST_NONNULL;
+// After begin, before any record: the answer is stale, and OPT, where there is one, will say so.
+void ist_dns_reply_set_stale(ist_dns_reply *reply) IST_NONNULL;
 // Fills the header and writes OPT; returns the length of the reply.
 size_t ist_dns_reply_end(ist_dns_reply *reply) IST_NONNULL;
 // A whole reply that is only a code.

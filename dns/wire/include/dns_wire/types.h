@@ -60,6 +60,12 @@ enum {
 #define IST_DNS_TCP_QUERY_MAX 4096 // what a client may send by TCP: a question with options is far below
 #define IST_DNS_OPT_BYTES 11       // an OPT record without options
 
-// EDNS options that we know (RFC 7873, 7828); each has four bytes in front of it.
-enum { IST_DNS_OPTION_COOKIE = 10, IST_DNS_OPTION_KEEPALIVE = 11, IST_DNS_OPTION_HEAD_BYTES = 4 };
+// EDNS options that we know (RFC 7873, 7828, 8914); each has four bytes in front of it.
+enum {
+    IST_DNS_OPTION_COOKIE = 10,
+    IST_DNS_OPTION_KEEPALIVE = 11,
+    IST_DNS_OPTION_EXTENDED_ERROR = 15,
+    IST_DNS_OPTION_HEAD_BYTES = 4
+};
+enum { IST_DNS_EXTENDED_STALE_ANSWER = 3 }; // INFO-CODE (RFC 8914 section 4.4)
 enum { IST_DNS_COOKIE_CLIENT_BYTES = 8, IST_DNS_COOKIE_BYTES = 24 }; // of the client; with ours behind them
