@@ -830,6 +830,7 @@ int ist_agent_run_take(ist_options *options, int argc, const char *const *argv, 
     sigset_t signals = our_signals();
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); // inherited by every thread: only main takes them
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN); // a snapshot that may not grow any more is an error like others
     ist_status status = start(&self, &err);
     if (status == IST_OK) {
         record_reload(&self, true);

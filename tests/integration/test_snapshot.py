@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The snapshot: what a restart answers while istiod is down, and what becomes of files that it cannot use."""
 
+import os
 import random
 import signal
+import subprocess
 import threading
 
 import dns.rcode
@@ -228,6 +230,42 @@ def kill_and_look(launch, istiod, keep, kills):
     finally:
         ending.set()
         changes.join()
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 64 KiB; calling it makes it larger."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if os.geteuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], check=False).returncode:
+        pytest.skip("needs to mount a tmpfs")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+@pytest.mark.istiod
+def test_full_disk_stops_the_recording_and_nothing_else(small_disk, launch, istiod):
+    keep = ("--snapshot", str(small_disk / "snapshot"))
+    agent = launch(*istiod.plaintext_options(), *POD, *keep)
+    wait_recorded(agent)
+    kept = view(agent)
+    many = [thing for i in range(60) for thing in objects.app(f"more-{i}", {"v1": [f"10.3.0.{i + 1}"]}, ip=f"10.97.0.{i + 1}")]
+    istiod.apply(objects.dump(*many))
+    harness.wait_for(lambda: snapshot_of(agent)["failure"], "the failure")
+    assert "No space left on device" in snapshot_of(agent)["failure"]
+    assert metric(agent, "isthmus_snapshot_writable") == 0
+    harness.wait_for(lambda: agent.addresses("more-59.default.svc.cluster.local") == ["10.97.0.60"], "the new service")
+    assert not is_stale(agent)
+    agent.stop(signal.SIGKILL)
+    offline = launch(*NOBODY, *keep)
+    assert view(offline) == kept
+    offline.stop()
+    subprocess.run(["mount", "-o", "remount,size=10m", small_disk], check=True)
+    again = launch(*istiod.plaintext_options(), *POD, *keep)
+    harness.wait_for(lambda: not is_stale(again) and snapshot_of(again)["commits"], "a recorded view")
+    right = view(again)
+    again.stop(signal.SIGKILL)
+    assert view(launch(*NOBODY, *keep)) == right
 
 
 @pytest.mark.istiod

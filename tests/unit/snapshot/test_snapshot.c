@@ -467,6 +467,38 @@ static void file_does_not_grow_beyond_its_limit(void **state)
     ist_snapshot_close(snapshot);
 }
 
+// The name that the rewriting needs is taken by a folder.
+static void rewriting_that_fails_keeps_the_longer_file(void **state)
+{
+    (void)state;
+    char next[128];
+    static char value[20000];
+    (void)snprintf(next, sizeof(next), "%s.next", f.path);
+    assert_int_equal(mkdir(next, 0700), 0);
+    ist_snapshot *snapshot = open_it();
+    for (uint32_t i = 0; i < 100; i++) {
+        (void)snprintf(value, sizeof(value), "%-*u", (int)sizeof(value) - 1, i);
+        put(snapshot, 0, "c", value);
+        ist_snapshot_commit(snapshot, i + 1, 1);
+    }
+    ist_snapshot_info info = ist_snapshot_info_get(snapshot);
+    assert_true(info.writable);
+    assert_int_equal(info.rewrites, 0);
+    assert_true(info.bytes > 100 * (sizeof(value) - 1));
+    assert_int_equal(rmdir(next), 0);
+    for (uint32_t i = 0; i < 100; i++) { // it is tried again once the file has grown
+        (void)snprintf(value, sizeof(value), "%-*u", (int)sizeof(value) - 1, i + 1);
+        put(snapshot, 0, "c", value);
+        ist_snapshot_commit(snapshot, i + 101, 1);
+    }
+    assert_true(ist_snapshot_info_get(snapshot).rewrites > 0);
+    ist_snapshot_close(snapshot);
+    snapshot = open_it();
+    assert_int_equal(ist_snapshot_info_get(snapshot).revision, 200);
+    assert_int_equal(ist_snapshot_info_get(snapshot).resources, 1);
+    ist_snapshot_close(snapshot);
+}
+
 static void second_process_reads_and_takes_over_later(void **state)
 {
     (void)state;
@@ -609,6 +641,7 @@ int main(void)
         TEST(folder_that_is_not_there_is_an_error),
         TEST(full_disk_keeps_the_last_commit),
         TEST(file_does_not_grow_beyond_its_limit),
+        TEST(rewriting_that_fails_keeps_the_longer_file),
         TEST(second_process_reads_and_takes_over_later),
         TEST(process_killed_anywhere_leaves_a_commit),
         TEST(any_allocation_may_fail),
