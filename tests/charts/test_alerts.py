@@ -30,8 +30,9 @@ def exported(tmp_path_factory):
     """Metric -> type, of an agent that has a stream to an istiod and has been asked; and the names of all its labels."""
     istiod = harness.Istiod()
     upstream = harness.Upstream()
-    agent = harness.Agent(*istiod.plaintext_options(), "--eureka-listen", "127.0.0.1:0", "--snapshot",
-                          str(tmp_path_factory.mktemp("state") / "snapshot"), upstream=upstream.address)  # fmt: skip
+    doors = [f"--{door}-listen=127.0.0.1:0" for door in ("eureka", "nacos", "nacos-grpc")]
+    snapshot = tmp_path_factory.mktemp("state") / "snapshot"
+    agent = harness.Agent(*istiod.plaintext_options(), *doors, f"--snapshot={snapshot}", upstream=upstream.address)
     agent.query("nobody.example.com")
     agent.http("/v1/services")
     agent.child.send_signal(1)  # SIGHUP: a reload has its metric then

@@ -149,11 +149,21 @@ def test_the_registry_that_the_application_is_pointed_at_answers(cluster, agent)
     assert eureka(cluster, url) == {("10.244.3.1", 8080)}
 
 
+def test_the_nacos_door_is_where_the_other_setting_points(cluster, injector, agent):
+    """A pod with isthmus.dev/registry: nacos is given this address; the agent serves all doors whatever the pod chooses."""
+    (answer,) = injector.ask(charts.pod("isthmus", {"isthmus.dev/registry": "nacos"}))
+    spring = json.loads(charts.env(answer["pod"]["spec"]["containers"][0])["SPRING_APPLICATION_JSON"])
+    server = spring["spring"]["cloud"]["nacos"]["discovery"]["server-addr"]
+    url = f"http://{server}/nacos/v1/ns/instance/list?serviceName=reviews"
+    hosts = json.loads(cluster.pod.run("curl", "-s", url).stdout)["hosts"]
+    assert {(each["ip"], each["port"]) for each in hosts} == {("10.244.3.1", 8080)}
+
+
 def test_from_outside_the_pod_health_and_metrics_are_all_there_is(cluster, agent):
     assert cluster.pod.probe("readinessProbe") == cluster.pod.probe("livenessProbe") == "200"
     metrics = cluster.pod.run("curl", "-s", f"http://{kubelet.POD_IP}:15181/metrics").stdout
     assert "isthmus_xds_connected{" in metrics
-    for port in (53, 8761, 15180):
+    for port in (53, 8761, 8848, 9848, 15180):
         assert cluster.pod.run("curl", "-s", f"http://{kubelet.POD_IP}:{port}/", ok=False).returncode == 7  # refused
 
 
