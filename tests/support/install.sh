@@ -49,15 +49,26 @@ as_root() {
 
 installed() { [ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
 
-# Installs the packages that are missing. No service is started (Debian starts Prometheus, which we want for promtool).
-packages() {
-  local missing=() package status=0 guard=/usr/sbin/policy-rc.d made_guard=
+# Sets `missing` to those of the packages that are not installed; fails where there is none.
+find_missing() {
+  local package
+  missing=()
   for package in "$@"; do
     installed "$package" || missing+=("$package")
   done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  say "apt: ${missing[*]}"
+  [ ${#missing[@]} -gt 0 ]
+}
+
+# Installs the packages that are missing, one caller at a time: builds in the background may want the same.
+# No service is started (Debian starts Prometheus, which we want for promtool).
+packages() {
+  local missing=() status=0 guard=/usr/sbin/policy-rc.d made_guard=
+  find_missing "$@" || return 0
   mkdir -p "$cache"
+  exec 7>"$cache/apt.lock"
+  flock 7
+  find_missing "$@" || return 0
+  say "apt: ${missing[*]}"
   if [ ! -e $guard ]; then
     as_root sh -c "printf '#!/bin/sh\nexit 101\n' >$guard && chmod 755 $guard" || return
     made_guard=1
@@ -68,6 +79,7 @@ packages() {
         -o Acquire::Retries=3 -o DPkg::Lock::Timeout=300 "${missing[@]}"
   } >"$cache/apt.log" 2>&1 </dev/null || status=$?
   [ -z "$made_guard" ] || as_root rm -f $guard
+  flock -u 7
   if [ $status -ne 0 ]; then
     tail -n 20 "$cache/apt.log" >&2
     say "apt-get failed ($cache/apt.log)"
