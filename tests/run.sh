@@ -113,23 +113,44 @@ run_ctest() { # run_ctest PRESET [WRAPPER...]
   reported "$LOGS/$tier-$preset.xml" "$preset: " "$code"
 }
 
-run_pytest() { # run_pytest LABEL MARKERS [FOLDER]
+run_pytest() { # run_pytest LABEL MARKERS [FOLDER [ARGUMENT...]]
   local code=0 folder=${3:-tests/integration}
   if [ -z "$(find "$folder" -name 'test_*.py' 2>/dev/null)" ]; then
     failed "$1" <<<"$folder has no test_*.py"
     return
   fi
   "$venv/pytest" "$folder" -c tests/integration/pytest.ini --rootdir "$folder" -m "$2" --timeout 300 \
-    --junitxml "$LOGS/$tier-$1.xml" || code=$?
+    --junitxml "$LOGS/$tier-$1.xml" "${@:4}" || code=$?
   reported "$LOGS/$tier-$1.xml" "$1: " "$code"
+}
+
+# side_by_side LABEL COMMAND... [-- LABEL COMMAND...]...: at the same time, since tests mostly wait; each with a log of its own.
+side_by_side() {
+  local label labels=() command=()
+  set +m # all stay in the process group of the tier
+  while [ $# -gt 0 ]; do
+    label=$1 command=()
+    shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+      command+=("$1")
+      shift
+    done
+    [ $# -eq 0 ] || shift
+    labels+=("$label")
+    "${command[@]}" >"$LOGS/$tier-$label.log" 2>&1 &
+  done
+  wait
+  for label in "${labels[@]}"; do cat "$LOGS/$tier-$label.log"; done
+}
+
+pytest_with() { # pytest_with PRESET MARKERS
+  ISTHMUS_BIN=$top/build/$1/isthmus run_pytest "$1" "$2"
 }
 
 # The binary that users get, and the one that sees every wrong access.
 pytest_both() { # pytest_both MARKERS
-  local preset
-  for preset in release asan; do
-    build "$preset" isthmus && ISTHMUS_BIN=$top/build/$preset/isthmus run_pytest "$preset" "$1"
-  done
+  build release isthmus && build asan isthmus &&
+    side_by_side release pytest_with release "$1" -- asan pytest_with asan "$1"
 }
 
 # --- Tiers ----------------------------------------------------------------------------------------------------------
@@ -232,8 +253,10 @@ tier_istiod() {
 }
 
 tier_clients() {
+  export ISTHMUS_BIN=$top/build/release/isthmus
   built istiod ISTHMUS_ISTIOD_DIR && built demos ISTHMUS_DEMOS_DIR && build release isthmus &&
-    ISTHMUS_BIN=$top/build/release/isthmus run_pytest release "${short_only# and }" tests/clients
+    side_by_side nacos run_pytest nacos "${short_only# and }" tests/clients --ignore-glob='*/test_[!n]*' -- \
+      others run_pytest others "${short_only# and }" tests/clients --ignore-glob='*/test_nacos_*'
 }
 
 tier_charts() {
