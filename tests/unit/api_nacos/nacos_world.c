@@ -6,6 +6,13 @@
 #define WALL_AHEAD_MS INT64_C(1700000000000)
 #define TEXT_SIZE 4096
 
+// A call that has no answer yet.
+typedef struct call_reply {
+    ist_rpc_reply reply; // first
+    nacos_world *world;
+    struct call_reply *next;
+} call_reply;
+
 // --- The world ------------------------------------------------------------------------------------------------------
 
 static int64_t now_ms(void *ctx)
@@ -68,6 +75,11 @@ void nacos_world_close(nacos_world *world)
     json_decref(world->late.body);
     ist_buf_done(&world->datagram);
     ist_api_nacos_free(world->nacos);
+    while (world->replies != NULL) {
+        call_reply *first = world->replies;
+        world->replies = first->next;
+        ist_free(first);
+    }
     ist_metrics_free(world->metrics);
     mesh_world_close(&world->mesh);
 }
@@ -212,15 +224,15 @@ json_t *nacos_peer_read_list(nacos_peer *peer, bool ack)
 
 // --- Calls ----------------------------------------------------------------------------------------------------------
 
-typedef struct call_reply {
-    ist_rpc_reply reply; // first
-    nacos_world *world;
-} call_reply;
-
 static void finish(ist_rpc_reply *reply, ist_strv message)
 {
     call_reply *self = (call_reply *)reply;
     nacos_world *world = self->world;
+    call_reply **at = &world->replies;
+    while (*at != self) {
+        at = &(*at)->next;
+    }
+    *at = self->next;
     ist_free(self);
     json_decref(world->late.body);
     world->late = read_message(message);
@@ -235,7 +247,8 @@ nacos_message nacos_call(nacos_world *world, const nacos_peer *peer, const char 
     call_reply *reply = IST_NEW(call_reply);
     assert_non_null(arena);
     assert_non_null(reply);
-    *reply = (call_reply){.reply = {.finish = finish}, .world = world};
+    *reply = (call_reply){.reply = {.finish = finish}, .world = world, .next = world->replies};
+    world->replies = reply;
     world->answered = false;
     ist_rpc_call call = {.peer = ist_strv_from(peer != NULL ? peer->name : "ipv4:127.0.0.1:1"),
                          .message = ist_strv_make((const char *)bytes, length),

@@ -42,6 +42,7 @@ typedef struct nacos_world {
     uint32_t registered_calls; // of on_registered
     nacos_message late;        // the answer to a call that was given after it had returned
     bool answered;
+    struct call_reply *replies; // that have not been given yet; those who wait at the end are the adapter's to free
     ist_buf datagram;    // the last one that was sent
     uint32_t datagrams;  // so many were
     ist_mesh_addr datagram_to;
