@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Without memory: each allocation of each operation over HTTP fails in turn, and so does each of what follows a new view. Whatever
-// fails, what was there before is there afterwards, or what was asked for, and the next request is served.
+// Without memory: each allocation of each operation over HTTP fails in turn, and so does each of what follows a new view.
+// Whatever fails, what was there before is there afterwards, or what was asked for, and the next request is served.
 #include "nacos_http.h"
 
 #define OWN "serviceName=own&ip=10.0.9.1&port=8080"
