@@ -15,6 +15,8 @@ static void make_metrics(ist_api_nacos *nacos, ist_metrics *metrics)
         ist_metrics_single(metrics, IST_METRIC_GAUGE, "isthmus_nacos_subscriptions", "Lists that clients are told of.");
     nacos->pushes = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_nacos_pushes_total",
                                        "Messages about changes that were sent.");
+    nacos->unknown = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_nacos_unknown_names_total",
+                                        "Look-ups of names that nobody knows.");
     nacos->push_failures = ist_metrics_single(metrics, IST_METRIC_COUNTER, "isthmus_nacos_push_failures_total",
                                               "Messages about changes that could not be sent.");
 }
@@ -132,6 +134,9 @@ nacos_list *nacos_find_list(ist_api_nacos *nacos, const nacos_wish *wish)
     ist_mesh_store_release(nacos->store, view);
     for (nacos_subscription *each = list->subscriptions; changed && each != NULL; each = each->next_of_list) {
         nacos_push(nacos, each); // somebody asks before we were told of the view
+    }
+    if (status == IST_OK && !list->known) {
+        ist_metric_add(nacos->unknown, 1);
     }
     return status == IST_OK || list->made ? list : NULL; // else the last good one serves
 }

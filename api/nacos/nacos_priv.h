@@ -33,6 +33,7 @@ struct ist_api_nacos {
     ist_metric *subscriptions;
     ist_metric *pushes;
     ist_metric *push_failures;
+    ist_metric *unknown; // look-ups of names that nobody knows
 };
 
 int64_t nacos_now_ms(const ist_api_nacos *nacos);

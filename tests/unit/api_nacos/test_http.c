@@ -93,10 +93,21 @@ static void names_are_found_plain_and_grouped_under_any_base(void **state)
     }
 }
 
-static void unknown_service_is_an_empty_list(void **state)
+static double unknown_names(const nacos_world *world)
+{
+    ist_metric *metric = ist_metrics_single(world->metrics, IST_METRIC_COUNTER, "isthmus_nacos_unknown_names_total", "");
+    assert_non_null(metric);
+    return ist_metric_value(metric);
+}
+
+static void unknown_service_is_an_empty_list_and_counted(void **state)
 {
     assert_listed(*state, LIST "nobody", JAVA_1, "");
+    assert_listed(*state, LIST "nobody", JAVA_1, "");
+    assert_true(unknown_names(*state) == 2);
     assert_listed(*state, LIST "details.shop&clusters=other", JAVA_1, "");
+    assert_listed(*state, LIST "empty", JAVA_1, "");
+    assert_true(unknown_names(*state) == 2);
 }
 
 static void wrong_lists_are_refused_with_words(void **state)
@@ -553,7 +564,7 @@ int main(void)
         TEST(list_has_the_grouped_name_and_what_was_asked),
         TEST(client_is_known_by_either_header),
         TEST(names_are_found_plain_and_grouped_under_any_base),
-        TEST(unknown_service_is_an_empty_list),
+        TEST(unknown_service_is_an_empty_list_and_counted),
         TEST(wrong_lists_are_refused_with_words),
         TEST(before_the_first_view_lists_wait),
         TEST(instance_tells_of_one),
