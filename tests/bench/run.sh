@@ -16,13 +16,14 @@
 #   select  cost of selection, in process
 #   lookup  cost of one look-up: selecting, /v1/resolve, /v1/explain, in process
 #   eureka  the Eureka door beside Netflix's eureka-core server: whole lists, deltas, a thousand clients
+#   nacos   the Nacos door beside r-nacos: questions over HTTP and gRPC, pushes, memory; needs root (a network of its own)
 #
 # Short form (default): small sizes, checks that the benches work and that the figures are sane, no limits on time.
 # --long: the real sizes; about 50 minutes if nothing else runs, 35 of them for dns. What came out: docs/benchmarks.md.
 # Results: build/bench/NAME.json ($BENCH_RESULTS). ISTHMUS_BIN: another agent than the release build.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-ALL=(memory push sync warm commit dns update answer select lookup eureka)
+ALL=(memory push sync warm commit dns update answer select lookup eureka nacos)
 long=
 commit_form=(--short)
 benches=()
@@ -30,7 +31,7 @@ for word in "$@"; do
   case $word in
   --long) long=--long commit_form=() ;;
   -h | --help)
-    sed -n '4,23s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+    sed -n '4,24s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
     exit 0
     ;;
   *)

@@ -154,8 +154,23 @@ def eureka(f):
              *(f"{row[f'delta_{k}_us']:.0f}" for k in (1, 10, 100)))
 
 
+def nacos(f):
+    head(f"Nacos, {f['services']:,} services x {f['endpoints']}", "a list of one service", "server", "answers/s", "bytes",
+         "CPU of an answer, us", "median, us", "p99, us")
+    for name, cell in (("HTTP", f["http"]), ("gRPC", f["grpc"])):
+        for server, row in cell.items():
+            line(name, server, f"{row['rate']:.0f}", f"{row['bytes']:,}", f"{row['cpu_us']:.0f}", f"{row['p50_us']:.0f}",
+                 f"{row['p99_us']:.0f}")
+    head("Nacos: from a change to the subscriber, ms", "server", "changes", "median", "p99", "maximum")
+    for server, row in f["push"].items():
+        line(server, row["changes"], f"{row['median_ms']:.1f}", f"{row['p99_ms']:.1f}", f"{row['max_ms']:.1f}")
+    head("Nacos: memory, MB", "server", "subscribers", "RSS before them", "RSS with them")
+    for server, row in f["memory"].items():
+        line(server, row["clients"], f"{row['before']['rss']:.1f}", f"{row['after']['rss']:.1f}")
+
+
 def main():
-    for show in (memory, push, sync, warm, commit, dns, update, eureka):
+    for show in (memory, push, sync, warm, commit, dns, update, eureka, nacos):
         path = benchlib.RESULTS / f"{show.__name__}.json"
         if path.exists():
             result = json.loads(path.read_text())
