@@ -301,7 +301,8 @@ build_istiod() {
 
 build_demos() {
   bash tests/support/install.sh java && bash tests/support/install.sh resolvers && bash tests/clients/go/build.sh &&
-    bash tests/clients/node/build.sh && bash tests/clients/java/build.sh
+    bash tests/clients/node/build.sh && bash tests/clients/go/nacos/build.sh && bash tests/clients/python/nacos/build.sh &&
+    bash tests/clients/java/build.sh
 }
 
 build_charts() {

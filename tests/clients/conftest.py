@@ -12,17 +12,21 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "integration")]
 import demos  # noqa: E402
 import eureka_bodies  # noqa: E402
 import harness  # noqa: E402
+import nacos_languages  # noqa: E402
 import routing  # noqa: E402
 import spring  # noqa: E402
 
 
 @pytest.fixture(scope="session", autouse=True)
-def pod_network(tmp_path_factory):
+def pod_network(request, tmp_path_factory):
     if os.geteuid() != 0:
         pytest.skip("needs root, to make a pod's network and resolv.conf")
     demos.jars()  # built while there is still a way to the registries
     demos.go_clients()
     demos.node_clients()
+    demos.nacos_python()
+    for version in ["", *(nacos_languages.OLD_GO if nacos_languages.is_long(request.config) else [])]:
+        demos.nacos_go(version)
     harness.go_program("istiod-harness")
     demos.enter_pod_network(tmp_path_factory.mktemp("etc"))
 

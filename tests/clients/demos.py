@@ -3,6 +3,7 @@
 processes on them, the real istiod that knows them as Kubernetes objects, and the agent as the client pod's resolver."""
 
 import ctypes
+import json
 import os
 import pathlib
 import subprocess
@@ -47,6 +48,24 @@ def go_clients():
 def node_clients():
     """The folder with the registry clients of Node."""
     return harness.built("tests/clients/node/build.sh", "ISTHMUS_NODE_CLIENTS_DIR")
+
+
+def nacos_go(version=""):
+    """The application with Go's Nacos clients of both generations; of the second another version, if it is told one."""
+    variable = f"ISTHMUS_NACOS_GO_DIR{version.replace('.', '_')}"
+    return harness.built("tests/clients/go/nacos/build.sh", variable, *filter(None, [version])) / "nacos"
+
+
+def nacos_python():
+    """The folder with a Python environment for each version of its Nacos client."""
+    return harness.built("tests/clients/python/nacos/build.sh", "ISTHMUS_NACOS_PYTHON_DIR")
+
+
+def lines_of(command):
+    """A program's lines of JSON, when it has ended."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.split("\n")[:-1]]
 
 
 def enter_pod_network(folder):

@@ -6,7 +6,6 @@ import collections
 import contextlib
 import json
 import pathlib
-import subprocess
 import sys
 from xml.etree import ElementTree
 
@@ -262,15 +261,9 @@ def check_decoded(bodies, results, kept=lambda found: found):
             assert sum(map(bool, read.values())) == sum(map(bool, said.values())), body.label
 
 
-def decoded(*words):
-    done = subprocess.run([str(word) for word in words], capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stderr
-    return [json.loads(line) for line in done.stdout.split("\n")[:-1]]
-
-
 @pytest.mark.parametrize("client,is_json", [("fargo-json", True), ("fargo-xml", False), ("go-eureka-client", False)])
 def test_go_client_understands_every_body(bodies, client, is_json):
-    results = decoded(demos.go_clients(), "decode", client, bodies.lists[is_json])
+    results = demos.lines_of([demos.go_clients(), "decode", client, bodies.lists[is_json]])
     check_decoded([body for body in bodies.all if body.json == is_json], results)
 
 
@@ -284,7 +277,8 @@ def test_node_client_understands_every_list(bodies, client, tmp_path):
     lists = [body for body in bodies.all if body.json and body.root == "applications"]
     names = tmp_path / "list"
     names.write_text("".join(f"{body.path}\n" for body in lists))
-    check_decoded(lists, decoded("node", demos.node_clients() / "eureka_application.js", client, "decode", names), kept)
+    words = ["node", demos.node_clients() / "eureka_application.js", client, "decode", names]
+    check_decoded(lists, demos.lines_of(words), kept)
 
 
 def test_python_client_understands_every_body(bodies):

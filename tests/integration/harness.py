@@ -263,10 +263,10 @@ def run(*args, env=None, timeout=60):
     )
 
 
-def built(script, variable):
-    """The folder of what a build script has made: $VARIABLE where somebody has built it before."""
+def built(script, variable, *words):
+    """The folder of what a build script, with these words, has made: $VARIABLE where somebody has built it before."""
     if not os.environ.get(variable):
-        done = subprocess.run(["bash", str(ROOT / script)], capture_output=True, text=True, check=False, timeout=1800)
+        done = subprocess.run(["bash", str(ROOT / script), *words], capture_output=True, text=True, check=False, timeout=1800)
         assert done.returncode == 0, f"{script}: {done.stderr}"
         os.environ[variable] = done.stdout.strip().splitlines()[-1]
     return pathlib.Path(os.environ[variable])

@@ -8,8 +8,10 @@ set -eu
 cd "$(dirname "$0")"
 PATH="$(bash ../../support/install.sh go | tail -n 1):$PATH"
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/isthmus"
-hash=$( (find . -path ./nacos -prune -o \( -name '*.go' -o -name go.mod -o -name go.sum \) -print | LC_ALL=C sort | xargs sha256sum; go version) |
-	sha256sum | cut -c1-16)
+sources() {
+	find . -path ./nacos -prune -o \( -name '*.go' -o -name go.mod -o -name go.sum \) -print | LC_ALL=C sort
+}
+hash=$( (sources | xargs sha256sum; go version) | sha256sum | cut -c1-16)
 out="$cache/eureka-go-$hash"
 
 mkdir -p "$cache"

@@ -69,8 +69,11 @@ const commands = Object.fromEntries(
   ]),
 );
 
-// As the client reads what it is sent; of an empty list it makes nothing.
-const decode = (file) => (client._hostReactor.processServiceJSON(fs.readFileSync(file, 'utf8'))?.hosts ?? []).map(entry);
+// As the client reads what it is sent, where it has known nothing before; of an empty list it makes nothing.
+function decode(file) {
+  client._hostReactor._serviceInfoMap.clear();
+  return (client._hostReactor.processServiceJSON(fs.readFileSync(file, 'utf8'))?.hosts ?? []).map(entry);
+}
 
 async function main() {
   await client.ready();

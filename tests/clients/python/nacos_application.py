@@ -29,13 +29,12 @@ def say(word, value):
 
 
 class Http:
-    """import nacos, which polls: of each change of an instance it says what, and has no list of services."""
+    """import nacos, which polls. It tells of changes one by one, upon which this asks for the list. It lists no services."""
 
     def __init__(self, http_port, _, folder, namespace=None):
         import nacos
 
         self.client = nacos.NacosClient(f"127.0.0.1:{http_port}", namespace=namespace, logDir=folder)
-        self.told = {}  # by service: what has come and not gone, by id
 
     async def list(self, service, group, healthy=False):
         found = self.client.list_naming_instance(service, group_name=group or None, healthy_only=healthy)
@@ -45,18 +44,13 @@ class Http:
         return await self.list(service, group, True)
 
     async def subscribe(self, service, group):
-        from nacos.listener import Event, SubscribeListener
+        from nacos.listener import SubscribeListener
 
-        known = self.told.setdefault(service, {})
+        def listener(_event, _changed):
+            found = self.client.list_naming_instance(service, group_name=group or None)
+            say(f"event {service}", [entry(instance) for instance in found["hosts"]])
 
-        def listener(event, changed):
-            if event == Event.DELETED:
-                known.pop(changed.instance_id)
-            else:
-                known[changed.instance_id] = entry(changed.instance)
-            say(f"event {service}", list(known.values()))
-
-        # The first list it takes is what it begins with: of that it tells the listener all but the first instance.
+        # Of the first list that it gets it tells all but the first instance.
         self.client.subscribe(SubscribeListener(listener, service), POLL_S, service, group_name=group or None)
         return "ok"
 

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Makes a Python environment for each generation of nacos-sdk-python, which cannot share one, outside the tree, once for each state
-# of the pinned requirements, and prints the directory that holds them as the last line of stdout. Progress goes to stderr. Safe
-# to call several times at once.
+# Makes a Python environment for each generation of nacos-sdk-python, which cannot share one, outside the tree, once for each
+# state of the pinned requirements, and prints the directory that holds them as the last line of stdout. Progress goes to
+# stderr. Safe to call several times at once.
 set -eu
 
 cd "$(dirname "$0")"
