@@ -35,7 +35,8 @@ def test_clusters_with_their_destination_rules(printed):
 
 def test_routes_with_their_virtual_services(printed):
     rows = printed("routes")
-    assert ["9080", "reviews.default.svc.cluster.local:9080", "reviews.default.svc.cluster.local", "/*", "reviews.default"] in rows
+    host = "reviews.default.svc.cluster.local"
+    assert ["9080", f"{host}:9080", host, "/*", "reviews.default"] in rows
 
 
 def test_endpoints_with_their_health(printed):
