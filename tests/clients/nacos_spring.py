@@ -45,11 +45,13 @@ class Application(spring.Caller):
     def picks(self, name, times=PICKS):
         return self.json("/picks", name=name, times=times)
 
+    def log_lines(self):
+        """Of its own log, and of those of its client."""
+        return [*self.stdout, *(line for file in self.logs.rglob("*.log") for line in file.read_text().splitlines())]
+
     def complaints(self):
-        """Errors in its log and in those of its client. That a connection takes longer than the client likes says how busy this
-        machine is; it tries again."""
-        lines = [*self.stdout, *(line for file in self.logs.rglob("*.log") for line in file.read_text().splitlines())]
-        return [line for line in lines if re.search(r"\bERROR\b", line) and "Server check fail" not in line]
+        """Errors. That a connection takes longer than the client likes says how busy this machine is; it tries again."""
+        return [line for line in self.log_lines() if re.search(r"\bERROR\b", line) and "Server check fail" not in line]
 
 
 class World(spring.World):
