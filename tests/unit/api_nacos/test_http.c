@@ -121,7 +121,7 @@ static void wrong_lists_are_refused_with_words(void **state)
 static void before_the_first_view_lists_wait(void **state)
 {
     static const char *const REQUESTS[] = {LIST "ratings", "GET /nacos/v1/ns/service/list?pageNo=1&pageSize=9",
-                                           "GET /nacos/v1/ns/instance?" OWN};
+                                           ("GET /nacos/v1/ns/instance?" OWN)};
     nacos_world *world = *state;
     world->no_view = true;
     for (size_t i = 0; i < IST_COUNT(REQUESTS); i++) {
