@@ -137,6 +137,12 @@ static const ist_option ROWS[] = {
                                "how weights are told: by client, as weights, repeated instances, not at all"},
     [IST_OPT_NACOS_CONFIG] = {"nacos-config", NULL, IST_OPTION_TEXT, "deny", NULL, "deny | empty | proxy:HOST:PORT", REGISTRIES,
                               "what who asks for configuration gets: 403, none, or that of the real Nacos there"},
+    [IST_OPT_NACOS_NAMESPACES] =
+        {"nacos-namespaces", NULL, IST_OPTION_MEANINGS, NULL, NULL, "ID=NAMESPACE[,...]", REGISTRIES,
+         "namespaces of Nacos that mean one of the mesh, for names that say none; others mean nothing"},
+    [IST_OPT_NACOS_GROUPS] =
+        {"nacos-groups", NULL, IST_OPTION_MEANINGS, NULL, NULL, "GROUP=SUBSET|CONTEXT|.NAMESPACE[,...]", REGISTRIES,
+         "groups of Nacos that mean a subset, a context or a namespace; others mean nothing"},
     [IST_OPT_READY_WHEN] = {"ready-when", NULL, IST_OPTION_CHOICE, "view", "view|registered", "view | registered",
                             REGISTRIES,
                             "ready with the first view, or only while the application is registered here and UP"},

@@ -201,6 +201,15 @@ static bool is_name(ist_strv text)
     return good;
 }
 
+// "NAME=MEANING": what has no comma and no '=', and a name or one behind a dot.
+static bool is_meaning(ist_strv text)
+{
+    ist_strv meaning = text;
+    ist_strv name = ist_strv_trim(ist_strv_cut(&meaning, '=', NULL));
+    meaning = ist_strv_trim(meaning);
+    return name.n != 0 && is_name(ist_strv_starts_with(meaning, IST_STRV(".")) ? ist_strv_skip(meaning, 1) : meaning);
+}
+
 // Bytes that stand in a path as they are: those of RFC 3986 without escapes; `more` are allowed too.
 static bool is_path(ist_strv text, const char *more)
 {
@@ -280,6 +289,8 @@ ist_status ist_option_check(const ist_option *row, ist_strv text, uint64_t *ret_
         return check_pair(row, text, err);
     case IST_OPTION_ROUTES:
         return check_routes(row, text, err);
+    case IST_OPTION_MEANINGS:
+        return check_list(row, text, is_meaning, row->metavar, err);
     case IST_OPTION_NAMES:
         return check_list(row, text, is_name, "names of a-z, 0-9 and '-', divided by commas", err);
     case IST_OPTION_PATHS:

@@ -72,6 +72,7 @@ static char separator_of(const ist_option *row)
     case IST_OPTION_UPSTREAMS:
     case IST_OPTION_LABELS:
     case IST_OPTION_FILE:
+    case IST_OPTION_MEANINGS:
     case IST_OPTION_NAMES:
     case IST_OPTION_PATHS:
     case IST_OPTION_URL_PATH:

@@ -513,7 +513,8 @@ static bool changes_at_run_time(size_t option)
         IST_OPT_EMPTY_SUBSET,       IST_OPT_MAX_SLOTS,           IST_OPT_LOG_LEVEL,
         IST_OPT_SEARCH_NAMESPACES,  IST_OPT_UNLISTED_NAMESPACES, IST_OPT_EUREKA_HOME_PATH,
         IST_OPT_EUREKA_STATUS_PATH, IST_OPT_EUREKA_HEALTH_PATH,
-        IST_OPT_MESH_PROXY,         IST_OPT_ANNOTATIONS_FILE};
+        IST_OPT_MESH_PROXY,         IST_OPT_ANNOTATIONS_FILE,    IST_OPT_NACOS_NAMESPACES,
+        IST_OPT_NACOS_GROUPS};
     for (size_t i = 0; i < IST_COUNT(LIVE); i++) {
         if (LIVE[i] == option) {
             return true;

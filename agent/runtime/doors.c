@@ -427,10 +427,24 @@ static void reload_dns(void *ctx)
     }
 }
 
+static void reload_nacos(void *ctx)
+{
+    reload_call *call = ctx;
+    call->status = ist_api_nacos_set_scopes(call->doors->nacos.nacos,
+                                            ist_options_text(call->options, IST_OPT_NACOS_NAMESPACES),
+                                            ist_options_text(call->options, IST_OPT_NACOS_GROUPS));
+    if (call->status != IST_OK) {
+        (void)ist_err_set(call->err, call->status, "out of memory");
+    }
+}
+
 ist_status doors_reload(doors *self, const ist_options *options, ist_err *err)
 {
     reload_call call = {.doors = self, .options = options, .err = err};
     worker_call(self->args.dns, reload_dns, &call);
+    if (call.status == IST_OK && self->nacos.nacos != NULL) {
+        worker_call(self->args.http, reload_nacos, &call);
+    }
     return call.status;
 }
 

@@ -133,6 +133,8 @@ ist_status nacos_door_init(nacos_door *door, const nacos_door_args *args)
                                 .store = args->store,
                                 .profile =
                                     (ist_api_nacos_profile)ist_options_choice(args->options, IST_OPT_NACOS_PROFILE),
+                                .namespaces = ist_options_text(args->options, IST_OPT_NACOS_NAMESPACES),
+                                .groups = ist_options_text(args->options, IST_OPT_NACOS_GROUPS),
                                 .config = (ist_api_nacos_config)config.what,
                                 .outside = {.ctx = door,
                                             .send = send_datagram,

@@ -14,14 +14,14 @@ static bool same_target(const ist_registry_target *a, const ist_registry_target 
            a->has_subset == b->has_subset && ist_strv_equal(a->subset, b->subset);
 }
 
-// Has it registered under this name? Group and namespace separate nothing here (docs/nacos.md).
-static bool has_name(const ist_mesh_view *view, const nacos_registration *registration, const nacos_key *key,
-                     const ist_registry_target *target)
+// Has it registered under this name? Groups and namespaces that mean nothing separate nothing.
+static bool has_name(const ist_mesh_view *view, const nacos_own *own, const nacos_registration *registration,
+                     const nacos_key *key, const ist_registry_target *target)
 {
-    ist_registry_target own;
-    ist_strv name = registration->instance.key.name;
-    return ist_strv_equal_nocase(name, key->name) ||
-           (target != NULL && ist_registry_find(view, name, &own) && same_target(&own, target));
+    ist_registry_target found;
+    const nacos_key *name = &registration->instance.key;
+    bool known = view != NULL && nacos_scopes_find(own->scopes, view, name, &found);
+    return known && target != NULL ? same_target(&found, target) : ist_strv_equal_nocase(name->name, key->name);
 }
 
 static uint32_t whole(double weight, double factor)
@@ -59,7 +59,7 @@ static const nacos_registration *own_at(const maker *m, ist_strv ip, uint16_t po
     for (size_t i = 0; i < m->own->count; i++) {
         const nacos_registration *each = m->own->items[i];
         if (each->instance.port == port && ist_strv_equal(each->instance.ip, ip) &&
-            has_name(m->view, each, m->key, m->target)) {
+            has_name(m->view, m->own, each, m->key, m->target)) {
             return each;
         }
     }
@@ -111,12 +111,13 @@ static ist_status add_own(const maker *m)
     m->hosts->items = items;
     for (size_t i = 0; i < m->own->count; i++) {
         double weight = m->own->items[i]->instance.weight;
-        bool counts = m->own->items[i]->instance.enabled && has_name(m->view, m->own->items[i], m->key, m->target);
+        bool counts =
+            m->own->items[i]->instance.enabled && has_name(m->view, m->own, m->own->items[i], m->key, m->target);
         factor = counts && weight != floor(weight) ? FRACTION : factor;
     }
     for (size_t i = 0; i < m->own->count; i++) {
         const nacos_registration *each = m->own->items[i];
-        if (has_name(m->view, each, m->key, m->target)) {
+        if (has_name(m->view, m->own, each, m->key, m->target)) {
             m->hosts->known = true;
             if (each->instance.enabled) {
                 items[m->hosts->count++] = host_of_own(each, whole(each->instance.weight, factor));
@@ -130,7 +131,7 @@ ist_status nacos_hosts_of(const ist_mesh_view *view, const nacos_own *own, const
                           nacos_hosts *ret_hosts)
 {
     ist_registry_target target;
-    bool found = view != NULL && ist_registry_find(view, key->name, &target);
+    bool found = view != NULL && nacos_scopes_find(own->scopes, view, key, &target);
     maker m = {
         .view = view, .own = own, .key = key, .target = found ? &target : NULL, .arena = arena, .hosts = ret_hosts};
     *ret_hosts = (nacos_hosts){.service = found ? target.service : NULL, .known = found};

@@ -64,7 +64,7 @@ static bool has_instances(nacos_ask *ask, const nacos_key *key)
     ist_registry_target target;
     const ist_mesh_view *view = ask->request->view;
     const nacos_own *own = &ask->nacos->own;
-    bool found = view != NULL && ist_registry_find(view, key->name, &target);
+    bool found = view != NULL && nacos_scopes_find(own->scopes, view, key, &target);
     for (size_t i = 0; i < own->count && !found; i++) {
         found = nacos_key_equal(&own->items[i]->instance.key, key);
     }

@@ -33,9 +33,11 @@ ist_api_nacos *ist_api_nacos_new(const ist_api_nacos_args *args)
     nacos->config = args->config;
     nacos->outside = args->outside;
     nacos->wake_ms = -1;
+    nacos->own.scopes = &nacos->scopes;
     nacos->scratch = ist_arena_new(0, 0);
     make_metrics(nacos, args->metrics);
-    if (nacos->scratch == NULL || nacos_lists_init(&nacos->lists) != IST_OK) {
+    if (nacos->scratch == NULL || nacos_lists_init(&nacos->lists) != IST_OK ||
+        nacos_scopes_set(&nacos->scopes, args->namespaces, args->groups) != IST_OK) {
         ist_api_nacos_free(nacos);
         return NULL;
     }
@@ -55,8 +57,19 @@ void ist_api_nacos_free(ist_api_nacos *nacos)
     }
     nacos_names_drop(&nacos->names);
     nacos_own_done(&nacos->own);
+    nacos_scopes_done(&nacos->scopes);
     ist_arena_free(nacos->scratch);
     ist_free(nacos);
+}
+
+ist_status ist_api_nacos_set_scopes(ist_api_nacos *nacos, ist_strv namespaces, ist_strv groups)
+{
+    ist_status status = nacos_scopes_set(&nacos->scopes, namespaces, groups);
+    if (status == IST_OK) {
+        nacos->own.version++; // every list is looked at again
+        nacos_push_changes(nacos);
+    }
+    return status;
 }
 
 // --- Clients --------------------------------------------------------------------------------------------------------

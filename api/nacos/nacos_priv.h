@@ -17,6 +17,7 @@ struct ist_api_nacos {
     ist_rpc_upstream upstream; // open NULL: none
     ist_api_nacos_outside outside;
     ist_arena *scratch; // of what is not a request
+    nacos_scopes scopes;
     nacos_own own;
     uint64_t told_version; // of `own`, that subscribers were told of and on_registered was called for
     nacos_lists lists;

@@ -66,9 +66,9 @@ static ist_status add_own(lister *l, const ist_mesh_view *view, const nacos_own 
     ist_registry_target target;
     ist_status status = IST_OK;
     for (size_t i = 0; i < own->count && status == IST_OK; i++) {
-        ist_strv name = own->items[i]->instance.key.name;
-        if (view == NULL || !ist_registry_find(view, name, &target)) {
-            ist_strv copy = ist_arena_strv(l->arena, name);
+        const nacos_key *key = &own->items[i]->instance.key;
+        if (view == NULL || !nacos_scopes_find(own->scopes, view, key, &target)) {
+            ist_strv copy = ist_arena_strv(l->arena, key->name);
             add(l, copy);
             status = copy.p != NULL ? IST_OK : IST_ENOMEM;
         }

@@ -4,7 +4,7 @@
 // it, or as long as somebody sends its beats; a persistent one until it is taken back. Threads: the HTTP thread.
 #pragma once
 
-#include "key_priv.h"
+#include "scope_priv.h"
 
 #include "api_registry/registration.h"
 #include "base/arena.h"
@@ -51,10 +51,11 @@ typedef struct nacos_own {
     nacos_registration **items;
     size_t count;
     size_t capacity;
-    nacos_services services;   // what somebody has said of services
-    uint64_t version;          // raised by every change that lists show
-    nacos_registration *ended; // the one that ended last; NULL = none has
-    ist_registry_end end;      // ... and how
+    nacos_services services;    // what somebody has said of services
+    const nacos_scopes *scopes; // what namespaces and groups mean; borrowed from the door
+    uint64_t version;           // raised by every change that lists show
+    nacos_registration *ended;  // the one that ended last; NULL = none has
+    ist_registry_end end;       // ... and how
 } nacos_own;
 
 void nacos_own_done(nacos_own *own);

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import pathlib
+import signal
 import socket
 import urllib.parse
 
@@ -132,6 +133,23 @@ def test_service_list_pages_in_64_bit(door, number, size):
     answer = nacos.json("/v1/ns/service/list", pageNo=number, pageSize=size)
     assert answer["count"] == 1
     assert answer["doms"] == (["orders"] if number <= 1 else [])
+
+
+def test_groups_and_namespaces_mean_what_the_configuration_says_and_a_reload_changes_it(start_agent, mesh, tmp_path):
+    config = tmp_path / "isthmus.yaml"
+    config.write_text("nacos-groups: [PAY=.nowhere]\n")
+    agent = start_agent("--source", f"dir:{mesh}", "--nacos-listen", "127.0.0.1:0", "--config", str(config))
+    door = Nacos(agent)
+    name = door.json("/v1/ns/service/list", pageNo=1, pageSize=1)["doms"][0]
+    found = [host["ip"] for host in door.hosts(name)]
+    assert found
+    assert [host["ip"] for host in door.hosts(name, groupName="OTHER", namespaceId="dev")] == found
+    assert door.hosts(name, groupName="PAY") == []
+    config.write_text("nacos-namespaces: [dev=nowhere]\n")
+    agent.child.send_signal(signal.SIGHUP)
+    harness.wait_for(lambda: [host["ip"] for host in door.hosts(name, groupName="PAY")] == found, "the new configuration")
+    assert door.hosts(name, namespaceId="dev") == []
+    assert [host["ip"] for host in door.hosts(f"{name}.default", namespaceId="dev")] == found  # says its namespace itself
 
 
 def test_versions_2_and_3_wrap_what_version_1_says(door):

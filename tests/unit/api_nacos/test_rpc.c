@@ -346,6 +346,60 @@ static void message_that_cannot_be_sent_is_sent_later(void **state)
     nacos_peer_close(&peer);
 }
 
+// --- What groups and namespaces mean --------------------------------------------------------------------------------
+
+static void assert_query(nacos_world *world, const nacos_peer *peer, const char *namespace_, const char *group,
+                         const char *name, const char *want)
+{
+    char body[256];
+    (void)snprintf(body, sizeof(body), "{\"namespace\":\"%s\",\"groupName\":\"%s\",\"serviceName\":\"%s\"}", namespace_,
+                   group, name);
+    json_t *answer = nacos_call_ok(world, peer, "ServiceQueryRequest", body);
+    assert_hosts(json_object_get(answer, "serviceInfo"), want);
+    json_decref(answer);
+}
+
+static void groups_and_namespaces_mean_what_the_configuration_says(void **state)
+{
+    nacos_world *world = *state;
+    nacos_peer peer;
+    nacos_peer_open(&peer, world, "p", GO);
+    assert_query(world, &peer, "dev", "GRAY", "ratings", "10.0.3.1:8080*1");
+    assert_int_equal(ist_api_nacos_set_scopes(world->nacos, IST_STRV("dev=shop, other=nowhere"),
+                                              IST_STRV("GRAY=v2,PAY=.shop,V1=v1")),
+                     IST_OK);
+    assert_query(world, &peer, "public", "GRAY", "reviews", "10.0.2.1:8080*1");
+    assert_query(world, &peer, "public", "GRAY", "ratings", "10.0.3.1:8080*1"); // it has no such subset
+    assert_query(world, &peer, "public", "PAY", "details", "10.0.4.1:8080*1 10.0.4.2:8080*1");
+    assert_query(world, &peer, "public", "DEFAULT_GROUP", "details", "");
+    assert_query(world, &peer, "dev", "DEFAULT_GROUP", "details", "10.0.4.1:8080*1 10.0.4.2:8080*1");
+    assert_query(world, &peer, "dev", "DEFAULT_GROUP", "ratings", "");
+    assert_query(world, &peer, "dev", "GRAY", "ratings.prod", "10.0.3.1:8080*1"); // says its namespace itself
+    assert_query(world, &peer, "dev", "GRAY", "reviews.prod", "10.0.2.1:8080*1");
+    nacos_peer_close(&peer);
+}
+
+static void subscribers_are_told_of_new_meanings(void **state)
+{
+    nacos_world *world = *state;
+    nacos_peer peer;
+    nacos_peer_open(&peer, world, "p", JAVA_2);
+    json_decref(nacos_call_ok(world, &peer, "SubscribeServiceRequest",
+                              "{\"namespace\":\"public\",\"groupName\":\"PAY\",\"serviceName\":\"details\"}"));
+    json_t *info = nacos_peer_read_list(&peer, true);
+    assert_hosts(info, "");
+    json_decref(info);
+    assert_int_equal(ist_api_nacos_set_scopes(world->nacos, IST_STRV_NULL, IST_STRV("PAY=.shop")), IST_OK);
+    info = nacos_peer_read_list(&peer, true);
+    assert_hosts(info, "10.0.4.1:8080*1 10.0.4.2:8080*1");
+    json_decref(info);
+    assert_int_equal(ist_api_nacos_set_scopes(world->nacos, IST_STRV_NULL, IST_STRV_NULL), IST_OK);
+    info = nacos_peer_read_list(&peer, true);
+    assert_hosts(info, "");
+    json_decref(info);
+    nacos_peer_close(&peer);
+}
+
 // --- Registrations --------------------------------------------------------------------------------------------------
 
 static void registration_takes_the_place_of_its_endpoint_and_goes_with_its_connection(void **state)
@@ -526,6 +580,8 @@ int main(void)
         RPC_TEST(emptied_service_is_told_by_its_last_hosts_to_those_who_ignore_empty_lists),
         RPC_TEST(names_without_end_shut_nobody_out),
         RPC_TEST(message_that_cannot_be_sent_is_sent_later),
+        RPC_TEST(groups_and_namespaces_mean_what_the_configuration_says),
+        RPC_TEST(subscribers_are_told_of_new_meanings),
         RPC_TEST(registration_takes_the_place_of_its_endpoint_and_goes_with_its_connection),
         RPC_TEST(mesh_decides_where_it_knows_the_name),
         RPC_TEST(batch_replaces_what_the_connection_has_under_the_name),

@@ -203,6 +203,8 @@ static void errors_name_line_key_and_what_is_accepted(void **state)
                                            "empty-subset, primary-port, context, eureka-home-path, eureka-status-path, "
                                            "eureka-health-path, metadata"},
         {"search_namespaces: [a]\n", "unknown key \"search_namespaces\"; did you mean search-namespaces?"},
+        {"nacos-groups: [GRAY]\n", "f.yaml:1: --nacos-groups: must be GROUP=SUBSET|CONTEXT|.NAMESPACE[,...], is \"GRAY\""},
+        {"nacos-namespaces: [dev=No]\n", "f.yaml:1: --nacos-namespaces: must be ID=NAMESPACE[,...], is \"dev=No\""},
         {"search-namespaces: [a, B]\n", "f.yaml:1: --search-namespaces: must be names of a-z, 0-9 and '-', divided by "
                                         "commas, is \"B\""},
         {"services: {a: {context: A.b}}\n", "context must be a name under contexts:"},

@@ -30,6 +30,7 @@ typedef enum ist_option_type {
     IST_OPTION_FILE,      // path
     IST_OPTION_PAIRS,     // K=V; each further mention adds one: parts are divided by line ends, not by commas
     IST_OPTION_ROUTES, // DOMAIN=ADDR[:PORT][,...], several divided by ";"; each further mention adds; "." is all domains
+    IST_OPTION_MEANINGS, // NAME=MEANING, divided by commas; a meaning is a DNS label, or one behind a dot; none at all is fine
     IST_OPTION_NAMES,  // DNS labels in lower case, divided by commas; none at all is fine
     IST_OPTION_PATHS,  // paths of URLs without query, divided by commas; none at all is fine
     IST_OPTION_URL_PATH, // one path of a URL, with a query or without

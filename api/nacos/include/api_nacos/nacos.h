@@ -57,6 +57,8 @@ typedef struct ist_api_nacos_args {
     ist_metrics *metrics;   // borrowed
     ist_mesh_store *store;  // borrowed: where views come from
     ist_api_nacos_profile profile;
+    ist_strv namespaces; // as ist_api_nacos_set_scopes() takes them; copied
+    ist_strv groups;
     ist_api_nacos_config config;
     ist_api_nacos_outside outside;
 } ist_api_nacos_args;
@@ -64,6 +66,12 @@ typedef struct ist_api_nacos_args {
 // NULL on ENOMEM. Costs next to nothing until somebody asks.
 ist_api_nacos *ist_api_nacos_new(const ist_api_nacos_args *args) IST_NONNULL IST_MUSTCHECK;
 void ist_api_nacos_free(ist_api_nacos *nacos);
+
+// What namespaces and groups of Nacos mean in the mesh, "NAME=MEANING,...": a namespace means one of the mesh, for names without
+// one; a group means a subset or context, or with a dot in front a namespace. Those that are not named mean nothing. Subscribers
+// are told what this changes. IST_ENOMEM: all is as it was.
+ist_status ist_api_nacos_set_scopes(ist_api_nacos *nacos, ist_strv namespaces,
+                                    ist_strv groups) IST_NONNULL_ARGS(1) IST_MUSTCHECK;
 
 // The routes of HTTP, with `nacos` (borrowed) as their context. Their on_view is what pushes changes: one listener must have
 // them, or ist_api_nacos_on_view() be called.
