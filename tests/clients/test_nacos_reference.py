@@ -101,6 +101,7 @@ def rpc_steps(connection, pushes):
     yield "batch", connection.naming("BatchInstanceRequest", OTHER, type="batchRegisterInstance", instances=[one, two])
     if pushes:
         yield "push of two", push_of(2)
+    harness.wait_for(lambda: len(connection.query(OTHER)["hosts"]) == 2, "both that are registered")
     yield "names", connection.services()
     yield "names of page 2", connection.services(2, 10)
     yield "an unknown kind of registration", connection.register(OTHER, one, "noSuchThing")
