@@ -119,13 +119,7 @@ ist_status mesh_plan_of(const mesh_source *source, const ist_mesh_service *servi
                         mesh_plan *ret_plan)
 {
     planner p = {.source = source, .arena = arena, .service = service};
-    if (service->kind == IST_MESH_ALIAS || service->kind == IST_MESH_WILDCARD || service->resolution_none) {
-        return IST_ENOTFOUND;
-    }
-    ist_status status = ist_registry_names_of(source->namer, service, arena, &p.names);
-    if (status == IST_OK && !ist_registry_is_listed(ist_mesh_view_policy(source->view), service) && !p.names.named) {
-        status = IST_ENOTFOUND;
-    }
+    ist_status status = ist_registry_listed_names_of(source->namer, service, arena, &p.names);
     if (status != IST_OK) {
         return status;
     }

@@ -25,25 +25,22 @@ typedef struct lister {
     size_t capacity;
 } lister;
 
-static void add(lister *l, ist_strv name)
+// A copy of the name. There is room for all.
+static ist_status add(lister *l, ist_strv name)
 {
-    if (l->count < l->capacity) {
-        l->items[l->count++] = name;
+    ist_strv copy = ist_arena_strv(l->arena, name);
+    if (copy.p != NULL && l->count < l->capacity) {
+        l->items[l->count++] = copy;
     }
+    return copy.p != NULL ? IST_OK : IST_ENOMEM;
 }
 
-// Services that are listed, and those that the configuration names.
 static ist_status add_service(lister *l, const ist_registry_namer *namer, const ist_mesh_service *service)
 {
     ist_registry_names names;
-    if (service->kind == IST_MESH_ALIAS || service->kind == IST_MESH_WILDCARD || service->resolution_none) {
-        return IST_OK;
-    }
-    ist_status status = ist_registry_names_of(namer, service, l->arena, &names);
-    if (status == IST_OK && (names.named || ist_registry_is_listed(ist_mesh_view_policy(namer->view), service))) {
-        ist_strv copy = ist_arena_strv(l->arena, names.names[0]);
-        add(l, copy);
-        status = copy.p != NULL ? IST_OK : IST_ENOMEM;
+    ist_status status = ist_registry_listed_names_of(namer, service, l->arena, &names);
+    if (status == IST_OK) {
+        status = add(l, names.names[0]);
     }
     return status == IST_ENOTFOUND ? IST_OK : status;
 }
@@ -68,9 +65,7 @@ static ist_status add_own(lister *l, const ist_mesh_view *view, const nacos_own 
     for (size_t i = 0; i < own->count && status == IST_OK; i++) {
         const nacos_key *key = &own->items[i]->instance.key;
         if (view == NULL || !nacos_scopes_find(own->scopes, view, key, &target)) {
-            ist_strv copy = ist_arena_strv(l->arena, key->name);
-            add(l, copy);
-            status = copy.p != NULL ? IST_OK : IST_ENOMEM;
+            status = add(l, key->name);
         }
     }
     return status;
@@ -81,9 +76,7 @@ static ist_status add_created(lister *l, const nacos_own *own)
     ist_status status = IST_OK;
     for (size_t i = 0; i < own->services.count && status == IST_OK; i++) {
         if (own->services.items[i]->created) {
-            ist_strv copy = ist_arena_strv(l->arena, own->services.items[i]->key.name);
-            add(l, copy);
-            status = copy.p != NULL ? IST_OK : IST_ENOMEM;
+            status = add(l, own->services.items[i]->key.name);
         }
     }
     return status;

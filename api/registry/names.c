@@ -366,12 +366,18 @@ bool ist_registry_port_is_listed(const ist_mesh_port *port)
     return port->protocol == IST_MESH_HTTP || port->protocol == IST_MESH_HTTP2 || port->protocol == IST_MESH_TLS;
 }
 
+// Aliases stand under the name of what they lead to; the others have no endpoints of their own.
+static bool has_place_in_lists(const ist_mesh_service *service)
+{
+    return service->kind != IST_MESH_ALIAS && service->kind != IST_MESH_WILDCARD && !service->resolution_none;
+}
+
 bool ist_registry_is_listed(const ist_mesh_policy *policy, const ist_mesh_service *service)
 {
     if (service->kubernetes && ist_mesh_policy_unlists(policy, service->namespace_)) {
         return false;
     }
-    if (service->kind == IST_MESH_ALIAS || service->kind == IST_MESH_WILDCARD || service->resolution_none) {
+    if (!has_place_in_lists(service)) {
         return false;
     }
     for (uint32_t i = 0; i < service->port_count; i++) {
@@ -380,4 +386,18 @@ bool ist_registry_is_listed(const ist_mesh_policy *policy, const ist_mesh_servic
         }
     }
     return false;
+}
+
+ist_status ist_registry_listed_names_of(const ist_registry_namer *namer, const ist_mesh_service *service,
+                                        ist_arena *arena, ist_registry_names *ret_names)
+{
+    if (!has_place_in_lists(service)) {
+        return IST_ENOTFOUND;
+    }
+    ist_status status = ist_registry_names_of(namer, service, arena, ret_names);
+    if (status != IST_OK) {
+        return status;
+    }
+    bool listed = ret_names->named || ist_registry_is_listed(ist_mesh_view_policy(namer->view), service);
+    return listed ? IST_OK : IST_ENOTFOUND;
 }

@@ -60,5 +60,9 @@ bool ist_registry_is_uri_host(ist_strv name);
 // Do lists show it? Services with a port for HTTP, gRPC or TLS, outside the namespaces that the policy leaves out; look-ups by
 // name answer all others too.
 bool ist_registry_is_listed(const ist_mesh_policy *policy, const ist_mesh_service *service) IST_NONNULL;
+// The names of a service that lists show: one that is listed, or that the configuration names. IST_ENOTFOUND: they do not show
+// it. IST_ENOMEM.
+ist_status ist_registry_listed_names_of(const ist_registry_namer *namer, const ist_mesh_service *service,
+                                        ist_arena *arena, ist_registry_names *ret_names) IST_NONNULL IST_MUSTCHECK;
 // Is this port one that clients of a registry can call?
 bool ist_registry_port_is_listed(const ist_mesh_port *port) IST_NONNULL;
