@@ -209,26 +209,12 @@ static void write_cluster_lines(ist_json *json, const ist_mesh_destination *dest
     }
 }
 
-// The services of the view; NULL: the response says why there are none.
-static const ist_mesh_service **begin(const ist_api_request *request, size_t *ret_count, ist_api_response *response)
-{
-    if (request->view == NULL) {
-        ist_api_problem(response, 503, "no view of the mesh yet; GET /v1/status says what is still missing");
-        return NULL;
-    }
-    const ist_mesh_service **services = ist_mesh_view_sorted_services(request->view, ret_count);
-    if (services == NULL) {
-        ist_api_problem(response, 503, "out of memory; try again");
-    }
-    return services;
-}
-
 void admin_clusters(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     (void)ctx;
     size_t count = 0;
     ist_strv format = IST_STRV_NULL;
-    const ist_mesh_service **services = begin(request, &count, response);
+    const ist_mesh_service **services = admin_begin(request, &count, response);
     if (services == NULL) {
         return;
     }
@@ -283,7 +269,7 @@ void admin_config_dump(void *ctx, const ist_api_request *request, ist_api_respon
     (void)ctx;
     size_t count = 0;
     ist_strv ignored;
-    const ist_mesh_service **services = begin(request, &count, response);
+    const ist_mesh_service **services = admin_begin(request, &count, response);
     if (services == NULL) {
         return;
     }

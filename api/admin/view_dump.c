@@ -294,16 +294,28 @@ static bool write_names(ist_json *json, const ist_mesh_view *view)
     return true;
 }
 
+const ist_mesh_service **admin_begin(const ist_api_request *request, size_t *ret_count, ist_api_response *response)
+{
+    if (request->view == NULL) {
+        ist_api_problem(response, 503, "no view of the mesh yet; GET /v1/status says what is still missing");
+        return NULL;
+    }
+    const ist_mesh_service **services = ist_mesh_view_sorted_services(request->view, ret_count);
+    if (services == NULL) {
+        ist_api_problem(response, 503, "out of memory; try again");
+    }
+    return services;
+}
+
 void admin_view(void *ctx, const ist_api_request *request, ist_api_response *response)
 {
     (void)ctx;
-    if (request->view == NULL) {
-        ist_api_problem(response, 503, "no view of the mesh yet; GET /v1/status says what is still missing");
+    size_t count = 0;
+    bool fine = true;
+    const ist_mesh_service **services = admin_begin(request, &count, response);
+    if (services == NULL) {
         return;
     }
-    size_t count = 0;
-    const ist_mesh_service **services = ist_mesh_view_sorted_services(request->view, &count);
-    bool fine = services != NULL;
     ist_json json = ist_json_over(&response->body);
     ist_json_begin_object(&json, NULL);
     ist_json_u64(&json, "revision", ist_mesh_view_revision(request->view));
