@@ -139,8 +139,8 @@ static int64_t expire(nacos_receiver *receiver, int64_t now_ms)
         next = each->next_of_subscriber;
         if (left_ms <= 0) {
             nacos_unsubscribe(receiver->nacos, each);
-        } else if (next_ms < 0 || left_ms < next_ms) {
-            next_ms = left_ms;
+        } else {
+            next_ms = nacos_earlier(next_ms, left_ms);
         }
     }
     return next_ms;

@@ -263,8 +263,8 @@ int64_t nacos_forward_tick(nacos_connection *connection, int64_t now_ms)
         next = each->next;
         if (each->again_ms != 0 && each->again_ms <= now_ms) {
             go(each);
-        } else if (each->again_ms != 0 && (next_ms < 0 || each->again_ms - now_ms < next_ms)) {
-            next_ms = each->again_ms - now_ms;
+        } else if (each->again_ms != 0) {
+            next_ms = nacos_earlier(next_ms, each->again_ms - now_ms);
         }
     }
     return next_ms;

@@ -101,29 +101,32 @@ static ist_status add_mesh(const maker *m)
     return status;
 }
 
+// Whole weights, in the proportions of those that were registered.
 static ist_status add_own(const maker *m)
 {
+    size_t count = 0;
     double factor = 1;
+    const nacos_registration **found = IST_ARENA_ARRAY(m->arena, m->own->count + 1, const nacos_registration *);
     nacos_host *items = IST_ARENA_ARRAY(m->arena, m->own->count + 1, nacos_host);
-    if (items == NULL) {
+    if (found == NULL || items == NULL) {
         return IST_ENOMEM;
-    }
-    m->hosts->items = items;
-    for (size_t i = 0; i < m->own->count; i++) {
-        double weight = m->own->items[i]->instance.weight;
-        bool counts =
-            m->own->items[i]->instance.enabled && has_name(m->view, m->own, m->own->items[i], m->key, m->target);
-        factor = counts && weight != floor(weight) ? FRACTION : factor;
     }
     for (size_t i = 0; i < m->own->count; i++) {
         const nacos_registration *each = m->own->items[i];
-        if (has_name(m->view, m->own, each, m->key, m->target)) {
-            m->hosts->known = true;
-            if (each->instance.enabled) {
-                items[m->hosts->count++] = host_of_own(each, whole(each->instance.weight, factor));
-            }
+        if (!has_name(m->view, m->own, each, m->key, m->target)) {
+            continue;
+        }
+        m->hosts->known = true;
+        if (each->instance.enabled) {
+            found[count++] = each;
+            factor = each->instance.weight != floor(each->instance.weight) ? FRACTION : factor;
         }
     }
+    for (size_t i = 0; i < count; i++) {
+        items[i] = host_of_own(found[i], whole(found[i]->instance.weight, factor));
+    }
+    m->hosts->items = items;
+    m->hosts->count = count;
     return IST_OK;
 }
 

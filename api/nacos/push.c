@@ -140,8 +140,7 @@ int64_t nacos_push_again(ist_api_nacos *nacos, nacos_subscriber *subscriber, int
             try_again(nacos, each);
         }
         if (each->sent_id != 0) {
-            int64_t in_ms = each->sent_ms + subscriber->patience_ms - now_ms;
-            next_ms = next_ms < 0 || in_ms < next_ms ? in_ms : next_ms;
+            next_ms = nacos_earlier(next_ms, each->sent_ms + subscriber->patience_ms - now_ms);
         }
     }
     return next_ms;

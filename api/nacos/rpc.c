@@ -330,6 +330,17 @@ static void on_received(void *ctx, ist_rpc_stream *stream, ist_strv message, ist
     }
 }
 
+// A request of the connection itself, with nothing in it.
+static bool send_internal(nacos_connection *connection, const char *type)
+{
+    ist_buf body = IST_BUF_INIT;
+    ist_buf_printf(&body, "{\"headers\":{},\"requestId\":\"%llu\",\"module\":\"internal\"}",
+                   (unsigned long long)++connection->nacos->next_id);
+    bool sent = send_json(connection, type, &body);
+    ist_buf_done(&body);
+    return sent;
+}
+
 // Asks a silent client whether it is alive; ends the connection of one that does not say so. Returns when to look again.
 static int64_t look_after(nacos_connection *connection, int64_t now_ms)
 {
@@ -343,11 +354,7 @@ static int64_t look_after(nacos_connection *connection, int64_t now_ms)
     if (now_ms - connection->heard_ms < IDLE_MS) {
         return connection->heard_ms + IDLE_MS - now_ms;
     }
-    ist_buf body = IST_BUF_INIT;
-    ist_buf_printf(&body, "{\"headers\":{},\"requestId\":\"%llu\",\"module\":\"internal\"}",
-                   (unsigned long long)++connection->nacos->next_id);
-    (void)send_json(connection, "ClientDetectionRequest", &body); // else it has not answered
-    ist_buf_done(&body);
+    (void)send_internal(connection, "ClientDetectionRequest"); // else it has not answered
     connection->detected_ms = now_ms;
     return DETECTION_MS;
 }
@@ -355,15 +362,11 @@ static int64_t look_after(nacos_connection *connection, int64_t now_ms)
 // Java and Go go elsewhere when they are told to, and lose nothing; to others it is what they do not understand.
 static void reset(nacos_connection *connection)
 {
-    ist_buf body = IST_BUF_INIT;
     bool told =
         connection->set_up && (connection->client == NACOS_CLIENT_JAVA || connection->client == NACOS_CLIENT_GO);
-    ist_buf_printf(&body, "{\"headers\":{},\"requestId\":\"%llu\",\"module\":\"internal\"}",
-                   (unsigned long long)++connection->nacos->next_id);
-    if (!told || !send_json(connection, "ConnectResetRequest", &body)) {
+    if (!told || !send_internal(connection, "ConnectResetRequest")) {
         connection->stream->close(connection->stream);
     }
-    ist_buf_done(&body);
 }
 
 void ist_api_nacos_reset(ist_api_nacos *nacos)

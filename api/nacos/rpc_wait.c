@@ -55,7 +55,7 @@ int64_t nacos_waiting_tick(ist_api_nacos *nacos, int64_t now_ms)
             free_waiting(each);
             continue;
         }
-        next_ms = next_ms < 0 || left_ms < next_ms ? left_ms : next_ms;
+        next_ms = nacos_earlier(next_ms, left_ms);
         at = &each->next;
     }
     return next_ms;
