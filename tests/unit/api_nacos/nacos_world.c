@@ -84,6 +84,23 @@ void nacos_world_close(nacos_world *world)
     mesh_world_close(&world->mesh);
 }
 
+int nacos_world_setup(void **state)
+{
+    static nacos_world world;
+    nacos_world_open(&world, IST_API_NACOS_AUTO);
+    mesh_world_route(&world.mesh, "ratings.prod.svc.cluster.local");
+    mesh_world_fill(&world.mesh);
+    ist_api_nacos_on_view(world.nacos);
+    *state = &world;
+    return 0;
+}
+
+int nacos_world_teardown(void **state)
+{
+    nacos_world_close(*state);
+    return 0;
+}
+
 void nacos_world_pass(nacos_world *world, int64_t ms)
 {
     int64_t until_ms = world->now_ms + ms;

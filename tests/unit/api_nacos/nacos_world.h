@@ -55,6 +55,9 @@ typedef struct nacos_world {
 // In place: the clock points into it.
 void nacos_world_open(nacos_world *world, ist_api_nacos_profile profile);
 void nacos_world_close(nacos_world *world);
+// For cmocka: a world with the mesh of mesh_world_fill(), which the door knows, as the state of a test.
+int nacos_world_setup(void **state);
+int nacos_world_teardown(void **state);
 // Time passes; the door is woken when it wants to be.
 void nacos_world_pass(nacos_world *world, int64_t ms);
 // The mesh is published, and the door told of it.

@@ -8,23 +8,6 @@
 #define UNPACKED_MAX_BYTES ((size_t)1 << 20)
 #define PULL "GET /nacos/v1/ns/instance/list?serviceName=ratings&udpPort=4711&clientIP=10.1.1.1"
 
-static int setup(void **state)
-{
-    static nacos_world world;
-    nacos_world_open(&world, IST_API_NACOS_AUTO);
-    mesh_world_route(&world.mesh, "ratings.prod.svc.cluster.local");
-    mesh_world_fill(&world.mesh);
-    ist_api_nacos_on_view(world.nacos);
-    *state = &world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    nacos_world_close(*state);
-    return 0;
-}
-
 static int64_t pull(nacos_world *world, const char *headers)
 {
     json_t *info = nacos_get_json(world, PULL, headers, NULL, 200);
@@ -244,7 +227,7 @@ static void receivers_have_a_limit(void **state)
     json_decref(answer);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, nacos_world_setup, nacos_world_teardown)
 
 int main(void)
 {

@@ -7,23 +7,6 @@
 #define OWN "serviceName=own&ip=10.0.9.1&port=8080"
 #define BEAT(rest) "PUT /nacos/v1/ns/instance/beat?serviceName=DEFAULT_GROUP%40%40own" rest
 
-static int setup(void **state)
-{
-    static nacos_world world;
-    nacos_world_open(&world, IST_API_NACOS_AUTO);
-    mesh_world_route(&world.mesh, "ratings.prod.svc.cluster.local");
-    mesh_world_fill(&world.mesh);
-    ist_api_nacos_on_view(world.nacos);
-    *state = &world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    nacos_world_close(*state);
-    return 0;
-}
-
 static void assert_listed(nacos_world *world, const char *request, const char *headers, const char *want)
 {
     char text[4096];
@@ -556,7 +539,7 @@ static void whoever_insists_is_logged_in(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, nacos_world_setup, nacos_world_teardown)
 
 int main(void)
 {

@@ -7,23 +7,6 @@
 #define OWN "serviceName=own&ip=10.0.9.1&port=8080"
 #define LIST "GET /nacos/v1/ns/instance/list?serviceName="
 
-static int setup(void **state)
-{
-    static nacos_world world;
-    nacos_world_open(&world, IST_API_NACOS_AUTO);
-    mesh_world_route(&world.mesh, "ratings.prod.svc.cluster.local");
-    mesh_world_fill(&world.mesh);
-    ist_api_nacos_on_view(world.nacos);
-    *state = &world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    nacos_world_close(*state);
-    return 0;
-}
-
 typedef struct operation {
     const char *request;
     const char *body;
@@ -121,7 +104,7 @@ static void push_without_memory_comes_later(void **state)
     }
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, nacos_world_setup, nacos_world_teardown)
 
 int main(void)
 {

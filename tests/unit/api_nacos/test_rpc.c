@@ -13,23 +13,6 @@
                    ",\"weight\":1.0,\"healthy\":true,\"enabled\":true,\"ephemeral\":true,\"clusterName\":\"DEFAULT\"," \
                    "\"metadata\":{\"own\":\"yes\"}}}"
 
-static int setup(void **state)
-{
-    static nacos_world world;
-    nacos_world_open(&world, IST_API_NACOS_AUTO);
-    mesh_world_route(&world.mesh, "ratings.prod.svc.cluster.local");
-    mesh_world_fill(&world.mesh);
-    ist_api_nacos_on_view(world.nacos);
-    *state = &world;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    nacos_world_close(*state);
-    return 0;
-}
-
 static void assert_hosts(const json_t *info, const char *want)
 {
     char text[4096];
@@ -558,7 +541,7 @@ static void without_a_view_the_client_is_told_before_it_gives_up(void **state)
     nacos_world_close(&world);
 }
 
-#define RPC_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define RPC_TEST(name) cmocka_unit_test_setup_teardown(name, nacos_world_setup, nacos_world_teardown)
 
 int main(void)
 {
